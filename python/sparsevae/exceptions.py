@@ -1,0 +1,25 @@
+"""The exceptions that sparsevae raises, all under one base class."""
+
+
+class SparseVaeError(Exception):
+    """Base class of every error that sparsevae itself raises."""
+
+
+class ShapeError(SparseVaeError, ValueError):
+    """An array has the wrong number of dimensions, rows or columns."""
+
+
+class NonFiniteError(SparseVaeError, ValueError):
+    """An array holds NaN or infinity."""
+
+
+class ParameterError(SparseVaeError, ValueError):
+    """A parameter lies outside its range or is of the wrong type."""
+
+
+class NumericalError(SparseVaeError, ArithmeticError):
+    """A factorisation failed: the problem is outside what float64 can hold."""
+
+
+class DataUnavailableError(SparseVaeError, OSError):
+    """A data set is neither in the local folder nor reachable for download."""
