@@ -1,7 +1,16 @@
 //! Sparse solutions of ill-conditioned linear problems, by minimising the energy of a linear variational autoencoder.
 
+pub mod datasets;
+pub mod energy;
 pub mod error;
+pub mod linalg;
+pub mod model;
+pub mod problem;
 #[cfg(feature = "python")]
 mod python;
+pub mod report;
+pub mod solver;
+pub mod support;
 
 pub use error::{Error, Result};
+pub use report::{FitReport, IterInfo, Status};

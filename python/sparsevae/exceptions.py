@@ -13,6 +13,10 @@ class NonFiniteError(SparseVaeError, ValueError):
     """An array holds NaN or infinity."""
 
 
+class DataTypeError(SparseVaeError, TypeError, ValueError):
+    """An array is complex, sparse, or holds something that is no number."""
+
+
 class ParameterError(SparseVaeError, ValueError):
     """A parameter lies outside its range or is of the wrong type."""
 

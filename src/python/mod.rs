@@ -1,11 +1,16 @@
 //! Everything that knows Python: array views in, plain structs out, errors converted. Built with the feature `python`.
 
+mod datasets;
 mod errors;
+mod fit;
+mod run;
 
 use pyo3::prelude::*;
 
 /// The private extension module `sparsevae._core`.
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    datasets::register(module)?;
+    fit::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -1,0 +1,89 @@
+# Needs Rust, Python 3.11 or newer and make; everything else is installed into $(VENV).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+# An extension of the source tree, an import from python/ or two layers of threads would all blur what is tested.
+unexport PYO3_BUILD_EXTENSION_MODULE PYTHONPATH
+export PYO3_PYTHON := $(abspath $(BIN)/python)
+export OPENBLAS_NUM_THREADS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+WHEEL_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard README.md LICENSE) \
+	$(shell find src python -not -name '__pycache__' -not -path '*/__pycache__/*')
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+PY_SOURCES := $(wildcard python tests/python tests/data benches notebooks docs)
+
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo dev fmt lint lint-rust lint-python test test-rust test-python test-notebooks bench docs clean
+
+help: ## Print this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## Solve a badly conditioned sparse regression; print a table and draw a figure
+	$(BIN)/sparsevae demo
+
+dev: $(VENV)/.dev ## Create .venv with the package and every tool that make test needs
+
+fmt: $(VENV)/.dev ## Format the Rust and the Python code
+	cargo fmt
+	$(BIN)/ruff check --fix-only --quiet $(PY_SOURCES)
+	$(BIN)/ruff format $(PY_SOURCES)
+
+lint: lint-rust lint-python ## Check format, style, types and stubs
+
+lint-rust: $(BIN)/maturin
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --lib --features python -- -D warnings
+
+lint-python: $(VENV)/.dev
+	$(BIN)/ruff check $(PY_SOURCES)
+	$(BIN)/ruff format --check $(PY_SOURCES)
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest sparsevae._core
+
+test: lint test-rust test-python test-notebooks ## Lint, test the Rust core, then the installed wheel and the notebooks
+
+test-rust: ## Test the Rust core alone
+	cargo test --locked
+
+test-python: $(VENV)/.dev ## Test the installed wheel and the examples in its docstrings
+	$(BIN)/pytest tests/python --pyargs sparsevae
+
+test-notebooks: $(VENV)/.dev ## Execute the notebooks, if there are any
+	$(if $(NOTEBOOKS),$(BIN)/pytest --nbmake $(NOTEBOOKS),@echo "no notebooks")
+
+bench: $(VENV)/.bench ## Time the kernel, then the solvers beside their rivals
+	cargo bench --locked
+	$(BIN)/python benches/peers/run.py
+
+docs: $(VENV)/.docs ## Build the documentation into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+clean: ## Remove the environment and everything built
+	rm -rf $(VENV) target dist demo docs/_build docs/generated .mypy_cache .ruff_cache .pytest_cache
+
+# The environment: interpreter, build tool, wheel, then one stamp per set of extras.
+
+$(BIN)/python:
+	@command -v cargo > /dev/null || { echo "cargo is not on the PATH: install Rust from https://rustup.rs" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "sparsevae needs Python 3.11 or newer, but '$(PYTHON)' is not: try make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(BIN)/maturin: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet "maturin>=1.9,<2"
+
+$(VENV)/.wheel: $(WHEEL_SOURCES) | $(BIN)/maturin
+	rm -rf dist
+	$(BIN)/maturin build --release --out dist --interpreter $(BIN)/python
+	@touch $@
+
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: $(VENV)/.wheel
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
+	$(BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[$*]"
+	@touch $@

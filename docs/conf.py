@@ -1,0 +1,27 @@
+"""Sphinx configuration; `make docs` builds with warnings as errors."""
+
+from importlib.metadata import version as installed_version
+
+project = "sparsevae"
+author = "The sparsevae developers"
+copyright = f"2026, {author}"
+release = installed_version("sparsevae")
+version = release
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+]
+exclude_patterns = ["_build"]
+
+autosummary_generate = True
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 3
+numpydoc_class_members_toctree = False
+numpydoc_show_inherited_class_members = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"sparsevae {release}"

@@ -1,0 +1,18 @@
+"""Sparse linear regression by minimising the energy of a linear variational autoencoder."""
+
+from . import datasets, energies, exceptions, metrics
+from ._core import __version__
+from .parallel import fit_many
+from .preconditioned_vae import PreconditionedVae
+from .vae_slr import VaeSlr
+
+__all__ = [
+    "PreconditionedVae",
+    "VaeSlr",
+    "__version__",
+    "datasets",
+    "energies",
+    "exceptions",
+    "fit_many",
+    "metrics",
+]

@@ -1,0 +1,231 @@
+"""What the estimators share: validation, the call into the core, fitted attributes, prediction."""
+
+import numbers
+import sys
+import warnings
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import _core
+from ._random import draw_seed
+from .exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError
+
+_ADVICE = {
+    "iteration_limit": (
+        "the search ended at `max_iter` or `n_restarts` without a certified solution: the data may be noisy, "
+        "or have too many nonzero coefficients for so few samples; `coef_` holds the best support found"
+    ),
+    "noise_collapsed": (
+        "the learned noise variance fell to its floor, as it does for one response with as many columns as samples: "
+        'use noise_var="auto" or give a number'
+    ),
+}
+
+
+def check_type(name: str, value: Any, kind: Any, wanted: str) -> None:
+    # A bool is an Integral to Python, but not to users.
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind in (numbers.Integral, numbers.Real)):
+        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
+
+
+def _check_array(name: str, array: Any) -> None:
+    """Refuse what NumPy cannot hold as real numbers, with the name of the argument."""
+    if hasattr(array, "toarray") and hasattr(array, "nnz"):
+        raise DataTypeError(f"Sparse data was passed for `{name}`, but a dense array is needed: use {name}.toarray()")
+    dtype = getattr(array, "dtype", None)
+    if dtype is not None and getattr(dtype, "kind", "") == "c":
+        raise DataTypeError(f"Complex data not supported: `{name}` has dtype {dtype}, but real numbers are needed")
+
+
+class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Base of the estimators with one response; not public."""
+
+    _power_parameter: str | None = None
+
+    def _arguments(self) -> dict[str, Any]:
+        """Check the types of the parameters; ranges are the core's to check."""
+        for name in ("optimizer", "support_rule"):
+            check_type(name, getattr(self, name), str, "a string")
+        for name, least in (("n_restarts", 0), ("max_iter", 1)):
+            value = getattr(self, name)
+            check_type(name, value, numbers.Integral, f"an integer of at least {least}")
+            if value < least:
+                raise ParameterError(f"`{name}` is {value!r}, but it must be an integer of at least {least}")
+        check_type("tol", self.tol, numbers.Real, "a number of at least 0")
+        check_type("fit_intercept", self.fit_intercept, bool, "True or False")
+        check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
+        noise_var = self.noise_var
+        check_type("noise_var", noise_var, (str, numbers.Real), '"auto", "anneal", "learn" or a number greater than 0')
+        power = None
+        if self._power_parameter is not None:
+            power = getattr(self, self._power_parameter)
+            check_type(self._power_parameter, power, numbers.Real, "a number between 0 and 2")
+            power = float(power)
+        return {
+            "optimizer": self.optimizer,
+            "noise_var": noise_var if isinstance(noise_var, str) else float(noise_var),
+            "power": power,
+            "n_restarts": int(self.n_restarts),
+            "max_iter": int(self.max_iter),
+            "tol": float(self.tol),
+            "support_rule": self.support_rule,
+            "fit_intercept": self.fit_intercept,
+            "seed": draw_seed(self.random_state),
+        }
+
+    def _validated(self, X: Any, y: Any, *, multi_output: bool = False) -> tuple[Any, Any, float]:
+        """Float64 views or copies of the data, and the unit roundoff of the least precise of them."""
+        _check_array("X", X)
+        _check_array("y", y)
+        if y is not None and not multi_output and (ndim := np.ndim(y)) > 1 and np.shape(y)[1] != 1:
+            raise ShapeError(
+                f"`y` has shape {np.shape(y)}, but (n_samples,) is needed; fit_many takes {ndim}-d responses"
+            )
+        try:
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                dtype=(np.float64, np.float32),
+                ensure_all_finite=False,
+                y_numeric=True,
+                multi_output=multi_output,
+            )
+        except (ShapeError, DataTypeError, NonFiniteError):
+            raise
+        except TypeError as error:
+            raise DataTypeError(f"`X` and `y` must hold real numbers: {error}") from error
+        except ValueError as error:
+            kind = DataTypeError if "could not convert" in str(error) else ShapeError
+            raise kind(f"`X` or `y` cannot be used: {error}") from error
+        single = X.dtype == np.float32 or getattr(y, "dtype", None) == np.float32
+        precision = np.finfo(np.float32 if single else np.float64).eps / 2
+        return np.asarray(X, np.float64), np.asarray(y, np.float64), float(precision)
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Find the sparsest coefficients that explain `y`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Design: float64 or float32 in any memory order, NumPy or pandas. Columns may have any scale. Constant
+            columns get coefficient 0. Of equal columns at most one is chosen.
+        y : array-like of shape (n_samples,)
+            Response.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+
+        Raises
+        ------
+        ShapeError
+            If `X` is not two-dimensional, `y` not one-dimensional, or their lengths differ.
+        NonFiniteError
+            If there is a NaN or an infinite value.
+        DataTypeError
+            If the data are complex, sparse, or no numbers.
+        ParameterError
+            If a parameter is out of its range.
+        NumericalError
+            If float64 does not suffice to factorise the covariance.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the search or the descent ended at `max_iter`, or a learned noise variance fell to its floor.
+
+        Notes
+        -----
+        A step costs ``O(n_samples**2 * n_features)``. Ctrl-C stops a fit within 0.1 s.
+        """
+        arguments = self._arguments()
+        X, y, precision = self._validated(X, y)
+        report = _core.fit(X, y.ravel(), arguments | {"precision": precision}, _progress if self.verbose else None)
+        if self.verbose:
+            _progress_end(report)
+        self._absorb(report, X, self._result_dtype(precision))
+        if self.status_ in _ADVICE:
+            warnings.warn(f"{type(self).__name__}: {_ADVICE[self.status_]}", ConvergenceWarning, stacklevel=2)
+        return self
+
+    @staticmethod
+    def _result_dtype(precision: float) -> type[np.floating[Any]]:
+        """Dtype of the fitted coefficients: that of the data."""
+        return np.float32 if precision > np.finfo(np.float64).eps else np.float64
+
+    def _absorb(self, report: "_core.FitReport", X: NDArray[np.float64], dtype: type[np.floating[Any]]) -> None:
+        """Turn a report into fitted attributes."""
+        support = report["support"]
+        size = len(support)
+        covariance = report["support_cov"].reshape(size, size)
+        variance = np.zeros(X.shape[1])
+        variance[support] = covariance.diagonal()
+        self.coef_ = report["coef"].astype(dtype)
+        self.intercept_ = dtype(report["intercept"])
+        self.support_ = support
+        self.prior_var_ = report["prior_var"].astype(dtype)
+        self.coef_var_ = variance.astype(dtype)
+        self.support_cov_ = covariance
+        self._support_mean = X[:, support].mean(axis=0) if self.fit_intercept else np.zeros(size)
+        self._mean_share = 1 / len(X) if self.fit_intercept else 0.0
+        self.noise_var_ = report["noise_var"]
+        self.energy_ = report["energy"]
+        self.energy_path_ = report["energy_path"]
+        self.n_iter_ = report["n_iter"]
+        self.n_rounds_ = report["n_rounds"]
+        self.status_ = report["status"]
+        self.certified_ = report["certified"]
+        if report["condition_number"] is not None:
+            self.condition_number_ = report["condition_number"]
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:  # noqa: FBT001 - scikit-learn's signature
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict for.
+        return_std : bool, default=False
+            Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients on
+            the support, given that support.
+
+        Returns
+        -------
+        y_mean : ndarray of shape (n_samples,)
+            Predicted response.
+        y_std : ndarray of shape (n_samples,)
+            Its standard deviation, in units of `y`; only if `return_std`.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        """
+        check_is_fitted(self)
+        _check_array("X", X)
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        mean = X @ self.coef_ + self.intercept_
+        if not return_std:
+            return mean
+        chosen = X[:, self.support_] - self._support_mean
+        spread = np.einsum("ij,jk,ik->i", chosen, self.support_cov_, chosen)
+        return mean, np.sqrt(self.noise_var_ * (1 + self._mean_share) + spread)
+
+
+def _progress(round_: int, step: int, energy: float, noise_var: float) -> None:
+    level = f"  noise {noise_var:.1e}" if noise_var > 0 else ""
+    value = f"  energy {energy:.6g}" if np.isfinite(energy) else ""
+    sys.stderr.write(f"\rround {round_}  step {step}{value}{level}    ")
+    sys.stderr.flush()
+
+
+def _progress_end(report: "_core.FitReport") -> None:
+    size, steps, rounds = len(report["support"]), report["n_iter"], report["n_rounds"]
+    sys.stderr.write(f"\r{report['status']}: {size} columns, {steps} steps, {rounds} rounds{' ' * 20}\n")

@@ -1,0 +1,68 @@
+# Checked against the built wheel by mypy's stubtest.
+
+from collections.abc import Callable
+from typing import Any, TypedDict, type_check_only
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "__version__",
+    "add_noise",
+    "defaults",
+    "energy",
+    "fit",
+    "fit_many",
+    "make_design",
+    "make_sparse_coef",
+    "sample_support",
+]
+
+__version__: str
+
+def make_design(
+    kind: str,
+    n_samples: int,
+    n_features: int,
+    correlation: float,
+    block_size: int,
+    unit_norm: bool,
+    seed: int,
+) -> NDArray[np.float64]: ...
+def make_sparse_coef(n_features: int, n_nonzero: int, law: str, seed: int) -> NDArray[np.float64]: ...
+def sample_support(n_features: int, n_nonzero: int, seed: int) -> NDArray[np.int64]: ...
+def add_noise(signal: NDArray[np.float64], snr_db: float, seed: int) -> tuple[NDArray[np.float64], float]: ...
+
+@type_check_only
+class FitReport(TypedDict):
+    coef: NDArray[np.float64]
+    intercept: float
+    support: NDArray[np.int64]
+    prior_var: NDArray[np.float64]
+    support_cov: NDArray[np.float64]
+    noise_var: float
+    energy: float
+    energy_path: NDArray[np.float64]
+    n_iter: int
+    n_rounds: int
+    status: str
+    certified: bool
+    condition_number: tuple[float, float] | None
+
+def fit(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    arguments: dict[str, Any],
+    progress: Callable[[int, int, float, float], object] | None,
+) -> FitReport: ...
+def fit_many(
+    x: NDArray[np.float64], y: NDArray[np.float64], arguments: dict[str, Any], n_threads: int
+) -> list[FitReport]: ...
+def energy(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    prior_var: NDArray[np.float64],
+    noise_var: float,
+    power: float | None,
+) -> tuple[float, NDArray[np.float64], float]: ...
+def defaults() -> dict[str, Any]: ...

@@ -1,0 +1,20 @@
+"""Seeded test problems and one real data set.
+
+The draws are made in Rust. An integer `random_state` gives the same numbers on every machine and for any number of
+threads, and draws of different kinds (design, coefficients, noise) under the same integer are independent.
+"""
+
+from ._design import make_block_design, make_gaussian_design, make_random_walk_design, make_toeplitz_design
+from ._regression import make_sparse_coef, make_sparse_regression, plant_response
+from ._riboflavin import fetch_riboflavin
+
+__all__ = [
+    "fetch_riboflavin",
+    "make_block_design",
+    "make_gaussian_design",
+    "make_random_walk_design",
+    "make_sparse_coef",
+    "make_sparse_regression",
+    "make_toeplitz_design",
+    "plant_response",
+]

@@ -1,0 +1,32 @@
+"""Argument checks shared by the data sets; ranges that the core knows are left to it."""
+
+import operator
+from typing import Any
+
+from ..exceptions import ParameterError
+
+
+def as_count(name: str, value: Any, minimum: int = 1) -> int:
+    """Return `value` as an integer of at least `minimum`, or raise ParameterError."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = minimum - 1
+    if not minimum <= count < 2**63:
+        raise ParameterError(f"`{name}` is {value!r}, but it must be an integer of at least {minimum}")
+    return count
+
+
+def as_real(name: str, value: Any) -> float:
+    """Return `value` as a float, or raise ParameterError."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ParameterError(f"`{name}` is {value!r}, but it must be a real number") from None
+
+
+def as_option(name: str, value: Any, options: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `options`, or raise ParameterError."""
+    if not isinstance(value, str) or value not in options:
+        raise ParameterError(f"`{name}` is {value!r}, but it must be one of {', '.join(options)}")
+    return value

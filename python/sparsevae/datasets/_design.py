@@ -1,0 +1,206 @@
+"""Random designs, from well to badly conditioned."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from .._random import RandomState, draw_seed
+from ._checks import as_count, as_real
+
+
+def make_design(
+    kind: str,
+    n_samples: int,
+    n_features: int,
+    *,
+    unit_norm: bool,
+    random_state: RandomState,
+    correlation: float = 0.0,
+    block_size: int = 1,
+) -> NDArray[np.float64]:
+    """Draw a design of any kind; arguments that the kind does not know are ignored."""
+    return _core.make_design(
+        kind,
+        as_count("n_samples", n_samples),
+        as_count("n_features", n_features),
+        as_real("correlation", correlation),
+        as_count("block_size", block_size),
+        bool(unit_norm),
+        draw_seed(random_state),
+    )
+
+
+def make_gaussian_design(
+    n_samples: int, n_features: int, *, unit_norm: bool = True, random_state: RandomState = None
+) -> NDArray[np.float64]:
+    """Draw a design of independent standard normal entries.
+
+    Parameters
+    ----------
+    n_samples, n_features : int
+        Rows and columns, at least 1.
+    unit_norm : bool, default=True
+        Divide each column by its Euclidean norm.
+    random_state : int, Generator, RandomState or None, default=None
+        Source of the seed.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features), float64
+        The design.
+
+    Raises
+    ------
+    ParameterError
+        If a size is not a positive integer or the design does not fit in memory.
+
+    References
+    ----------
+    Pratihar and Mukhopadhyay, "Be a Goldfish", ICML 2025, sec. 5.1.
+
+    Examples
+    --------
+    >>> from sparsevae.datasets import make_gaussian_design
+    >>> X = make_gaussian_design(100, 200, random_state=0)
+    >>> X.shape
+    (100, 200)
+    """
+    return make_design("gaussian", n_samples, n_features, unit_norm=unit_norm, random_state=random_state)
+
+
+def make_random_walk_design(
+    n_samples: int, n_features: int, *, unit_norm: bool = True, random_state: RandomState = None
+) -> NDArray[np.float64]:
+    """Draw a design each row of which is a Gaussian random walk across the columns.
+
+    Before the columns are scaled, columns i and j (counted from 1) have covariance min(i, j), so neighbours are nearly
+    parallel and the design is badly conditioned.
+
+    Parameters
+    ----------
+    n_samples, n_features : int
+        Rows and columns, at least 1.
+    unit_norm : bool, default=True
+        Divide each column by its Euclidean norm.
+    random_state : int, Generator, RandomState or None, default=None
+        Source of the seed.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features), float64
+        The design.
+
+    Raises
+    ------
+    ParameterError
+        If a size is not a positive integer or the design does not fit in memory.
+
+    References
+    ----------
+    Pratihar and Mukhopadhyay, "Be a Goldfish", ICML 2025, sec. 5.2, eq. 19.
+
+    Examples
+    --------
+    >>> from sparsevae.datasets import make_random_walk_design
+    >>> X = make_random_walk_design(100, 200, random_state=0)
+    >>> bool(X[:, 150] @ X[:, 151] > 0.99)
+    True
+    """
+    return make_design("random_walk", n_samples, n_features, unit_norm=unit_norm, random_state=random_state)
+
+
+def make_toeplitz_design(
+    n_samples: int,
+    n_features: int,
+    *,
+    correlation: float = 0.9,
+    unit_norm: bool = True,
+    random_state: RandomState = None,
+) -> NDArray[np.float64]:
+    """Draw a design whose columns i and j have correlation `correlation` ** abs(i - j).
+
+    Each row is a stationary autoregression of order one across the columns.
+
+    Parameters
+    ----------
+    n_samples, n_features : int
+        Rows and columns, at least 1.
+    correlation : float, default=0.9
+        Correlation of neighbouring columns, strictly between -1 and 1.
+    unit_norm : bool, default=True
+        Divide each column by its Euclidean norm.
+    random_state : int, Generator, RandomState or None, default=None
+        Source of the seed.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features), float64
+        The design.
+
+    Raises
+    ------
+    ParameterError
+        If a size is not a positive integer, the design does not fit in memory, or `correlation` is out of range.
+
+    Examples
+    --------
+    >>> from sparsevae.datasets import make_toeplitz_design
+    >>> X = make_toeplitz_design(10_000, 3, correlation=0.5, random_state=0)
+    >>> bool(abs(X[:, 0] @ X[:, 2] - 0.25) < 0.05)
+    True
+    """
+    return make_design(
+        "toeplitz", n_samples, n_features, unit_norm=unit_norm, random_state=random_state, correlation=correlation
+    )
+
+
+def make_block_design(
+    n_samples: int,
+    n_features: int,
+    *,
+    correlation: float = 0.9,
+    block_size: int = 10,
+    unit_norm: bool = True,
+    random_state: RandomState = None,
+) -> NDArray[np.float64]:
+    """Draw a design of equicorrelated blocks of columns; different blocks are independent.
+
+    Parameters
+    ----------
+    n_samples, n_features : int
+        Rows and columns, at least 1.
+    correlation : float, default=0.9
+        Correlation of two columns of one block, at least 0 and less than 1.
+    block_size : int, default=10
+        Consecutive columns that form a block; the last block may be smaller.
+    unit_norm : bool, default=True
+        Divide each column by its Euclidean norm.
+    random_state : int, Generator, RandomState or None, default=None
+        Source of the seed.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features), float64
+        The design.
+
+    Raises
+    ------
+    ParameterError
+        If a size is not a positive integer, the design does not fit in memory, or `correlation` is out of range.
+
+    Examples
+    --------
+    >>> from sparsevae.datasets import make_block_design
+    >>> X = make_block_design(10_000, 4, correlation=0.8, block_size=2, random_state=0)
+    >>> bool(X[:, 0] @ X[:, 1] > 0.7), bool(abs(X[:, 1] @ X[:, 2]) < 0.1)
+    (True, True)
+    """
+    return make_design(
+        "block",
+        n_samples,
+        n_features,
+        unit_norm=unit_norm,
+        random_state=random_state,
+        correlation=correlation,
+        block_size=block_size,
+    )

@@ -1,0 +1,85 @@
+"""Many independent responses on one design."""
+
+import numbers
+import warnings
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from . import _core
+from ._base import LinearVae, check_type
+from .exceptions import ParameterError, ShapeError
+
+Estimator = TypeVar("Estimator", bound=LinearVae)
+
+
+def fit_many(estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None) -> list[Estimator]:
+    """Fit one clone of an estimator to each column of `Y`, side by side.
+
+    The design is checked and factorised once; the interpreter lock is released while the fits run.
+
+    Parameters
+    ----------
+    estimator : VaeSlr or PreconditionedVae
+        What to fit; it is not changed.
+    X : array-like of shape (n_samples, n_features)
+        Design.
+    Y : array-like of shape (n_samples, n_responses)
+        Responses, one per column.
+    n_jobs : int or None, default=None
+        Threads: None for one, -1 for as many as there are cores. Results do not depend on it.
+
+    Returns
+    -------
+    list of estimators
+        Fitted clones of `estimator`, one per column of `Y`; each as if it had been fitted alone.
+
+    Raises
+    ------
+    ParameterError
+        If `estimator` is of another type, or `n_jobs` out of range.
+    ShapeError, NonFiniteError, DataTypeError, NumericalError
+        As in ``fit``.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if some of the fits ended without convergence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsevae import VaeSlr, fit_many
+    >>> rng = np.random.default_rng(0)
+    >>> X, Z = rng.standard_normal((30, 60)), np.zeros((60, 3))
+    >>> Z[[3, 14, 15]] = 1.0
+    >>> [model.support_.tolist() for model in fit_many(VaeSlr(), X, X @ Z)]
+    [[3, 14, 15], [3, 14, 15], [3, 14, 15]]
+    """
+    if not isinstance(estimator, LinearVae):
+        raise ParameterError(f"`estimator` is {estimator!r}, but it must be a VaeSlr or a PreconditionedVae")
+    if n_jobs is not None:
+        check_type("n_jobs", n_jobs, numbers.Integral, "None, -1 or an integer of at least 1")
+        if n_jobs < -1 or n_jobs == 0:
+            raise ParameterError(f"`n_jobs` is {n_jobs!r}, but it must be None, -1 or an integer of at least 1")
+    if np.ndim(Y) != 2:
+        raise ShapeError(f"`Y` has shape {np.shape(Y)}, but (n_samples, n_responses) is needed")
+    threads = 1 if n_jobs is None else max(int(n_jobs), 0)
+    arguments = estimator._arguments()
+    first = clone(estimator)
+    X, Y, precision = first._validated(X, Y, multi_output=True)
+    dtype = first._result_dtype(precision)
+    reports = _core.fit_many(X, Y, arguments | {"precision": precision}, threads)
+    models = [first, *(clone(estimator) for _ in reports[1:])]
+    for model, report in zip(models, reports, strict=True):
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(first, name):
+                setattr(model, name, getattr(first, name))
+        model._absorb(report, X, dtype)
+    unfinished = sum(report["status"] in ("iteration_limit", "noise_collapsed") for report in reports)
+    if unfinished:
+        message = f"{unfinished} of {len(reports)} fits ended without convergence; see their `status_`"
+        warnings.warn(message, ConvergenceWarning, stacklevel=2)
+    return models

@@ -1,0 +1,129 @@
+"""The plain linear VAE for sparse linear regression."""
+
+from ._base import LinearVae
+from ._random import RandomState
+
+
+class VaeSlr(LinearVae):
+    r"""Sparse linear regression by a linear variational autoencoder.
+
+    The decoder is ``N(X diag(w_x) z, noise_var * I)``. With its latent integrated out, the energy
+
+    .. math:: y^T \Sigma^{-1} y + \log |\Sigma|, \qquad \Sigma = X \, \mathrm{diag}(w) \, X^T + \gamma I,
+
+    keeps the sparsest solution as its minimum as ``noise_var`` (:math:`\gamma`) goes to 0, and has far fewer bad minima
+    than the count of nonzeros. Noise-free data are searched until a certificate proves the solution to be the sparsest;
+    noisy data get the support of best evidence, refitted by least squares.
+
+    Parameters
+    ----------
+    optimizer : {"auto", "em", "mm", "mackay"}, default="auto"
+        "em", "mm" and "mackay" descend on the energy: "em" is slow and best at staying out of bad minima while the
+        noise is annealed, "mm" is fast and prunes early, "mackay" is fastest and need not descend. "auto" finds the
+        same minimum faster: by expectation propagation on the same covariance for noise-free data, by a path over
+        supports for noisy data, by "em" where these leave a doubt, and by "mm" at a given noise variance.
+    noise_var : {"auto", "anneal", "learn"} or float, default="auto"
+        Variance of the noise, in squared units of `y`. "auto": find out whether there is any, and estimate it from the
+        residual. "anneal": there is none. "learn": by EM, from a tenth of the variance of `y` down to a floor; for one
+        response this tends to collapse, which warns. A float: this value.
+    n_restarts : int, default=500
+        Rounds of the noise-free search after the first.
+    max_iter : int, default=8000
+        Update steps over all rounds.
+    tol : float, default=1e-6
+        At a given or learned noise variance, descent stops once no prior variance moves by more than this share of the
+        largest.
+    support_rule : {"evidence", "ebic", "posterior"}, default="evidence"
+        How columns are chosen where no certificate settles it. "evidence": marginal likelihood of the support. "ebic":
+        extended BIC. "posterior": coefficients more than three posterior standard deviations from 0.
+    fit_intercept : bool, default=True
+        Whether to centre the data. Set it to False for designs without an intercept: it costs one sample.
+    random_state : int, Generator, RandomState or None, default=0
+        Seed of the restarts. The same seed gives the same bits on any number of threads.
+    verbose : bool or int, default=False
+        Whether to show progress on standard error.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        Coefficients, in units of `y` over units of the column; exact zeros off the support. Of the dtype of the data.
+    intercept_ : float
+        Intercept; 0 if `fit_intercept` is False.
+    support_ : ndarray of shape (n_support,), int64
+        Indices of the nonzero coefficients, ascending.
+    prior_var_ : ndarray of shape (n_features,)
+        Prior variance of each coefficient, the `w` of the energy.
+    coef_var_ : ndarray of shape (n_features,)
+        Posterior variance of each coefficient given the support; 0 off the support.
+    support_cov_ : ndarray of shape (n_support, n_support)
+        Posterior covariance of the coefficients on the support.
+    noise_var_ : float
+        Noise variance, in squared units of `y`. For certified fits a floor that stands for 0: 1e-12 of the mean square
+        of `y`.
+    energy_ : float
+        Energy at `prior_var_` and `noise_var_`; of centred data, in the ``n_samples - 1`` dimensions that they have.
+    energy_path_ : ndarray
+        What the search minimised in its last round: the energy at each step for "em", "mm" and "mackay" at a given or
+        learned noise variance; the energy of the scaled problem while noise is annealed; the criterion at each size of
+        the support for noisy data.
+    n_iter_ : int
+        Update steps done, over all rounds.
+    n_rounds_ : int
+        Rounds of the noise-free search that were begun.
+    status_ : {"certified", "converged", "iteration_limit", "noise_collapsed"}
+        How the fit ended.
+    certified_ : bool
+        Whether the solution was proved to be the sparsest one, up to what floating point can tell.
+    n_features_in_ : int
+        Number of columns of `X`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where `X` has them.
+
+    See Also
+    --------
+    PreconditionedVae : The model whose decoder is preconditioned.
+    fit_many : Many responses on one design.
+
+    Notes
+    -----
+    The certificate holds if a solution has fewer nonzeros than the design has rank, leaves a residual within rounding,
+    is not to be matched by accident (a bound over all supports of its size), and no exchange of a column would do as
+    well. It speaks of noise-free data only; with noise, look at `coef_var_`.
+
+    References
+    ----------
+    Pratihar and Mukhopadhyay (2025), "Be a Goldfish: Forgetting Bad Conditioning in Sparse Linear Regression via
+    Variational Autoencoders", ICML, sec. 4, Theorem 4.2 and eq. 24.
+
+    Examples
+    --------
+    >>> from sparsevae import VaeSlr
+    >>> from sparsevae.datasets import make_sparse_regression
+    >>> data = make_sparse_regression(100, 200, n_nonzero=20, design="random_walk", random_state=0)
+    >>> model = VaeSlr(fit_intercept=False).fit(data.X, data.y)
+    >>> model.certified_, (model.support_ == data.support).all()
+    (True, np.True_)
+    """
+
+    def __init__(
+        self,
+        *,
+        optimizer: str = "auto",
+        noise_var: str | float = "auto",
+        n_restarts: int = 500,
+        max_iter: int = 8000,
+        tol: float = 1e-6,
+        support_rule: str = "evidence",
+        fit_intercept: bool = True,
+        random_state: RandomState = 0,
+        verbose: bool | int = False,
+    ) -> None:
+        self.optimizer = optimizer
+        self.noise_var = noise_var
+        self.n_restarts = n_restarts
+        self.max_iter = max_iter
+        self.tol = tol
+        self.support_rule = support_rule
+        self.fit_intercept = fit_intercept
+        self.random_state = random_state
+        self.verbose = verbose

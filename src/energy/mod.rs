@@ -1,0 +1,40 @@
+//! Energies of the linear variational autoencoder, with their exact gradients; one energy a file.
+
+mod marginal;
+mod preconditioned;
+
+pub use marginal::marginal_energy;
+pub use preconditioned::preconditioned_energy;
+
+use crate::{Error, Result};
+use ndarray::ArrayView2;
+
+/// An energy and its gradient at one point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// The energy.
+    pub value: f64,
+    /// Derivative in each prior variance.
+    pub grad_prior_var: Vec<f64>,
+    /// Derivative in the noise variance.
+    pub grad_noise_var: f64,
+}
+
+fn check(x: ArrayView2<'_, f64>, y: &[f64], prior_var: &[f64], noise_var: f64) -> Result<()> {
+    crate::problem::check_design(x)?;
+    crate::problem::check_response(x.nrows(), y)?;
+    if prior_var.len() != x.ncols() {
+        return Err(Error::Shape {
+            what: "prior_var",
+            expected: format!("({},), one value per column of `X`", x.ncols()),
+            found: format!("({},)", prior_var.len()),
+        });
+    }
+    if let Some(w) = prior_var.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+        return Err(Error::invalid("prior_var", w, "finite and not negative, in every entry"));
+    }
+    if !(noise_var.is_finite() && noise_var > 0.0) {
+        return Err(Error::invalid("noise_var", noise_var, "finite and greater than 0"));
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! Descent on the energy at a noise variance that is given or learned. Letters: w is `prior_var`, gamma is `noise_var`
+//! (docs/notation).
+
+use super::settings::Settings;
+use crate::linalg::packed::Packed;
+use crate::report::{Hook, IterInfo};
+use crate::solver::driver::{Descent, Next, Noise, Rule};
+use crate::{Error, Result};
+use ndarray::{Array2, ArrayView2};
+use std::cell::Cell;
+
+/// Share of the mean square of the response below which a learned noise variance is not let fall.
+pub(super) const FLOOR: f64 = 1e-10;
+/// Steps in the prior variances between two steps in the noise variance of the preconditioned model.
+const INNER: usize = 10;
+/// First step in the logarithm of the noise variance of the preconditioned model.
+const STRIDE: f64 = 0.5;
+
+/// Where a descent ended.
+pub(super) struct Minimum {
+    pub w: Vec<f64>,
+    pub u: Vec<f64>,
+    /// Posterior variance of each coefficient.
+    pub variance: Vec<f64>,
+    pub noise_var: f64,
+    pub energies: Vec<f64>,
+    pub converged: bool,
+    pub collapsed: bool,
+}
+
+/// A problem to descend on, with what compression lost: `freedom` samples, and a response of norm `outside` outside of
+/// `design`.
+pub(super) struct Plain<'a> {
+    pub design: ArrayView2<'a, f64>,
+    pub response: &'a [f64],
+    pub outside: f64,
+    pub freedom: usize,
+}
+
+fn start(design: ArrayView2<'_, f64>, response: &[f64]) -> Vec<f64> {
+    // The prior explains the response, each column an equal part.
+    let total = response.iter().map(|v| v * v).sum::<f64>();
+    design.columns().into_iter().map(|c| total / (c.dot(&c) * design.ncols() as f64).max(f64::MIN_POSITIVE)).collect()
+}
+
+/// Whether the last update moved any prior variance by more than `tol` of the largest; remembers the present ones.
+fn settled(previous: &mut [f64], w: &[f64], tol: f64) -> bool {
+    let largest = w.iter().copied().fold(0.0, f64::max);
+    let moved = previous.iter().zip(w).map(|(p, w)| (p - w).abs()).fold(0.0, f64::max);
+    previous.copy_from_slice(w);
+    moved <= tol * largest
+}
+
+fn minimum(descent: Descent<'_>, noise_var: f64, converged: bool, collapsed: bool) -> Minimum {
+    let s = descent.marginal.s();
+    let variance = descent.w.iter().zip(s).map(|(w, s)| (w * (1.0 - w * s)).max(0.0)).collect();
+    Minimum { variance, w: descent.w, u: descent.u, noise_var, energies: descent.energies, converged, collapsed }
+}
+
+impl Plain<'_> {
+    /// The constant that compression took out of the energy.
+    fn lost(&self, noise_var: f64) -> f64 {
+        (self.freedom - self.design.nrows()) as f64 * noise_var.ln() + self.outside * self.outside / noise_var
+    }
+
+    /// Minimises the marginal energy in `w`, and in gamma as well if `learn`, from `noise_var` on.
+    pub fn minimise(
+        &self,
+        rule: Rule,
+        noise_var: f64,
+        learn: bool,
+        settings: &Settings,
+        hook: &mut Hook<'_>,
+    ) -> Result<Minimum> {
+        let packed = Packed::new(self.design);
+        let w = start(self.design, self.response);
+        let mut previous = w.clone();
+        let mut descent = Descent::new(&packed, self.response, w);
+        let total = self.response.iter().map(|v| v * v).sum::<f64>() + self.outside * self.outside;
+        let floor = FLOOR * total / self.freedom as f64;
+        let (gamma, used, collapsed) =
+            (Cell::new(noise_var.max(if learn { floor } else { 0.0 })), Cell::new(noise_var), Cell::new(false));
+        let before = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var };
+        let noise = |_| {
+            used.set(gamma.get());
+            Noise { background: 0.0, ridge: gamma.get() }
+        };
+        let converged = descent.run(rule, settings.max_iter, noise, before, hook, |descent, step| {
+            if let Some(energy) = descent.energies.last_mut() {
+                *energy += self.lost(used.get());
+            }
+            let mut still = step > 0 && settled(&mut previous, &descent.w, settings.tol);
+            if learn {
+                let next = self.expected_noise(descent, gamma.get());
+                still &= (next / gamma.get()).ln().abs() <= settings.tol.max(1e-4);
+                collapsed.set(next <= floor);
+                gamma.set(next.max(floor));
+                still |= collapsed.get() && step > INNER;
+            }
+            Ok(if still { Next::Stop } else { Next::Continue })
+        })?;
+        Ok(minimum(descent, used.get(), converged, collapsed.get()))
+    }
+
+    /// The update of gamma by EM: `(||y - X u||^2 + gamma sum_j w_j s_j) / n_samples`.
+    fn expected_noise(&self, descent: &Descent<'_>, gamma: f64) -> f64 {
+        let mut left = self.outside * self.outside;
+        for (row, y) in self.design.outer_iter().zip(self.response) {
+            left += (y - row.iter().zip(&descent.u).map(|(x, u)| x * u).sum::<f64>()).powi(2);
+        }
+        let explained: f64 = descent.w.iter().zip(descent.marginal.s()).map(|(w, s)| w * s).sum();
+        (left + gamma * explained) / self.freedom as f64
+    }
+}
+
+/// The preconditioned model: `P X` and `P y` with `P = (X X^T + gamma I)^-power`, by one decomposition for every gamma.
+pub(super) struct Preconditioned {
+    /// Right singular vectors, one per row.
+    pub basis: Array2<f64>,
+    /// Singular values.
+    pub singular: Vec<f64>,
+    /// The response over the singular values, in the same coordinates.
+    pub whitened: Vec<f64>,
+    pub outside: f64,
+    pub freedom: usize,
+    pub power: f64,
+}
+
+impl Preconditioned {
+    fn at(&self, gamma: f64) -> (Array2<f64>, Vec<f64>) {
+        let (mut design, mut response) = (self.basis.clone(), self.whitened.clone());
+        for ((mut row, r), s) in design.outer_iter_mut().zip(&mut response).zip(&self.singular) {
+            let factor = s * (s * s + gamma).powf(-self.power);
+            row *= factor;
+            *r *= factor;
+        }
+        (design, response)
+    }
+
+    fn lost(&self, gamma: f64) -> f64 {
+        let absent = (self.freedom - self.singular.len()) as f64;
+        absent * gamma.ln() + self.outside * self.outside * gamma.powf(-2.0 * self.power - 1.0)
+    }
+
+    /// Energy and its derivative in `ln gamma` at `w`.
+    fn slope(&self, w: &[f64], gamma: f64) -> Result<(f64, f64)> {
+        let (design, response) = self.at(gamma);
+        let packed = Packed::new(design.view());
+        let mut descent = Descent::new(&packed, &response, w.to_vec());
+        descent.evaluate(Noise { background: 0.0, ridge: gamma })?;
+        let (a, inverse) = descent.marginal.inverse();
+        let absent = (self.freedom - self.singular.len()) as f64;
+        let outside = self.outside * self.outside * gamma.powf(-2.0 * self.power - 1.0);
+        let mut slope = (absent - (2.0 * self.power + 1.0) * outside) / gamma;
+        for ((a, i), s) in a.iter().zip(&inverse).zip(&self.singular) {
+            let e = -self.power / (s * s + gamma);
+            slope += i - a * a + 2.0 * e * (1.0 + gamma * (a * a - i));
+        }
+        let energy = descent.energies.last().copied().unwrap_or(f64::NAN) + self.lost(gamma);
+        Ok((energy, gamma * slope))
+    }
+
+    /// Minimises the preconditioned energy in `w`, and in gamma as well if `learn`: steps in `w` by `rule`, then one in
+    /// `ln gamma` along the exact gradient, shortened until the energy falls.
+    pub fn minimise(
+        &self,
+        rule: Rule,
+        noise_var: f64,
+        learn: bool,
+        settings: &Settings,
+        hook: &mut Hook<'_>,
+    ) -> Result<Minimum> {
+        let total: f64 = self.whitened.iter().zip(&self.singular).map(|(v, s)| (v * s).powi(2)).sum();
+        let floor = FLOOR * total / self.freedom as f64;
+        let mut gamma = noise_var.max(if learn { floor } else { 0.0 });
+        let (mut design, mut response) = self.at(gamma);
+        let mut w = start(design.view(), &response);
+        let mut previous = w.clone();
+        let mut energies = Vec::new();
+        loop {
+            let packed = Packed::new(design.view());
+            let mut descent = Descent::new(&packed, &response, w);
+            let left = settings.max_iter.saturating_sub(energies.len());
+            let len = if learn { left.min(INNER) } else { left };
+            let before = IterInfo { round: 0, step: energies.len(), energy: f64::NAN, noise_var: gamma };
+            let mut fresh = true;
+            let mut converged = descent.run(
+                rule,
+                len,
+                |_| Noise { background: 0.0, ridge: gamma },
+                before,
+                hook,
+                |descent, _| {
+                    if let Some(energy) = descent.energies.last_mut() {
+                        *energy += self.lost(gamma);
+                    }
+                    let still = settled(&mut previous, &descent.w, settings.tol) && !fresh;
+                    fresh = false;
+                    Ok(if still { Next::Stop } else { Next::Continue })
+                },
+            )?;
+            energies.extend_from_slice(&descent.energies);
+            let mut collapsed = false;
+            let mut next = gamma;
+            if learn {
+                let (energy, slope) = self.slope(&descent.w, gamma)?;
+                let mut stride = STRIDE.min(slope.abs());
+                next = loop {
+                    let candidate = (gamma * (-stride * slope.signum()).exp()).max(floor);
+                    match self.slope(&descent.w, candidate) {
+                        Ok((lower, _)) if lower < energy => break candidate,
+                        Ok(_) | Err(Error::NotPositiveDefinite { .. }) if stride > settings.tol.max(1e-4) => {
+                            stride /= 2.0
+                        }
+                        Ok(_) => break gamma,
+                        Err(error) => return Err(error),
+                    }
+                };
+                collapsed = next <= floor;
+                converged &= (next / gamma).ln().abs() <= settings.tol.max(1e-4);
+            }
+            if converged || collapsed || energies.len() >= settings.max_iter {
+                let mut found = minimum(descent, gamma, converged, collapsed);
+                found.energies = energies;
+                return Ok(found);
+            }
+            gamma = next;
+            w = descent.w;
+            (design, response) = self.at(gamma);
+        }
+    }
+}

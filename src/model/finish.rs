@@ -1,0 +1,132 @@
+//! From a support in the solver's units to a report in the caller's.
+
+use super::prepared::{Prepared, Response};
+use crate::linalg::decompose::{NestedLeastSquares, posterior_covariance};
+use crate::linalg::{marginal::Marginal, packed::Packed};
+use crate::report::{FitReport, Status};
+use crate::support::certificate::Certified;
+use crate::{Error, Result};
+use ndarray::Array2;
+
+/// Noise variance reported for noise-free data, as a share of the mean square of the response: what stands for 0 in the
+/// energy.
+const NOISE_FLOOR: f64 = 1e-12;
+
+/// What a search found, in the solver's units.
+pub(super) enum Found {
+    /// A certified solution.
+    Certified(Certified),
+    /// A support to refit by least squares.
+    Support(Vec<usize>),
+}
+
+/// Prior variances and noise variance at a minimum of the energy, in the solver's units, with the energy there in the
+/// caller's.
+pub(super) struct AtMinimum {
+    pub w: Vec<f64>,
+    pub noise_var: f64,
+    pub energy: f64,
+}
+
+/// Assembles a report. `minimum` is given where a descent ended at one; else prior variances follow from the posterior.
+pub(super) fn finish(
+    prepared: &Prepared,
+    response: &Response,
+    found: Found,
+    minimum: Option<AtMinimum>,
+    status: Status,
+) -> Result<FitReport> {
+    let mut report = empty(prepared, response, status);
+    let certified = matches!(found, Found::Certified(_));
+    let (support, z, residual) = match found {
+        Found::Certified(Certified { support, coefficients }) => (support, coefficients, 0.0),
+        Found::Support(mut support) => {
+            support.sort_unstable();
+            let fit = NestedLeastSquares::new(prepared.design.view(), &support, &response.values);
+            (support.clone(), fit.coefficients(support.len()), fit.residual[support.len()].hypot(response.outside))
+        }
+    };
+    let spare = prepared.freedom.saturating_sub(support.len()).max(1) as f64;
+    let floor = NOISE_FLOOR / prepared.freedom as f64;
+    let noise_var = minimum.as_ref().map_or((residual * residual / spare).max(floor), |m| m.noise_var);
+
+    // Without a descent: the second moment of the posterior under a flat prior, which EM would take as its next step.
+    let flat = vec![f64::INFINITY; support.len()];
+    let design = prepared.design.view();
+    let dependent = || Error::NotPositiveDefinite { step: 0, pivot: support.len() };
+    let uncertainty = posterior_covariance(design, &support, &flat, noise_var).ok_or_else(dependent)?;
+    let on_support: Vec<f64> = match &minimum {
+        Some(minimum) => support.iter().map(|&j| minimum.w[j].max(f64::MIN_POSITIVE)).collect(),
+        None if certified => z.iter().map(|z| z * z).collect(),
+        None => z.iter().zip(uncertainty.diag()).map(|(z, v)| z * z + v).collect(),
+    };
+    let covariance = posterior_covariance(design, &support, &on_support, noise_var).ok_or_else(dependent)?;
+
+    let unit = |j: usize| response.norm / prepared.norms[j];
+    match &minimum {
+        Some(minimum) => {
+            for (j, &w) in minimum.w.iter().enumerate() {
+                report.prior_var[prepared.columns[j]] = w * unit(j) * unit(j);
+            }
+            report.energy = minimum.energy;
+        }
+        None => {
+            for (&j, &w) in support.iter().zip(&on_support) {
+                report.prior_var[prepared.columns[j]] = w * unit(j) * unit(j);
+            }
+            report.energy = energy(prepared, response, &support, &on_support, noise_var)?;
+        }
+    }
+    for (&j, &z) in support.iter().zip(&z) {
+        report.coef[prepared.columns[j]] = z * unit(j);
+        report.intercept -= z * unit(j) * prepared.means[prepared.columns[j]];
+    }
+    report.support_cov = covariance.indexed_iter().map(|((a, b), v)| v * unit(support[a]) * unit(support[b])).collect();
+    report.support = support.into_iter().map(|j| prepared.columns[j]).collect();
+    report.noise_var = noise_var * response.norm * response.norm;
+    report.certified = certified;
+    let values = report.coef.iter().chain(&report.prior_var).chain([&report.intercept, &report.noise_var]);
+    if let Some(value) = values.copied().find(|v| !v.is_finite()) {
+        let scales = format!("scaled so far apart that a coefficient is {value}");
+        return Err(Error::invalid("X and y", scales, "rescaled to within 1e100 of each other"));
+    }
+    Ok(report)
+}
+
+/// The report of a response that needs no column: zero coefficients.
+pub(super) fn empty(prepared: &Prepared, response: &Response, status: Status) -> FitReport {
+    let n_features = prepared.means.len();
+    FitReport {
+        coef: vec![0.0; n_features],
+        intercept: response.mean,
+        support: Vec::new(),
+        prior_var: vec![0.0; n_features],
+        support_cov: Vec::new(),
+        noise_var: 0.0,
+        energy: f64::NAN,
+        energy_path: Vec::new(),
+        n_iter: 0,
+        n_rounds: 0,
+        status,
+        certified: status == Status::Certified,
+        condition_number: None,
+    }
+}
+
+/// Marginal energy of the centred data in the caller's units.
+fn energy(prepared: &Prepared, response: &Response, support: &[usize], w: &[f64], noise_var: f64) -> Result<f64> {
+    let rows = prepared.design.nrows();
+    let chosen = Array2::from_shape_fn((rows, support.len()), |(i, k)| prepared.design[[i, support[k]]]);
+    let packed = Packed::new(chosen.view());
+    let mut kernel = Marginal::new(&packed);
+    kernel
+        .factorise(&packed, &response.values, w, noise_var)
+        .map_err(|pivot| Error::NotPositiveDefinite { step: 0, pivot: pivot.0 })?;
+    let lost = (prepared.freedom - rows) as f64 * noise_var.ln() + response.outside.powi(2) / noise_var;
+    Ok(kernel.quadratic() + kernel.log_det() + lost + unit_energy(prepared, response))
+}
+
+/// What the change of units adds to an energy in the solver's: the response was divided by its norm.
+pub(super) fn unit_energy(prepared: &Prepared, response: &Response) -> f64 {
+    2.0 * prepared.freedom as f64 * response.norm.ln()
+}

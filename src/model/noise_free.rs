@@ -1,0 +1,196 @@
+//! Noise-free data: rounds of a search until the certificate holds.
+
+use super::prepared::{Prepared, Response};
+use super::settings::{Optimizer, Settings};
+use crate::linalg::packed::Packed;
+use crate::report::{Hook, IterInfo};
+use crate::solver::driver::{Descent, Next, Noise, Rule};
+use crate::solver::expectation_propagation::{ExpectationPropagation, ROUND_LEN};
+use crate::solver::{Schedule, restart};
+use crate::support::certificate::{Certified, Certifier};
+use crate::{Error, Result};
+use ndarray::{Array2, ArrayView2};
+
+/// The noise of one anneal, relative to unit mean square columns.
+const ANNEAL: Schedule = Schedule { start: 1e-1, end: 1e-11, len: 250 };
+/// Mean square of the whitened response of an anneal: what unit coefficients on a fifth of as many columns as rows
+/// would give.
+const UNIT: f64 = 0.2;
+/// Steps of an anneal between two looks at the certificate.
+const LOOK: usize = 15;
+
+/// A noise-free search, ready to run round after round.
+pub(super) struct NoiseFree<'a> {
+    prepared: &'a Prepared,
+    whitened: Vec<f64>,
+    certifier_singular: f64,
+    settings: &'a Settings,
+}
+
+/// What a search learns on the way, whether or not it is certified.
+#[derive(Default)]
+pub(super) struct Trace {
+    pub steps: usize,
+    pub rounds: usize,
+    pub energies: Vec<f64>,
+}
+
+impl<'a> NoiseFree<'a> {
+    /// `None` where the response has a part that no column reaches: then there is noise.
+    pub fn new(prepared: &'a Prepared, response: &Response, settings: &'a Settings) -> Result<Option<Self>> {
+        let space = prepared.row_space()?;
+        let (whitened, outside) = space.whiten(&response.values);
+        let rounding = 64.0 * settings.precision * (prepared.n_samples as f64).sqrt();
+        if outside.hypot(response.outside) > rounding {
+            return Ok(None);
+        }
+        Ok(Some(Self { prepared, whitened, certifier_singular: space.smallest_singular(), settings }))
+    }
+
+    fn basis(&self) -> Result<ArrayView2<'a, f64>> {
+        Ok(self.prepared.row_space()?.basis.view())
+    }
+
+    fn certifier(&self) -> Result<Certifier<'_>> {
+        Ok(Certifier {
+            basis: self.basis()?,
+            response: &self.whitened,
+            response_norm: 1.0,
+            smallest_singular: self.certifier_singular,
+            precision: self.settings.precision,
+        })
+    }
+
+    /// Checks a support that was found elsewhere.
+    pub fn certify(&self, support: &[usize]) -> Result<Option<Certified>> {
+        let certifier = self.certifier()?;
+        let mut score = vec![0.0; certifier.basis.ncols()];
+        support.iter().for_each(|&j| score[j] = 1.0);
+        Ok(certifier.attempt(&score))
+    }
+
+    /// The only solution there is, if the columns are independent.
+    pub fn unique(&self) -> Result<Option<Certified>> {
+        let basis = self.basis()?;
+        if basis.ncols() > basis.nrows() {
+            return Ok(None);
+        }
+        let z: Vec<f64> =
+            basis.columns().into_iter().map(|c| c.iter().zip(&self.whitened).map(|(b, y)| b * y).sum()).collect();
+        let tolerance = self.certifier()?.tolerance(z.iter().map(|z: &f64| z.abs()).sum());
+        let support: Vec<usize> = (0..z.len()).filter(|&j| z[j].abs() > tolerance).collect();
+        let coefficients = support.iter().map(|&j| z[j]).collect();
+        Ok(Some(Certified { support, coefficients }))
+    }
+
+    /// Rounds `rounds` of the search that the settings name, until certified or the steps run out.
+    pub fn search(
+        &self,
+        rounds: std::ops::Range<usize>,
+        trace: &mut Trace,
+        hook: &mut Hook<'_>,
+    ) -> Result<Option<Certified>> {
+        match self.settings.optimizer {
+            Optimizer::Auto => self.propagate(rounds, trace, hook),
+            Optimizer::Rule(rule) => self.anneal(rule, rounds, trace, hook),
+        }
+    }
+
+    fn propagate(
+        &self,
+        rounds: std::ops::Range<usize>,
+        trace: &mut Trace,
+        hook: &mut Hook<'_>,
+    ) -> Result<Option<Certified>> {
+        let (basis, certifier) = (self.basis()?, self.certifier()?);
+        let packed = Packed::new(basis);
+        let mut search = ExpectationPropagation::new(basis, &packed, &self.whitened, self.settings.seed);
+        for round in rounds {
+            let len = ROUND_LEN.min(self.settings.max_iter.saturating_sub(trace.steps));
+            if len == 0 {
+                break;
+            }
+            trace.rounds = round + 1;
+            let mut energies = Vec::with_capacity(len);
+            let mut watch = |info: &IterInfo| {
+                energies.push(info.energy);
+                hook(info)
+            };
+            let attempt = |means: &[f64]| certifier.attempt(&means.iter().map(|m| m.abs()).collect::<Vec<_>>());
+            let found = search.round(round, len, &mut trace.steps, &mut watch, attempt)?;
+            trace.energies = energies;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Annealed descents: over powers of the preconditioner, and away from the last active set.
+    fn anneal(
+        &self,
+        rule: Rule,
+        rounds: std::ops::Range<usize>,
+        trace: &mut Trace,
+        hook: &mut Hook<'_>,
+    ) -> Result<Option<Certified>> {
+        let certifier = self.certifier()?;
+        let plan = restart::plan(self.settings.power.unwrap_or(0.0), self.settings.n_restarts);
+        let mut start: Option<Vec<f64>> = None;
+        let mut coordinates: Option<(f64, Packed, Vec<f64>)> = None;
+        for (round, &restart::Round { power, fresh }) in plan.iter().enumerate() {
+            let len = ANNEAL.len.min(self.settings.max_iter.saturating_sub(trace.steps));
+            if !rounds.contains(&round) || len == 0 {
+                continue;
+            }
+            trace.rounds = round + 1;
+            if coordinates.as_ref().is_none_or(|(p, _, _)| *p != power) {
+                let (design, response) = self.whiten(power)?;
+                coordinates = Some((power, Packed::new(design.view()), response));
+            }
+            let Some((_, packed, response)) = &coordinates else { continue };
+            let n = packed.n_cols();
+            let w = start.take().filter(|_| !fresh).unwrap_or_else(|| vec![1.0; n]);
+            let mut descent = Descent::new(packed, response, w);
+            let schedule = Schedule { len, ..ANNEAL };
+            let noise = |step| Noise { background: 0.0, ridge: schedule.at(step) };
+            let before = IterInfo { round, step: trace.steps, energy: f64::NAN, noise_var: f64::NAN };
+            let mut found = None;
+            let outcome = descent.run(rule, len, noise, before, hook, |descent, step| {
+                if step % LOOK == LOOK - 1 || step + 1 == len {
+                    found = certifier.attempt(&descent.u.iter().map(|u| u.abs()).collect::<Vec<_>>());
+                }
+                Ok(if found.is_some() { Next::Stop } else { Next::Continue })
+            });
+            trace.steps += descent.energies.len();
+            match outcome {
+                Ok(_) | Err(Error::NotPositiveDefinite { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            start = Some(restart::away_from(&descent.u, packed.n_rows()));
+            trace.energies = descent.energies;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// `(X X^T)^-power` times design and response, scaled to columns of unit mean square and coefficients of unit
+    /// order.
+    fn whiten(&self, power: f64) -> Result<(Array2<f64>, Vec<f64>)> {
+        let space = self.prepared.row_space()?;
+        let (singular, rotation) = space.spectrum()?;
+        let mut turn = rotation.reversed_axes();
+        for (mut row, s) in turn.outer_iter_mut().zip(&singular) {
+            row *= s.powf(1.0 - 2.0 * power);
+        }
+        let mut design = turn.dot(&space.basis);
+        let mut response = turn.dot(&ndarray::aview1(&self.whitened));
+        let scale = (design.iter().map(|v| v * v).sum::<f64>() / design.ncols() as f64).sqrt();
+        let square = self.whitened.iter().map(|v| v * v).sum::<f64>();
+        design /= scale;
+        response *= (UNIT * self.whitened.len() as f64 / square).sqrt() / scale;
+        Ok((design, response.to_vec()))
+    }
+}

@@ -1,0 +1,169 @@
+//! What a caller chooses, checked once.
+
+use crate::support::evidence::Criterion;
+use crate::{Error, Result};
+
+/// The optimiser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Optimizer {
+    /// Whichever finds the sparsest solution fastest: expectation propagation for noise-free data, the support path for
+    /// noisy data, annealed EM where these leave a doubt.
+    Auto,
+    /// Descent on the energy by one update rule.
+    Rule(crate::solver::Rule),
+}
+
+/// What is known of the noise.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Noise {
+    /// Nothing: it is found out whether there is any.
+    Auto,
+    /// There is none.
+    Anneal,
+    /// It is learned with the energy.
+    Learn,
+    /// Its variance.
+    Fixed(f64),
+}
+
+/// How columns are chosen when no certificate settles it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SupportRule {
+    /// By a criterion, searched over nested sets of columns.
+    Criterion(Criterion),
+    /// Those whose posterior mean is more than three posterior standard deviations from 0.
+    Posterior,
+}
+
+/// Everything a caller can choose. [`Settings::default`] is where all defaults stand.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// The noise.
+    pub noise: Noise,
+    /// The power of the preconditioner; `None` for the plain model.
+    pub power: Option<f64>,
+    /// Rounds after the first, at most.
+    pub n_restarts: usize,
+    /// Update steps over all rounds, at most.
+    pub max_iter: usize,
+    /// A descent at fixed noise has converged once no prior variance moves by more than this share of the largest.
+    pub tol: f64,
+    /// How columns are chosen.
+    pub support_rule: SupportRule,
+    /// Whether the model has an intercept.
+    pub fit_intercept: bool,
+    /// Seed of the restarts.
+    pub seed: u64,
+    /// Unit roundoff of the data as the caller holds them.
+    pub precision: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            optimizer: Optimizer::Auto,
+            noise: Noise::Auto,
+            power: None,
+            n_restarts: 500,
+            max_iter: 8000,
+            tol: 1e-6,
+            support_rule: SupportRule::Criterion(Criterion::Evidence),
+            fit_intercept: true,
+            seed: 0,
+            precision: f64::EPSILON / 2.0,
+        }
+    }
+}
+
+/// The default power of the preconditioner.
+pub const DEFAULT_POWER: f64 = 0.5;
+
+impl Settings {
+    /// Refuses values outside their range.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`].
+    pub fn check(&self) -> Result<()> {
+        if let Noise::Fixed(value) = self.noise
+            && !(value.is_finite() && value > 0.0)
+        {
+            return Err(Error::invalid(
+                "noise_var",
+                value,
+                "\"auto\", \"anneal\", \"learn\" or a finite number greater than 0",
+            ));
+        }
+        if let Some(power) = self.power
+            && !(power.is_finite() && (0.0..=2.0).contains(&power))
+        {
+            return Err(Error::invalid("power", power, "between 0 and 2"));
+        }
+        if self.max_iter == 0 {
+            return Err(Error::invalid("max_iter", 0, "at least 1"));
+        }
+        if !(self.tol.is_finite() && self.tol >= 0.0) {
+            return Err(Error::invalid("tol", self.tol, "finite and not negative"));
+        }
+        if !(self.precision > 0.0 && self.precision < 1e-2) {
+            return Err(Error::invalid("precision", self.precision, "between 0 and 0.01"));
+        }
+        Ok(())
+    }
+}
+
+/// Names of the options, as Python shows them; the first of each list is the default.
+pub mod names {
+    use super::{Noise, Optimizer, SupportRule};
+    use crate::solver::Rule;
+    use crate::support::evidence::Criterion;
+    use crate::{Error, Result};
+
+    /// Optimisers.
+    pub const OPTIMIZERS: [(&str, Optimizer); 4] = [
+        ("auto", Optimizer::Auto),
+        ("em", Optimizer::Rule(Rule::Em)),
+        ("mm", Optimizer::Rule(Rule::Mm)),
+        ("mackay", Optimizer::Rule(Rule::MacKay)),
+    ];
+    /// Noises.
+    pub const NOISES: [(&str, Noise); 3] = [("auto", Noise::Auto), ("anneal", Noise::Anneal), ("learn", Noise::Learn)];
+    /// Support rules.
+    pub const SUPPORT_RULES: [(&str, SupportRule); 3] = [
+        ("evidence", SupportRule::Criterion(Criterion::Evidence)),
+        ("ebic", SupportRule::Criterion(Criterion::ExtendedBic)),
+        ("posterior", SupportRule::Posterior),
+    ];
+
+    fn find<T: Copy>(options: &[(&'static str, T)], name: &'static str, value: &str, also: &str) -> Result<T> {
+        options.iter().find(|(option, _)| *option == value).map(|(_, option)| *option).ok_or_else(|| {
+            let list: Vec<String> = options.iter().map(|(option, _)| format!("{option:?}")).collect();
+            Error::invalid(name, format!("{value:?}"), &format!("one of {}{also}", list.join(", ")))
+        })
+    }
+
+    /// The optimiser of this name.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`], as for the others.
+    pub fn optimizer(value: &str) -> Result<Optimizer> {
+        find(&OPTIMIZERS, "optimizer", value, "")
+    }
+
+    /// The noise of this name.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`].
+    pub fn noise(value: &str) -> Result<Noise> {
+        find(&NOISES, "noise_var", value, ", or a number greater than 0")
+    }
+
+    /// The support rule of this name.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`].
+    pub fn support_rule(value: &str) -> Result<SupportRule> {
+        find(&SUPPORT_RULES, "support_rule", value, "")
+    }
+}

@@ -1,0 +1,150 @@
+//! Fits and energies for Python: views in, reports out.
+
+use super::run;
+use crate::energy::{Evaluation, marginal_energy, preconditioned_energy};
+use crate::model::settings::{DEFAULT_POWER, Noise, Settings, names};
+use crate::{FitReport, model};
+use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+type Floats<'py> = Bound<'py, PyArray1<f64>>;
+
+/// `noise_var` as users give it: a word or a number.
+#[derive(FromPyObject)]
+enum NoiseVar {
+    Number(f64),
+    Word(String),
+}
+
+/// Keyword arguments of a fit, after the estimator has checked their types.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Arguments {
+    optimizer: String,
+    noise_var: NoiseVar,
+    power: Option<f64>,
+    n_restarts: usize,
+    max_iter: usize,
+    tol: f64,
+    support_rule: String,
+    fit_intercept: bool,
+    seed: u64,
+    precision: f64,
+}
+
+impl Arguments {
+    fn settings(self) -> crate::Result<Settings> {
+        let settings = Settings {
+            optimizer: names::optimizer(&self.optimizer)?,
+            noise: match self.noise_var {
+                NoiseVar::Number(value) => Noise::Fixed(value),
+                NoiseVar::Word(word) => names::noise(&word)?,
+            },
+            power: self.power,
+            n_restarts: self.n_restarts,
+            max_iter: self.max_iter,
+            tol: self.tol,
+            support_rule: names::support_rule(&self.support_rule)?,
+            fit_intercept: self.fit_intercept,
+            seed: self.seed,
+            precision: self.precision,
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
+fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("coef", report.coef.to_pyarray(py))?;
+    out.set_item("intercept", report.intercept)?;
+    out.set_item("support", report.support.iter().map(|&j| j as i64).collect::<Vec<_>>().to_pyarray(py))?;
+    out.set_item("prior_var", report.prior_var.to_pyarray(py))?;
+    out.set_item("support_cov", report.support_cov.to_pyarray(py))?;
+    out.set_item("noise_var", report.noise_var)?;
+    out.set_item("energy", report.energy)?;
+    out.set_item("energy_path", report.energy_path.to_pyarray(py))?;
+    out.set_item("n_iter", report.n_iter)?;
+    out.set_item("n_rounds", report.n_rounds)?;
+    out.set_item("status", report.status.name())?;
+    out.set_item("certified", report.certified)?;
+    out.set_item("condition_number", report.condition_number)?;
+    Ok(out)
+}
+
+fn evaluation<'py>(py: Python<'py>, value: &Evaluation) -> (f64, Floats<'py>, f64) {
+    (value.value, value.grad_prior_var.to_pyarray(py), value.grad_noise_var)
+}
+
+/// One response.
+#[pyfunction]
+fn fit<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray2<'py, f64>,
+    y: PyReadonlyArray1<'py, f64>,
+    arguments: Arguments,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let settings = arguments.settings()?;
+    let (x, y) = (x.as_array(), y.as_array().to_vec());
+    let found = run::run(py, progress.as_ref(), |hook| model::fit(x, &y, &settings, hook))?;
+    report(py, &found)
+}
+
+/// Many responses, the columns of `y`.
+#[pyfunction]
+fn fit_many<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray2<'py, f64>,
+    y: PyReadonlyArray2<'py, f64>,
+    arguments: Arguments,
+    n_threads: usize,
+) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let settings = arguments.settings()?;
+    let (x, y) = (x.as_array(), y.as_array());
+    let found = run::run_parallel(py, n_threads, |stop| model::fit_many(x, y, &settings, stop))?;
+    found.iter().map(|found| report(py, found)).collect()
+}
+
+/// Value, gradient in the prior variances, derivative in the noise variance; `power` chooses the preconditioned energy.
+#[pyfunction]
+fn energy<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray2<'py, f64>,
+    y: PyReadonlyArray1<'py, f64>,
+    prior_var: PyReadonlyArray1<'py, f64>,
+    noise_var: f64,
+    power: Option<f64>,
+) -> PyResult<(f64, Floats<'py>, f64)> {
+    let (x, y, w) = (x.as_array(), y.as_array().to_vec(), prior_var.as_array().to_vec());
+    let value = py.detach(|| match power {
+        None => marginal_energy(x, &y, &w, noise_var),
+        Some(power) => preconditioned_energy(x, &y, &w, noise_var, power),
+    })?;
+    Ok(evaluation(py, &value))
+}
+
+/// The defaults of the estimators' parameters, which stand in Rust alone.
+#[pyfunction]
+fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let settings = Settings::default();
+    let out = PyDict::new(py);
+    out.set_item("power", DEFAULT_POWER)?;
+    out.set_item("n_restarts", settings.n_restarts)?;
+    out.set_item("max_iter", settings.max_iter)?;
+    out.set_item("tol", settings.tol)?;
+    out.set_item("fit_intercept", settings.fit_intercept)?;
+    out.set_item("optimizer", names::OPTIMIZERS.map(|(name, _)| name).first())?;
+    out.set_item("noise_var", names::NOISES.map(|(name, _)| name).first())?;
+    out.set_item("support_rule", names::SUPPORT_RULES.map(|(name, _)| name).first())?;
+    Ok(out)
+}
+
+/// Adds what this file defines to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(fit, module)?)?;
+    module.add_function(wrap_pyfunction!(fit_many, module)?)?;
+    module.add_function(wrap_pyfunction!(energy, module)?)?;
+    module.add_function(wrap_pyfunction!(defaults, module)?)
+}

@@ -1,0 +1,76 @@
+//! What comes back: the outcome of a fit, and what a caller sees while it runs.
+
+use std::ops::ControlFlow;
+
+/// How a fit ended. None of these is an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// The data are noise-free and the solution was proved to be the sparsest one.
+    Certified,
+    /// The updates converged, or the search of the support ended at a minimum of its criterion.
+    Converged,
+    /// The iteration limit came first.
+    IterationLimit,
+    /// The noise variance that was to be learned fell to its floor.
+    NoiseCollapsed,
+}
+
+impl Status {
+    /// The name that Python shows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Certified => "certified",
+            Self::Converged => "converged",
+            Self::IterationLimit => "iteration_limit",
+            Self::NoiseCollapsed => "noise_collapsed",
+        }
+    }
+}
+
+/// One update step, as the hook sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct IterInfo {
+    /// Round of the search: 0 is the first attempt, each restart adds one.
+    pub round: usize,
+    /// Steps done so far, over all rounds.
+    pub step: usize,
+    /// Energy at this step (in the solver's own scaling).
+    pub energy: f64,
+    /// Noise or background variance at this step, relative to the scale of the problem.
+    pub noise_var: f64,
+}
+
+/// Called after every step: `Break` stops the fit with [`Error::Interrupted`](crate::Error::Interrupted).
+pub type Hook<'a> = dyn FnMut(&IterInfo) -> ControlFlow<()> + 'a;
+
+/// The outcome of a fit, in the caller's units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FitReport {
+    /// Coefficients, one per feature; least squares on the support.
+    pub coef: Vec<f64>,
+    /// Intercept; 0 if none was asked for.
+    pub intercept: f64,
+    /// Features with a nonzero coefficient, ascending.
+    pub support: Vec<usize>,
+    /// Prior variance of each coefficient.
+    pub prior_var: Vec<f64>,
+    /// Posterior covariance of the coefficients on the support, row by row.
+    pub support_cov: Vec<f64>,
+    /// Noise variance: of the model if it was given or learned, else of the residual; a floor if the data are
+    /// noise-free.
+    pub noise_var: f64,
+    /// Energy at `prior_var` and `noise_var`; of centred data, in the `n_samples - 1` dimensions that they have.
+    pub energy: f64,
+    /// What the search minimised, step by step.
+    pub energy_path: Vec<f64>,
+    /// Update steps over all rounds.
+    pub n_iter: usize,
+    /// Rounds of the search.
+    pub n_rounds: usize,
+    /// How the fit ended.
+    pub status: Status,
+    /// Whether the solution was proved to be the sparsest one.
+    pub certified: bool,
+    /// Condition number of the design, and of the preconditioned design, where one is used.
+    pub condition_number: Option<(f64, f64)>,
+}

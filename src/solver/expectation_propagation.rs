@@ -1,0 +1,283 @@
+//! Expectation propagation for noise-free data: the annealed search's fast replacement, on the same kernel.
+//!
+//! A step of EM and a step here compute the same `s` and `q`. EM then sets each variance from the posterior moments of
+//! its column; expectation propagation sets it, and a prior mean, from the moments of the column under a prior that
+//! knows sparsity: a spike at zero and a mixture of Gaussian slabs whose weights and variances are learned on the way.
+//! Rounds differ by a random tilt of the prior odds of each column. Whether a round succeeded is for the certificate to
+//! say, never for the prior.
+//!
+//! No noise enters, so the iteration does not change under left multiplication of design and response: preconditioning
+//! cannot help it.
+//!
+//! Letters: `a`, `b` are precision and precision times mean of a site; `m` the posterior mean; `R`, `S` mean and
+//! variance of a cavity.
+
+use crate::linalg::{marginal::Marginal, packed::Packed};
+use crate::report::{Hook, IterInfo};
+use crate::{Error, Result};
+use ndarray::ArrayView2;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use std::ops::ControlFlow;
+
+/// Slab variances that rounds start from, in turn, relative to the scale of the problem.
+const SLABS: [&[f64]; 5] = [&[0.03, 0.3, 3.0], &[0.1, 1.0], &[1.0], &[0.1, 1.0], &[1e-4, 1e-2, 0.1, 1.0, 6.0]];
+/// Share of a new site that a step takes, by round, in turn.
+const DAMPING: [f64; 4] = [0.5, 0.3, 0.4, 0.6];
+/// Share of columns expected to be nonzero, at first.
+const DENSITY: f64 = 0.3;
+/// Standard deviation of the tilt of the prior log-odds.
+const TILT: f64 = 0.6;
+/// Steps in a round.
+pub const ROUND_LEN: usize = 60;
+/// From this step on, a round whose expected number of nonzeros exceeds `CROWDED * rank` is given up.
+const DECIDED: usize = 8;
+const CROWDED: f64 = 0.9;
+/// A slab this much wider than the scale of the problem ends a round.
+const RUNAWAY: f64 = 20.0;
+/// Means are worth a look once those outside the `rank - 1` largest hold less than this share of the norm.
+const TAIL: f64 = 0.01;
+/// Room for the weights of a round.
+const MOST_SLABS: usize = 5;
+
+/// A noise-free problem in coordinates where the rows of the design are orthonormal.
+pub struct ExpectationPropagation<'a> {
+    basis: ArrayView2<'a, f64>,
+    packed: &'a Packed,
+    response: &'a [f64],
+    marginal: Marginal,
+    seed: u64,
+    /// Scale of a slab.
+    unit: f64,
+    precision: Vec<f64>,
+    shift: Vec<f64>,
+    tilt: Vec<f64>,
+    variance: Vec<f64>,
+    residual: Vec<f64>,
+    means: Vec<f64>,
+    cavity_mean: Vec<f64>,
+    cavity_var: Vec<f64>,
+    prior: Prior,
+}
+
+/// Spike and slabs: the spike has the odds that the slabs leave.
+struct Prior {
+    density: f64,
+    weights: Vec<f64>,
+    variances: Vec<f64>,
+}
+
+impl Prior {
+    fn start(round: usize, unit: f64) -> Self {
+        let slabs = SLABS[round % SLABS.len()];
+        let variances = slabs.iter().map(|v| unit * v).collect();
+        Self { density: DENSITY, weights: vec![1.0 / slabs.len() as f64; slabs.len()], variances }
+    }
+
+    fn variance(&self) -> f64 {
+        self.weights.iter().zip(&self.variances).map(|(w, v)| w * v).sum()
+    }
+
+    /// Mean and variance of one column under the prior times its cavity.
+    ///
+    /// `odds` is scratch, one value per slab; `counts` and `moments` gather responsibilities and second moments.
+    fn tilted(
+        &self,
+        mean: f64,
+        variance: f64,
+        tilt: f64,
+        odds: &mut [f64],
+        counts: &mut [f64],
+        moments: &mut [f64],
+    ) -> (f64, f64) {
+        let base = (self.density / (1.0 - self.density)).ln() + tilt;
+        let mut largest = 0.0_f64;
+        for (o, (w, v)) in odds.iter_mut().zip(self.weights.iter().zip(&self.variances)) {
+            // The share of the slab in slab plus cavity, and its complement without cancellation.
+            let (gain, rest) = (v / (v + variance), variance / (v + variance));
+            *o = base + w.ln() + 0.5 * rest.max(1e-16).ln() + 0.5 * mean * mean * gain / variance;
+            largest = largest.max(*o);
+        }
+        let spike = (-largest).exp();
+        let mut total = spike;
+        for o in odds.iter_mut() {
+            *o = (*o - largest).exp();
+            total += *o;
+        }
+        let slab = |v: f64| {
+            let gain = v / (v + variance);
+            (gain * mean, gain * variance)
+        };
+        let mut first = 0.0;
+        for (c, (o, &v)) in odds.iter_mut().zip(&self.variances).enumerate() {
+            *o /= total;
+            let (mu, spread) = slab(v);
+            first += *o * mu;
+            counts[c] += *o;
+            moments[c] += *o * (mu * mu + spread);
+        }
+        let mut second = spike / total * first * first;
+        for (o, &v) in odds.iter().zip(&self.variances) {
+            let (mu, spread) = slab(v);
+            second += o * ((mu - first) * (mu - first) + spread);
+        }
+        (first, second)
+    }
+
+    fn learn(&mut self, counts: &[f64], moments: &[f64], n_cols: usize, unit: f64) {
+        let total: f64 = counts.iter().sum();
+        self.density = (total / n_cols as f64).clamp(0.01, 0.95);
+        for (c, (weight, variance)) in self.weights.iter_mut().zip(&mut self.variances).enumerate() {
+            *weight = (counts[c] / total).max(1e-6);
+            *variance = (moments[c] / counts[c].max(1e-9)).max(1e-10 * unit);
+        }
+    }
+}
+
+impl<'a> ExpectationPropagation<'a> {
+    /// Allocates all scratch. `basis` and `packed` are the same design, `(rank, n_cols)` with orthonormal rows.
+    pub fn new(basis: ArrayView2<'a, f64>, packed: &'a Packed, response: &'a [f64], seed: u64) -> Self {
+        let (rank, n) = basis.dim();
+        // Mean square of the solution of least norm.
+        let square = response.iter().map(|v| v * v).sum::<f64>() / n as f64;
+        let unit = 2.0 * square / DENSITY;
+        Self {
+            basis,
+            packed,
+            response,
+            marginal: Marginal::new(packed),
+            seed,
+            unit,
+            precision: vec![0.0; n],
+            shift: vec![0.0; n],
+            tilt: vec![0.0; n],
+            variance: vec![0.0; n],
+            residual: vec![0.0; rank],
+            means: vec![0.0; n],
+            cavity_mean: vec![0.0; n],
+            cavity_var: vec![0.0; n],
+            prior: Prior::start(0, unit),
+        }
+    }
+
+    fn start(&mut self, round: usize) {
+        self.prior = Prior::start(round, self.unit);
+        self.precision.fill(1.0 / (self.prior.density * self.prior.variance()));
+        self.shift.fill(0.0);
+        self.tilt.fill(0.0);
+        if round > 0 {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+            rng.set_stream(round as u64);
+            for tilt in &mut self.tilt {
+                let normal: f64 = StandardNormal.sample(&mut rng);
+                *tilt = TILT * normal;
+            }
+        }
+    }
+
+    /// The kernel: posterior means in `means`; false where the covariance is not positive definite.
+    fn evaluate(&mut self) -> bool {
+        let Self { variance, precision, shift, residual, .. } = self;
+        variance.iter_mut().zip(precision.iter()).for_each(|(v, a)| *v = 1.0 / a);
+        for ((left, y), row) in residual.iter_mut().zip(self.response).zip(self.basis.outer_iter()) {
+            *left = y - row.iter().zip(shift.iter().zip(variance.iter())).map(|(x, (b, v))| x * b * v).sum::<f64>();
+        }
+        if self.marginal.evaluate(self.packed, residual, variance, 0.0).is_err() {
+            return false;
+        }
+        let q = self.marginal.q();
+        for (m, ((b, v), q)) in self.means.iter_mut().zip(shift.iter().zip(variance.iter()).zip(q)) {
+            *m = v * (b + q);
+        }
+        self.means.iter().all(|m| m.is_finite())
+    }
+
+    /// One update of all sites; false where the solution is not going to be sparse.
+    fn update(&mut self, step: usize, damping: f64) -> bool {
+        let Self { prior, marginal, precision, shift, tilt, variance, means, cavity_mean, cavity_var, unit, .. } = self;
+        let (scale, slabs) = (prior.variance(), prior.variances.len());
+        let (mut odds, mut counts, mut moments) = ([0.0; MOST_SLABS], [0.0; MOST_SLABS], [0.0; MOST_SLABS]);
+        for (j, (&q, &s)) in marginal.q().iter().zip(marginal.s()).enumerate() {
+            cavity_mean[j] = shift[j] * variance[j] + q / s;
+            cavity_var[j] = (1.0 / s - variance[j]).clamp(1e-14 * scale, 1e8 * *unit);
+            let (odds, counts, moments) = (&mut odds[..slabs], &mut counts[..slabs], &mut moments[..slabs]);
+            (means[j], variance[j]) = prior.tilted(cavity_mean[j], cavity_var[j], tilt[j], odds, counts, moments);
+        }
+        let (rank, n) = self.basis.dim();
+        prior.learn(&counts[..slabs], &moments[..slabs], n, *unit);
+        let scale = prior.variance();
+        if (step > DECIDED && prior.density * n as f64 > CROWDED * rank as f64) || scale > RUNAWAY * *unit {
+            return false;
+        }
+        let weakest = 1e-2 / prior.variances.iter().copied().fold(0.0, f64::max);
+        for j in 0..n {
+            let spread = variance[j].max(1e-14 * scale);
+            let site = (1.0 / spread - 1.0 / cavity_var[j]).clamp(weakest, 1e14 / scale);
+            let moved = means[j] * (site + 1.0 / cavity_var[j]) - cavity_mean[j] / cavity_var[j];
+            precision[j] = ((1.0 - damping) * precision[j].ln() + damping * site.ln()).exp();
+            shift[j] = (1.0 - damping) * shift[j] + damping * moved;
+        }
+        true
+    }
+
+    /// One round: `attempt` sees the posterior means at the steps where they are worth a look, and returns what it made
+    /// of them.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] where the hook breaks.
+    ///
+    /// # Complexity
+    /// At most [`ROUND_LEN`] steps of `2 r^2 n + r^3 / 3` operations; a failed factorisation ends the round.
+    pub fn round<T>(
+        &mut self,
+        round: usize,
+        len: usize,
+        steps: &mut usize,
+        hook: &mut Hook<'_>,
+        mut attempt: impl FnMut(&[f64]) -> Option<T>,
+    ) -> Result<Option<T>> {
+        self.start(round);
+        let rank = self.basis.nrows();
+        let mut looked_at: Vec<usize> = Vec::new();
+        for step in 1..=len {
+            *steps += 1;
+            let usable = self.evaluate();
+            let energy = self.marginal.quadratic() + self.marginal.log_det();
+            let info = IterInfo { round, step: *steps, energy, noise_var: 0.0 };
+            if let ControlFlow::Break(()) = hook(&info) {
+                return Err(Error::Interrupted { step: *steps });
+            }
+            if !usable {
+                return Ok(None);
+            }
+            if step <= 6 && step % 2 == 0 || step > 6 && step % 3 == 0 {
+                let (top, tail) = strongest(&self.means, rank.saturating_sub(1));
+                if (step <= 4 || tail < TAIL) && top != looked_at {
+                    looked_at = top;
+                    if let Some(found) = attempt(&self.means) {
+                        return Ok(Some(found));
+                    }
+                }
+            }
+            if !self.update(step, DAMPING[round % DAMPING.len()]) {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The `k` entries of largest magnitude, ascending by index, and the norm of the others relative to that of all.
+fn strongest(means: &[f64], k: usize) -> (Vec<usize>, f64) {
+    let mut order: Vec<usize> = (0..means.len()).collect();
+    if k < order.len() {
+        order.select_nth_unstable_by(k, |&a, &b| means[b].abs().total_cmp(&means[a].abs()).then(a.cmp(&b)));
+    }
+    let square = |part: &[usize]| part.iter().map(|&j| means[j] * means[j]).sum::<f64>();
+    let (inside, outside) = order.split_at(k.min(order.len()));
+    let tail = (square(outside) / (square(inside) + square(outside)).max(f64::MIN_POSITIVE)).sqrt();
+    let mut top = inside.to_vec();
+    top.sort_unstable();
+    (top, tail)
+}

@@ -1,0 +1,12 @@
+//! From an energy to a minimum: one loop, the update rules, the continuation.
+
+pub mod driver;
+mod em;
+pub mod expectation_propagation;
+mod mackay;
+mod mm;
+pub mod restart;
+pub mod schedule;
+
+pub use driver::{Descent, Next, Noise, Rule};
+pub use schedule::Schedule;

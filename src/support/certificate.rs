@@ -1,0 +1,105 @@
+//! The recovery certificate: a check, after the fact, that a noise-free solution is the sparsest one.
+//!
+//! If any `r` columns of the design are independent (`r` its rank), a solution of `X z = y` with fewer than `r`
+//! nonzeros is, for almost every `z`, the sparsest one. In floating point "solves" means a residual within rounding,
+//! and three things can go wrong: rounding may be large (an ill-conditioned design), some other set of columns may come
+//! as close by chance (many sets, few spare rows), and a near copy of a chosen column may do as well. All three are
+//! checked, in coordinates where the rows of the design are orthonormal, so that no direction hides a misfit.
+
+use crate::linalg::decompose::NestedLeastSquares;
+use ndarray::ArrayView2;
+
+/// Rounding in the caller's own product `X z`, in units of the precision of the data.
+const ROUNDING: f64 = 32.0;
+/// Margin, in factors of the tolerance, by which exchanging one column must spoil the fit.
+const EXCHANGE_MARGIN: f64 = 10.0;
+/// Chance, by the union bound over all supports of the same size, below which an accidental fit is ruled out.
+const ACCIDENT: f64 = 1e-9;
+
+/// What a certificate is checked against.
+#[derive(Debug, Clone)]
+pub struct Certifier<'a> {
+    /// The design in orthonormal coordinates, shape `(rank, n_cols)`.
+    pub basis: ArrayView2<'a, f64>,
+    /// The response in the same coordinates.
+    pub response: &'a [f64],
+    /// Norm of the response before whitening, in units in which columns have norm 1.
+    pub response_norm: f64,
+    /// Smallest singular value of the design with columns of norm 1.
+    pub smallest_singular: f64,
+    /// Unit roundoff of the data: `f64::EPSILON / 2`, or that of float32.
+    pub precision: f64,
+}
+
+/// A certified solution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Certified {
+    /// Columns with a nonzero coefficient, ascending.
+    pub support: Vec<usize>,
+    /// Their coefficients.
+    pub coefficients: Vec<f64>,
+}
+
+impl Certifier<'_> {
+    /// The smallest misfit that means anything, for coefficients of this l1 norm.
+    pub(crate) fn tolerance(&self, l1_norm: f64) -> f64 {
+        ROUNDING * self.precision * (self.response_norm + l1_norm) / self.smallest_singular
+    }
+
+    /// Tries the columns in falling order of `score` (at most `rank - 1` of them, and none of score 0).
+    ///
+    /// # Complexity
+    /// One QR of `rank x rank`, two more and `O(rank^2 n_cols)` on success.
+    pub fn attempt(&self, score: &[f64]) -> Option<Certified> {
+        let rank = self.basis.nrows();
+        let mut order: Vec<usize> = (0..score.len()).filter(|&j| score[j] > 0.0).collect();
+        order.sort_unstable_by(|&a, &b| score[b].total_cmp(&score[a]).then(a.cmp(&b)));
+        order.truncate(rank.saturating_sub(1));
+
+        // Shrink to the shortest prefix that fits, order it by its coefficients, and shrink again.
+        for _ in 0..2 {
+            let fit = NestedLeastSquares::new(self.basis, &order, self.response);
+            let all = fit.coefficients(order.len());
+            let tolerance = self.tolerance(all.iter().map(|z| z.abs()).sum());
+            let size = fit.residual.iter().position(|&residual| residual <= tolerance)?;
+            let z = fit.coefficients(size);
+            let mut ranked: Vec<usize> = (0..size).collect();
+            ranked.sort_by(|&a, &b| z[b].abs().total_cmp(&z[a].abs()));
+            order = ranked.into_iter().map(|i| order[i]).collect();
+        }
+
+        let fit = NestedLeastSquares::new(self.basis, &order, self.response);
+        let z = fit.coefficients(order.len());
+        let tolerance = self.tolerance(z.iter().map(|z| z.abs()).sum());
+        let fits = fit.residual[order.len()] <= tolerance && z.iter().all(|z| z.is_finite());
+        if !(fits
+            && self.accident_is_ruled_out(order.len(), tolerance)
+            && self.exchange_fails(&fit, &order, &z, tolerance))
+        {
+            return None;
+        }
+        let mut pairs: Vec<(usize, f64)> = order.into_iter().zip(z).collect();
+        pairs.sort_unstable_by_key(|&(j, _)| j);
+        let (support, coefficients) = pairs.into_iter().unzip();
+        Some(Certified { support, coefficients })
+    }
+
+    /// A given set of `k` columns comes within `tolerance` of a response in general position with probability about
+    /// `(tolerance / ||response||)^(rank - k)`; there are `n choose k` sets.
+    fn accident_is_ruled_out(&self, k: usize, tolerance: f64) -> bool {
+        let (rank, n) = self.basis.dim();
+        let norm = self.response.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let log_sets: f64 = (0..k.min(n - k)).map(|i| (((n - i) as f64) / ((i + 1) as f64)).ln()).sum();
+        log_sets + (rank - k) as f64 * (tolerance / norm).ln() < ACCIDENT.ln()
+    }
+
+    /// With `x_j = X_S a + e`, putting column `j` in the place of column `i` leaves a misfit of `|z_i| ||e|| / |a_i|`.
+    fn exchange_fails(&self, fit: &NestedLeastSquares, order: &[usize], z: &[f64], tolerance: f64) -> bool {
+        let (a, distance) = fit.project(self.basis);
+        let mut inside = vec![false; distance.len()];
+        order.iter().for_each(|&j| inside[j] = true);
+        (0..distance.len()).filter(|&j| !inside[j]).all(|j| {
+            z.iter().zip(a.column(j)).all(|(z, a)| z.abs() * distance[j] > EXCHANGE_MARGIN * tolerance * a.abs())
+        })
+    }
+}

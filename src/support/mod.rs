@@ -1,0 +1,7 @@
+//! Which columns are in: the recovery certificate for noise-free data; the evidence of a support, and the search for
+//! the best, for noisy data.
+
+pub mod certificate;
+pub mod evidence;
+pub mod search;
+mod working_set;

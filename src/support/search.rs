@@ -1,0 +1,132 @@
+//! The search for the support of noisy data: a path of nested sizes with exchanges, and a local search from a given
+//! start.
+
+use super::evidence::Evidence;
+use super::working_set::WorkingSet;
+use ndarray::ArrayView2;
+use std::ops::ControlFlow;
+
+/// An exchange must lower the residual by this share to be made.
+const EXCHANGE_SHARE: f64 = 1e-6;
+const EXCHANGE_LIMIT: usize = 50;
+/// Below this share of the total, a residual is a candidate for being zero.
+const ZERO_SHARE: f64 = 1e-13;
+/// Designs up to this many entries get the longer patience.
+const SMALL: usize = 100_000;
+
+/// The best set found of one size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// Columns, ascending.
+    pub support: Vec<usize>,
+    /// Residual sum of squares.
+    pub rss: f64,
+    /// Value of the criterion.
+    pub criterion: f64,
+}
+
+/// The problem that a search works on: unit columns, standard layout, shape `(r, n)`.
+#[derive(Clone, Copy)]
+pub struct Search<'a> {
+    /// The design.
+    pub design: ArrayView2<'a, f64>,
+    /// The response, as far as columns can reach it.
+    pub response: &'a [f64],
+    /// The criterion.
+    pub evidence: Evidence,
+}
+
+impl Search<'_> {
+    /// The largest size tried: beyond, nothing can be told from noise.
+    fn largest(&self) -> usize {
+        let (n, freedom) = (self.evidence.n_cols, self.evidence.freedom);
+        let limit = if n < freedom { n.min(freedom.saturating_sub(2)) } else { 3 * freedom / 4 };
+        limit.min(self.design.nrows())
+    }
+
+    /// Forward selection with exchanges after each change, then backward; the best set of every size that was visited.
+    ///
+    /// `stop` is asked after each change, so that a caller can end a long search.
+    ///
+    /// # Complexity
+    /// One product with the design for each column taken in, and a table of `O(k n)` for each change at size `k`.
+    pub fn path(&self, mut stop: impl FnMut() -> ControlFlow<()>) -> Vec<Candidate> {
+        let (base, share) = if self.design.len() <= SMALL { (20, 1.0) } else { (8, 0.5) };
+        let mut set = WorkingSet::new(self.design, self.response, self.evidence.total);
+        let mut best: Vec<Option<Candidate>> = vec![None; self.largest() + 1];
+        self.record(&set, &mut best);
+        let (mut lowest, mut lowest_size) = (0.0, 0);
+        while set.len() < self.largest() {
+            let Some((column, _)) = set.best_addition() else { break };
+            set.add(column);
+            set.exchange_all(EXCHANGE_SHARE, EXCHANGE_LIMIT);
+            self.record(&set, &mut best);
+            let criterion = self.evidence.criterion(set.len(), set.rss());
+            if criterion < lowest {
+                (lowest, lowest_size) = (criterion, set.len());
+            }
+            let patience = base + (share * lowest_size as f64) as usize;
+            if set.rss() < ZERO_SHARE * self.evidence.total || set.len() > lowest_size + patience || stop().is_break() {
+                break;
+            }
+        }
+        while set.len() > 1 {
+            let Some((position, _)) = set.best_removal() else { break };
+            set.drop(position);
+            set.exchange_all(EXCHANGE_SHARE, EXCHANGE_LIMIT);
+            self.record(&set, &mut best);
+            if stop().is_break() {
+                break;
+            }
+        }
+        best.into_iter().flatten().collect()
+    }
+
+    /// From `start`: exchanges, then the addition or removal that lowers the criterion most, until none does.
+    ///
+    /// # Complexity
+    /// As [`path`](Self::path).
+    pub fn local(&self, start: &[usize], mut stop: impl FnMut() -> ControlFlow<()>) -> Candidate {
+        let mut set = WorkingSet::new(self.design, self.response, self.evidence.total);
+        for &j in start {
+            if set.len() < self.largest() && set.admits(j) {
+                set.add(j);
+            }
+        }
+        set.exchange_all(EXCHANGE_SHARE, EXCHANGE_LIMIT);
+        let mut best = self.candidate(&set);
+        while stop().is_continue() {
+            let (k, rss) = (set.len(), set.rss());
+            let removal = set.best_removal().map(|(i, rise)| (i, self.evidence.criterion(k - 1, rss + rise)));
+            let addition = set
+                .best_addition()
+                .filter(|_| k < self.largest())
+                .map(|(j, gain)| (j, self.evidence.criterion(k + 1, (rss - gain).max(0.0))));
+            match (removal, addition) {
+                (Some((i, without)), other) if other.is_none_or(|(_, with)| without < with) => set.drop(i),
+                (_, Some((j, _))) => set.add(j),
+                _ => break,
+            }
+            set.exchange_all(EXCHANGE_SHARE, EXCHANGE_LIMIT);
+            let next = self.candidate(&set);
+            if next.criterion >= best.criterion - 1e-9 {
+                break;
+            }
+            best = next;
+        }
+        best
+    }
+
+    fn candidate(&self, set: &WorkingSet<'_>) -> Candidate {
+        let mut support = set.members().to_vec();
+        support.sort_unstable();
+        Candidate { support, rss: set.rss(), criterion: self.evidence.criterion(set.len(), set.rss()) }
+    }
+
+    fn record(&self, set: &WorkingSet<'_>, best: &mut [Option<Candidate>]) {
+        let slot = &mut best[set.len()];
+        if slot.as_ref().is_none_or(|c| set.rss() < c.rss * (1.0 - 1e-9)) {
+            *slot = Some(self.candidate(set));
+        }
+    }
+}

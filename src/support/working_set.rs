@@ -1,0 +1,253 @@
+//! Least squares on a set of columns that grows, shrinks and exchanges its members, with the worth of every such move
+//! at hand.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use ndarray::ArrayView2;
+use pulp::Arch;
+
+/// A column whose squared distance to the span of the set is below this share of its squared norm cannot join.
+const DEPENDENT: f64 = 1e-7;
+/// Lanes of the hand-blocked loops.
+const LANES: usize = 8;
+
+/// A set `A` of columns of a design with unit columns, and what follows from it for one response.
+///
+/// Adding a column costs one product with the design; dropping one, and the table of all exchanges, cost `O(|A| n)`.
+pub struct WorkingSet<'a> {
+    design: ArrayView2<'a, f64>,
+    arch: Arch,
+    members: Vec<usize>,
+    /// Coefficients of the members.
+    coefficients: Vec<f64>,
+    /// Rows `i`: coefficients of every column on member `i`, `(X_A^T X_A)^-1 X_A^T X`.
+    projections: Vec<Vec<f64>>,
+    /// `(X_A^T X_A)^-1`.
+    inverse: Vec<Vec<f64>>,
+    /// Squared distance of every column to the span of the set.
+    distance: Vec<f64>,
+    /// Product of every column with the residual.
+    correlation: Vec<f64>,
+    /// `distance` where a column may join, infinity elsewhere.
+    admissible: Vec<f64>,
+    rss: f64,
+    image: Vec<f64>,
+    spare: Vec<Vec<f64>>,
+}
+
+/// The best exchange: position in the set, column to take its place, fall of the residual sum of squares.
+pub struct Exchange {
+    position: usize,
+    column: usize,
+    /// Fall of the residual sum of squares.
+    pub gain: f64,
+}
+
+impl<'a> WorkingSet<'a> {
+    /// The empty set. `design` has unit columns and standard layout, shape `(r, n)`; `total` is the squared norm of the
+    /// response, of which `response` (length `r`) is the part that columns can reach.
+    pub fn new(design: ArrayView2<'a, f64>, response: &[f64], total: f64) -> Self {
+        let n = design.ncols();
+        let mut set = Self {
+            design,
+            arch: Arch::new(),
+            members: Vec::new(),
+            coefficients: Vec::new(),
+            projections: Vec::new(),
+            inverse: Vec::new(),
+            distance: vec![1.0; n],
+            correlation: vec![0.0; n],
+            admissible: vec![1.0; n],
+            rss: total,
+            image: vec![0.0; n],
+            spare: Vec::new(),
+        };
+        multiply_transposed(design, response, &mut set.correlation);
+        set
+    }
+
+    /// Columns in the set, in no order.
+    pub fn members(&self) -> &[usize] {
+        &self.members
+    }
+
+    /// Number of columns in the set.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Residual sum of squares.
+    pub fn rss(&self) -> f64 {
+        self.rss
+    }
+
+    /// The column whose joining lowers the residual sum of squares most, and by how much.
+    pub fn best_addition(&self) -> Option<(usize, f64)> {
+        let gain = |j: usize| self.correlation[j] * self.correlation[j] / self.admissible[j];
+        let best = (0..self.distance.len()).max_by(|&a, &b| gain(a).total_cmp(&gain(b)).then(b.cmp(&a)))?;
+        (gain(best) > 0.0).then(|| (best, gain(best)))
+    }
+
+    /// The member whose leaving raises the residual sum of squares least (its position), and by how much.
+    pub fn best_removal(&self) -> Option<(usize, f64)> {
+        let rise = |i: usize| self.coefficients[i] * self.coefficients[i] / self.inverse[i][i];
+        (0..self.len()).map(|i| (i, rise(i))).min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// The exchange of one member for one other column that lowers the residual sum of squares most.
+    pub fn best_exchange(&self) -> Option<Exchange> {
+        let mut best: Option<(usize, f64)> = None;
+        for (i, projection) in self.projections.iter().enumerate() {
+            let scale = 1.0 / self.inverse[i][i];
+            let loss = self.coefficients[i] * self.coefficients[i] * scale;
+            let shift = self.coefficients[i] * scale;
+            let (correlation, admissible) = (&self.correlation, &self.admissible);
+            let most = self.arch.dispatch(|| most_gained(correlation, admissible, projection, shift, scale));
+            if most - loss > best.map_or(0.0, |(_, gain)| gain) {
+                best = Some((i, most - loss));
+            }
+        }
+        let (position, gain) = best?;
+        let scale = 1.0 / self.inverse[position][position];
+        let shift = self.coefficients[position] * scale;
+        let gained =
+            |j: usize| gained(self.correlation[j], self.admissible[j], self.projections[position][j], shift, scale);
+        let column = (0..self.distance.len()).max_by(|&a, &b| gained(a).total_cmp(&gained(b)).then(b.cmp(&a)))?;
+        Some(Exchange { position, column, gain })
+    }
+
+    /// Exchanges while that lowers the residual sum of squares by more than `share` of it, at most `limit` times.
+    pub fn exchange_all(&mut self, share: f64, limit: usize) {
+        for _ in 0..limit {
+            match self.best_exchange() {
+                Some(Exchange { position, column, gain }) if gain > share * self.rss => {
+                    self.drop(position);
+                    self.add(column);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Whether column `j` is neither in the set nor in its span.
+    pub fn admits(&self, j: usize) -> bool {
+        self.admissible[j].is_finite()
+    }
+
+    /// Takes column `j` in; it must be admissible.
+    pub fn add(&mut self, j: usize) {
+        let c: Vec<f64> = self.projections.iter().map(|p| p[j]).collect();
+        let mut left = self.design.column(j).to_vec();
+        for (&member, &c) in self.members.iter().zip(&c) {
+            left.iter_mut().zip(self.design.column(member)).for_each(|(e, x)| *e -= c * x);
+        }
+        let squared = left.iter().map(|e| e * e).sum::<f64>();
+        multiply_transposed(self.design, &left, &mut self.image);
+        let z = self.correlation[j] / squared;
+
+        let mut new = self.spare.pop().unwrap_or_else(|| vec![0.0; self.distance.len()]);
+        let Self { arch, projections, distance, correlation, image, .. } = self;
+        arch.dispatch(|| {
+            for (((new, &t), d), b) in
+                new.iter_mut().zip(image.iter()).zip(distance.iter_mut()).zip(correlation.iter_mut())
+            {
+                *new = t / squared;
+                *d -= t * *new;
+                *b -= z * t;
+            }
+            for (old, &c) in projections.iter_mut().zip(&c) {
+                old.iter_mut().zip(&new).for_each(|(o, n)| *o -= c * n);
+            }
+        });
+        for (k, row) in self.inverse.iter_mut().enumerate() {
+            row.iter_mut().zip(&c).for_each(|(v, cl)| *v += c[k] * cl / squared);
+            row.push(-c[k] / squared);
+        }
+        let mut last: Vec<f64> = c.iter().map(|c| -c / squared).collect();
+        last.push(1.0 / squared);
+        self.inverse.push(last);
+        self.coefficients.iter_mut().zip(&c).for_each(|(old, c)| *old -= c * z);
+        self.coefficients.push(z);
+        self.projections.push(new);
+        self.members.push(j);
+        self.rss = (self.rss - z * z * squared).max(0.0);
+        self.refresh_admissible();
+    }
+
+    /// Lets the member at `position` go; the last member takes its position.
+    pub fn drop(&mut self, position: usize) {
+        let gone = self.projections.swap_remove(position);
+        let mut row = self.inverse.swap_remove(position);
+        let corner = row.swap_remove(position);
+        let z = self.coefficients.swap_remove(position);
+        self.members.swap_remove(position);
+        for (k, inverse) in self.inverse.iter_mut().enumerate() {
+            inverse.swap_remove(position);
+            inverse.iter_mut().zip(&row).for_each(|(v, r)| *v -= row[k] * r / corner);
+        }
+        let Self { arch, projections, distance, correlation, .. } = self;
+        arch.dispatch(|| {
+            for ((&g, d), b) in gone.iter().zip(distance.iter_mut()).zip(correlation.iter_mut()) {
+                let v = g / corner;
+                *d += g * v;
+                *b += z * v;
+            }
+            for (old, &r) in projections.iter_mut().zip(&row) {
+                let f = r / corner;
+                old.iter_mut().zip(&gone).for_each(|(o, g)| *o -= f * g);
+            }
+        });
+        self.coefficients.iter_mut().zip(&row).for_each(|(old, r)| *old -= r / corner * z);
+        self.rss += z * z / corner;
+        self.spare.push(gone);
+        self.refresh_admissible();
+    }
+
+    fn refresh_admissible(&mut self) {
+        for (a, &d) in self.admissible.iter_mut().zip(&self.distance) {
+            *a = if d > DEPENDENT { d } else { f64::INFINITY };
+        }
+        for &j in &self.members {
+            self.admissible[j] = f64::INFINITY;
+        }
+    }
+}
+
+/// Fall of the residual sum of squares by column `j` once one member has left.
+#[inline(always)]
+fn gained(correlation: f64, admissible: f64, projection: f64, shift: f64, scale: f64) -> f64 {
+    let u = correlation + shift * projection;
+    u * u / (admissible + scale * projection * projection)
+}
+
+#[inline(always)]
+fn most_gained(correlation: &[f64], admissible: &[f64], projection: &[f64], shift: f64, scale: f64) -> f64 {
+    let (c, c_rest) = correlation.as_chunks::<LANES>();
+    let (a, a_rest) = admissible.as_chunks::<LANES>();
+    let (p, p_rest) = projection.as_chunks::<LANES>();
+    // Independent lanes: a single running maximum would be one long chain.
+    let mut most = [0.0_f64; LANES];
+    for ((c, a), p) in c.iter().zip(a).zip(p) {
+        for l in 0..LANES {
+            let v = gained(c[l], a[l], p[l], shift, scale);
+            most[l] = if v > most[l] { v } else { most[l] };
+        }
+    }
+    let rest = c_rest.iter().zip(a_rest).zip(p_rest).map(|((&c, &a), &p)| gained(c, a, p, shift, scale));
+    rest.chain(most).fold(0.0, f64::max)
+}
+
+/// `out <- design^T vector`.
+fn multiply_transposed(design: ArrayView2<'_, f64>, vector: &[f64], out: &mut [f64]) {
+    let (r, n) = design.dim();
+    let (to, column) = (MatMut::from_column_major_slice_mut(out, n, 1), MatRef::from_column_major_slice(vector, r, 1));
+    match design.as_slice() {
+        Some(x) => {
+            let x = MatRef::from_row_major_slice(x, r, n);
+            matmul(to, Accum::Replace, x.transpose(), column, 1.0, Par::Seq);
+        }
+        None => {
+            out.iter_mut().zip(design.columns()).for_each(|(o, x)| *o = x.iter().zip(vector).map(|(a, b)| a * b).sum())
+        }
+    }
+}
