@@ -4,9 +4,13 @@
 
 use crate::{Error, Result};
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
-use faer::linalg::{cholesky::llt, householder, matmul::matmul, qr::no_pivoting::factor as qr, svd, triangular_solve};
+use faer::linalg::{
+    cholesky::llt, householder, matmul::matmul, matmul::triangular, qr::no_pivoting::factor as qr, svd,
+    triangular_solve,
+};
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
 use ndarray::{Array2, ArrayView2};
+use triangular::BlockStructure;
 
 /// `x` as a faer view, whatever its strides.
 fn view<'a>(x: &ArrayView2<'a, f64>) -> Mat<f64> {
@@ -116,6 +120,28 @@ enum Coordinates {
     Singular { u: Mat<f64>, s: Vec<f64> },
 }
 
+/// Designs at least this many times as wide as high are tried with Cholesky factors first.
+const WIDE: usize = 4;
+/// Smallest ratio of diagonal entries of a Cholesky factor at which two passes still give orthonormal rows.
+const CHOLESKY_LIMIT: f64 = 1e-5;
+
+/// Smallest and largest magnitude on a diagonal.
+fn extremes(matrix: MatRef<'_, f64>) -> (f64, f64) {
+    let diagonal = matrix.diagonal().column_vector();
+    diagonal.iter().fold((f64::INFINITY, 0.0), |(low, high), v| (low.min(v.abs()), high.max(v.abs())))
+}
+
+/// The lower triangle of `X X^T`.
+fn gram(x: ArrayView2<'_, f64>) -> Option<Mat<f64>> {
+    let rows = x.nrows();
+    let mut gram = Mat::zeros(rows, rows);
+    let dense = x.as_standard_layout();
+    let wide = MatRef::from_row_major_slice(dense.as_slice()?, rows, x.ncols());
+    let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+    triangular::matmul(gram.as_mut(), lower, Accum::Replace, wide, full, wide.transpose(), full, 1.0, Par::Seq);
+    Some(gram)
+}
+
 /// Directions whose singular value is smaller than this share of the largest are treated as absent.
 const RANK_TOLERANCE: f64 = 1e-13;
 
@@ -130,11 +156,15 @@ impl RowSpace {
     /// # Complexity
     /// `O(n_rows n_cols min(n_rows, n_cols))`.
     pub fn new(x: ArrayView2<'_, f64>) -> Result<Self> {
+        if WIDE * x.nrows() <= x.ncols()
+            && let Some(space) = Self::by_cholesky(x)
+        {
+            return Ok(space);
+        }
         if x.nrows() <= x.ncols() {
             let qr = Qr::new(view(&x.t()));
             let r = qr.r();
-            let diagonal = || r.diagonal().column_vector().iter().map(|v| v.abs());
-            let (smallest, largest) = (diagonal().fold(f64::INFINITY, f64::min), diagonal().fold(0.0, f64::max));
+            let (smallest, largest) = extremes(r);
             if smallest > 1e3 * RANK_TOLERANCE * largest {
                 let q = qr.q();
                 let basis = Array2::from_shape_fn(x.dim(), |(i, j)| q[(j, i)]);
@@ -142,6 +172,28 @@ impl RowSpace {
             }
         }
         Self::by_svd(x)
+    }
+
+    /// By Cholesky factors of `X X^T`, twice: the second mends what the first lost, unless the design is ill conditioned (`None`).
+    ///
+    /// Products with few rows run several times faster than Householder reflections of many columns.
+    fn by_cholesky(x: ArrayView2<'_, f64>) -> Option<Self> {
+        let rows = x.nrows();
+        let mut basis = x.as_standard_layout().into_owned();
+        let mut total = Mat::identity(rows, rows);
+        for _ in 0..2 {
+            let lower = cholesky(gram(basis.view())?)?;
+            let lower = Mat::from_fn(rows, rows, |i, j| if i >= j { lower[(i, j)] } else { 0.0 });
+            let (smallest, largest) = extremes(lower.as_ref());
+            if smallest < CHOLESKY_LIMIT * largest {
+                return None;
+            }
+            let n = basis.ncols();
+            let flat = MatMut::from_row_major_slice_mut(basis.as_slice_mut()?, rows, n);
+            triangular_solve::solve_lower_triangular_in_place(lower.as_ref(), flat, Par::Seq);
+            total = product(total.as_ref(), lower.as_ref());
+        }
+        Some(Self { basis, coordinates: Coordinates::Triangular(total.transpose().to_owned()) })
     }
 
     /// As [`new`](Self::new), always by the SVD: row `i` of the basis belongs to the `i`-th singular value.
@@ -319,10 +371,19 @@ pub(super) fn inverse_parts(lower: MatRef<'_, f64>, b: &[f64]) -> (Vec<f64>, Vec
     (a, inverse(lower).diagonal().column_vector().iter().copied().collect())
 }
 
-/// See [`Marginal::inverse_without`](super::marginal::Marginal::inverse_without).
-pub(super) fn inverse_without(lower: MatRef<'_, f64>, x: ArrayView2<'_, f64>, chosen: &[usize]) -> Option<Array2<f64>> {
-    let rows = lower.nrows();
-    let mut left = inverse(lower);
+/// `N = K - K B (B^T K B)^-1 B^T K` with `K = (X X^T)^-1` (and a jitter of `1e-13` of its mean diagonal) and `B` the columns
+/// `chosen` of `x`: the inverse of `X X^T` on what these columns do not reach. `None` if it does not exist numerically.
+///
+/// # Complexity
+/// `O(r^2 (r + n))` for `x` of shape `(r, n)`.
+pub fn inverse_without(x: ArrayView2<'_, f64>, chosen: &[usize]) -> Option<Array2<f64>> {
+    let rows = x.nrows();
+    let mut gram = gram(x)?;
+    let trace: f64 = gram.diagonal().column_vector().iter().sum();
+    for i in 0..rows {
+        gram[(i, i)] += 1e-13 * trace / rows as f64;
+    }
+    let mut left = inverse(cholesky(gram)?.as_ref());
     if !chosen.is_empty() {
         let b = Mat::from_fn(rows, chosen.len(), |i, k| x[[i, chosen[k]]]);
         let mut c = product(left.as_ref(), b.as_ref());

@@ -6,7 +6,6 @@ use super::solve::{PackedFactor, Solve};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{LltError, LltParams, cholesky_in_place, cholesky_in_place_scratch};
 use faer::{Auto, MatMut, MatRef, Par, Spec};
-use ndarray::{Array2, ArrayView2};
 
 /// The row whose pivot was not positive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,20 +63,6 @@ impl Marginal {
     /// # Complexity
     /// `2 r^2 n + r^3 / 3` floating-point operations for `r` rows and `n` columns; no allocation.
     pub fn evaluate(&mut self, design: &Packed, x: &[f64], w: &[f64], ridge: f64) -> Result<(), FailedPivot> {
-        self.factorise(design, x, w, ridge)?;
-        let Self { factor, b, panel, s, q, .. } = self;
-        design.arch.dispatch(Solve { design, factor, b, panel, s, q });
-        Ok(())
-    }
-
-    /// As [`evaluate`](Self::evaluate), but stops before the solve: `q` and `s` stay as they were.
-    ///
-    /// # Errors
-    /// As [`evaluate`](Self::evaluate).
-    ///
-    /// # Complexity
-    /// `r^2 n + r^3 / 3`.
-    pub fn factorise(&mut self, design: &Packed, x: &[f64], w: &[f64], ridge: f64) -> Result<(), FailedPivot> {
         let (r, leading) = (self.n_rows, self.leading);
         design.arch.dispatch(Gram { design, w, sigma: &mut self.sigma, scaled: &mut self.scaled });
         for i in 0..r {
@@ -93,7 +78,12 @@ impl Marginal {
         self.b[..r].copy_from_slice(x);
         self.factor.solve_vector(&mut self.b);
         // A NaN pivot passes a test for `<= 0`, but not for being finite.
-        if self.b[..r].iter().all(|b| b.is_finite()) { Ok(()) } else { Err(FailedPivot(r)) }
+        if !self.b[..r].iter().all(|b| b.is_finite()) {
+            return Err(FailedPivot(r));
+        }
+        let Self { factor, b, panel, s, q, .. } = self;
+        design.arch.dispatch(Solve { design, factor, b, panel, s, q });
+        Ok(())
     }
 
     /// `x_j^T Sigma_x^-1 x`, one value per column.
@@ -127,14 +117,5 @@ impl Marginal {
     /// `O(r^3)`; allocates.
     pub fn inverse(&self) -> (Vec<f64>, Vec<f64>) {
         super::decompose::inverse_parts(self.lower(), &self.b[..self.n_rows])
-    }
-
-    /// `N = K - K B (B^T K B)^-1 B^T K` with `K = Sigma_x^-1` and `B` the columns `chosen` of `x`; `None` if these are
-    /// dependent.
-    ///
-    /// # Complexity
-    /// `O(r^3)`; allocates.
-    pub fn inverse_without(&self, x: ArrayView2<'_, f64>, chosen: &[usize]) -> Option<Array2<f64>> {
-        super::decompose::inverse_without(self.lower(), x, chosen)
     }
 }

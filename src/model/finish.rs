@@ -120,7 +120,7 @@ fn energy(prepared: &Prepared, response: &Response, support: &[usize], w: &[f64]
     let packed = Packed::new(chosen.view());
     let mut kernel = Marginal::new(&packed);
     kernel
-        .factorise(&packed, &response.values, w, noise_var)
+        .evaluate(&packed, &response.values, w, noise_var)
         .map_err(|pivot| Error::NotPositiveDefinite { step: 0, pivot: pivot.0 })?;
     let lost = (prepared.freedom - rows) as f64 * noise_var.ln() + response.outside.powi(2) / noise_var;
     Ok(kernel.quadratic() + kernel.log_det() + lost + unit_energy(prepared, response))

@@ -29,6 +29,8 @@ use settings::{Noise, Optimizer, Settings, SupportRule};
 /// Entries of a design from which the support path, a few products with it, is cheaper than one round of the noise-free
 /// search.
 const LARGE: usize = 100_000;
+/// Share of the response below which what a support leaves may be rounding, for the certificate to judge.
+const EXACT: f64 = 1e-10;
 /// Share of the mean square of the response at which a learned noise variance starts.
 const LEARN_FROM: f64 = 0.1;
 /// Posterior standard deviations from 0 at which [`SupportRule::Posterior`] keeps a column.
@@ -127,47 +129,59 @@ fn search(prepared: &Prepared, response: &Response, settings: &Settings, hook: &
         (report.n_iter, report.n_rounds, report.energy_path) = (trace.steps, trace.rounds, trace.energies);
         Ok(report)
     };
-    let large = prepared.design.len() > LARGE;
-    let rounds = 0..settings.n_restarts.saturating_add(1);
-    let noise_free = NoiseFree::new(prepared, response, settings)?;
-    if let Some(search) = &noise_free {
+    let noise_free = || NoiseFree::new(prepared, response, settings);
+    let tall = prepared.design.nrows() >= prepared.columns.len();
+    let large = prepared.design.len() > LARGE && !tall;
+    if !large && let Some(search) = noise_free()? {
         if let Some(unique) = search.unique()? {
             return report(Found::Certified(unique), Status::Certified, trace);
         }
-        if !large && let Some(found) = search.search(0..1, &mut trace, hook)? {
+        if let Some(found) = search.search(0..1, &mut trace, hook)? {
             return report(Found::Certified(found), Status::Certified, trace);
         }
     }
 
     let noisy = Noisy { prepared, response, evidence: evidence(prepared, response, settings, None) };
     let candidates = noisy.path(&mut trace.steps, hook)?;
-    if let Some(search) = &noise_free {
-        for exact in candidates.iter().filter(|c| c.rss < 1e-10) {
-            if let Some(found) = search.certify(&exact.support)? {
-                return report(Found::Certified(found), Status::Certified, trace);
-            }
+    for exact in candidates.iter().filter(|c| c.rss < EXACT) {
+        if let Some(search) = noise_free()?
+            && let Some(found) = search.certify(&exact.support)?
+        {
+            return report(Found::Certified(found), Status::Certified, trace);
         }
     }
     let path: Vec<f64> = candidates.iter().map(|c| c.criterion).collect();
     let mut best = candidates.into_iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion)).unwrap_or(NOTHING);
-    let mut noisy_data = noise_free.is_none() || noisy.is_noisy(&best);
-    if prepared.design.nrows() > 1 && !(noisy_data && (noisy.is_quiet(&best) || noise_free.is_none())) {
+    let mut noisy_data = noisy.is_noisy(&best);
+    let doubtful = !(noisy_data && noisy.is_quiet(&best));
+    if doubtful
+        && large
+        && let Some(search) = noise_free()?
+        && let Some(found) = search.search(0..1, &mut trace, hook)?
+    {
+        return report(Found::Certified(found), Status::Certified, trace);
+    }
+    if prepared.design.nrows() > 1 && !tall && doubtful {
         let rule = if let Optimizer::Rule(rule) = settings.optimizer { rule } else { Rule::Em };
         if let Some(start) = noisy.descent_start(rule, &mut trace.steps, hook)? {
             let other = noisy.local(&start, &mut trace.steps, hook)?;
+            if other.rss < EXACT
+                && let Some(search) = noise_free()?
+                && let Some(found) = search.certify(&other.support)?
+            {
+                return report(Found::Certified(found), Status::Certified, trace);
+            }
             if other.criterion < best.criterion {
                 best = other;
-                noisy_data = noise_free.is_none() || noisy.is_noisy(&best);
+                noisy_data = noisy.is_noisy(&best);
             }
         }
     }
-    if let Some(search) = &noise_free
-        && (settings.noise == Noise::Anneal || !noisy_data)
+    if (settings.noise == Noise::Anneal || !noisy_data)
+        && let Some(search) = noise_free()?
+        && let Some(found) = search.search(1..settings.n_restarts.saturating_add(1), &mut trace, hook)?
     {
-        let rest = if large { rounds } else { 1..rounds.end };
-        if let Some(found) = search.search(rest, &mut trace, hook)? {
-            return report(Found::Certified(found), Status::Certified, trace);
-        }
+        return report(Found::Certified(found), Status::Certified, trace);
     }
     let status = if noisy_data && settings.noise == Noise::Auto { Status::Converged } else { Status::IterationLimit };
     trace.energies = path;

@@ -38,9 +38,12 @@ pub(super) struct Trace {
 impl<'a> NoiseFree<'a> {
     /// `None` where the response has a part that no column reaches: then there is noise.
     pub fn new(prepared: &'a Prepared, response: &Response, settings: &'a Settings) -> Result<Option<Self>> {
+        let rounding = 64.0 * settings.precision * (prepared.n_samples as f64).sqrt();
+        if response.outside > rounding {
+            return Ok(None);
+        }
         let space = prepared.row_space()?;
         let (whitened, outside) = space.whiten(&response.values);
-        let rounding = 64.0 * settings.precision * (prepared.n_samples as f64).sqrt();
         if outside.hypot(response.outside) > rounding {
             return Ok(None);
         }

@@ -2,8 +2,7 @@
 
 use super::prepared::{Prepared, Response};
 use super::settings::{Settings, SupportRule};
-use crate::linalg::decompose::NestedLeastSquares;
-use crate::linalg::marginal::Marginal;
+use crate::linalg::decompose::{NestedLeastSquares, inverse_without};
 use crate::linalg::packed::Packed;
 use crate::report::{Hook, IterInfo};
 use crate::solver::driver::{Descent, Next, Noise, Rule};
@@ -141,12 +140,8 @@ impl Noisy<'_> {
         let design = &self.prepared.design;
         let rows = design.nrows();
         let k = candidate.support.len();
-        let packed = Packed::new(design.view());
-        let mut kernel = Marginal::new(&packed);
         let trace = design.ncols() as f64;
-        let ones = vec![1.0; design.ncols()];
-        kernel.factorise(&packed, &self.response.values, &ones, 1e-13 * trace / rows as f64).ok()?;
-        let inverse = kernel.inverse_without(design.view(), &candidate.support)?;
+        let inverse = inverse_without(design.view(), &candidate.support)?;
         let m = (rows - k) as f64;
         let mean = inverse.diag().sum() / m;
         let mean_square = inverse.iter().map(|v| v * v).sum::<f64>() / m;

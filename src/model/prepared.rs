@@ -43,25 +43,60 @@ pub struct Response {
     pub norm: f64,
 }
 
-/// Subtracts the mean of `values` and rotates the constant direction away: the first entry is then void.
-fn centre(values: &mut [f64]) -> f64 {
-    let size = values.len() as f64;
-    let mean = values.iter().map(|v| v / size).sum::<f64>();
-    // A second pass takes away what rounding left of the mean.
-    values.iter_mut().for_each(|v| *v -= mean);
-    let rest = values.iter().map(|v| v / size).sum::<f64>();
-    values.iter_mut().for_each(|v| *v -= rest);
-    // The reflection that takes the constant direction to the first axis, applied to what has mean 0.
-    let first = values.first().copied().unwrap_or(0.0);
-    let share = first / (size.sqrt() + size);
-    values.iter_mut().for_each(|v| *v -= share * size.sqrt());
-    mean + rest
+/// Columns of norm 1, and what they were before.
+struct Standardised {
+    /// One row less than there were samples if centred: the constant direction is rotated away. Constant columns are zero.
+    rows: Array2<f64>,
+    means: Vec<f64>,
+    /// Norms after centring; 0 for a constant column.
+    norms: Vec<f64>,
 }
 
-/// Norm that neither overflows nor underflows, and the largest magnitude.
-fn safe_norm(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let largest = values.clone().fold(0.0_f64, |m, v| m.max(v.abs()));
-    if largest == 0.0 { 0.0 } else { largest * values.map(|v| (v / largest).powi(2)).sum::<f64>().sqrt() }
+/// Centres (if asked to) and scales columns, row by row and without overflow: each column is first divided by its largest entry.
+fn standardise(x: ArrayView2<'_, f64>, centred: bool) -> Standardised {
+    let (size, n) = (x.nrows() as f64, x.ncols());
+    let (mut largest, mut means) = (vec![0.0_f64; n], vec![0.0; n]);
+    for row in x.outer_iter() {
+        largest.iter_mut().zip(row).for_each(|(m, v)| *m = if v.abs() > *m { v.abs() } else { *m });
+    }
+    let divisor: Vec<f64> = largest.iter().map(|&m| if m > 0.0 { m } else { 1.0 }).collect();
+    if centred {
+        for row in x.outer_iter() {
+            means.iter_mut().zip(row.iter().zip(&divisor)).for_each(|(m, (v, d))| *m += v / d);
+        }
+        means.iter_mut().for_each(|m| *m /= size);
+    }
+    let mut rows = Array2::zeros((x.nrows(), n));
+    let mut sums = vec![0.0; n];
+    for (mut to, row) in rows.outer_iter_mut().zip(x.outer_iter()) {
+        for ((t, sum), ((v, d), m)) in to.iter_mut().zip(&mut sums).zip(row.iter().zip(&divisor).zip(&means)) {
+            *t = v / d - m;
+            *sum += *t;
+        }
+    }
+    let first = usize::from(centred);
+    if centred {
+        // The reflection that takes the constant direction to the first axis; that axis is dropped, and all means with it.
+        let root = size.sqrt();
+        let shares: Vec<f64> = rows.row(0).iter().zip(&sums).map(|(t, sum)| (sum / root + t) / (root + 1.0)).collect();
+        for mut row in rows.outer_iter_mut().skip(1) {
+            row.iter_mut().zip(&shares).for_each(|(t, share)| *t -= share);
+        }
+    }
+    let mut squares = vec![0.0; n];
+    for row in rows.outer_iter().skip(first) {
+        squares.iter_mut().zip(row).for_each(|(sum, t)| *sum += t * t);
+    }
+    let constant = if centred { CONSTANT * size.sqrt() } else { 0.0 };
+    let norms: Vec<f64> =
+        squares.iter().map(|s| s.sqrt()).map(|norm| if norm > constant { norm } else { 0.0 }).collect();
+    let factors: Vec<f64> = norms.iter().map(|&norm| if norm > 0.0 { 1.0 / norm } else { 0.0 }).collect();
+    for mut row in rows.outer_iter_mut().skip(first) {
+        row.iter_mut().zip(&factors).for_each(|(t, f)| *t *= f);
+    }
+    rows.slice_collapse(ndarray::s![first.., ..]);
+    let unit = |values: Vec<f64>| values.iter().zip(&divisor).map(|(v, d)| v * d).collect();
+    Standardised { rows, means: unit(means), norms: unit(norms) }
 }
 
 impl Prepared {
@@ -74,31 +109,13 @@ impl Prepared {
     /// One copy of the design; an SVD if it has more rows than columns.
     pub fn new(x: ArrayView2<'_, f64>, centred: bool) -> Result<Self> {
         check_design(x)?;
-        let (n_samples, n_features) = x.dim();
-        let first = usize::from(centred);
-        let (mut columns, mut norms) = (Vec::with_capacity(n_features), Vec::with_capacity(n_features));
-        let mut means = vec![0.0; n_features];
-        // Column by column in a transposed copy, then back to rows.
-        let mut turned = Array2::zeros((n_features, n_samples));
-        turned.assign(&x.t());
-        for (j, mut column) in turned.outer_iter_mut().enumerate() {
-            let Some(values) = column.as_slice_mut() else { continue };
-            let before = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-            if centred {
-                means[j] = centre(values);
-            }
-            let norm = safe_norm(values[first..].iter().copied());
-            if norm > CONSTANT * before * (n_samples as f64).sqrt() || (!centred && norm > 0.0) {
-                values.iter_mut().for_each(|v| *v /= norm);
-                columns.push(j);
-                norms.push(norm);
-            }
+        let n_samples = x.nrows();
+        let Standardised { rows: mut design, means, mut norms } = standardise(x.as_standard_layout().view(), centred);
+        let columns: Vec<usize> = (0..norms.len()).filter(|&j| norms[j] > 0.0).collect();
+        if columns.len() < norms.len() {
+            design = design.select(Axis(1), &columns);
+            norms.retain(|&norm| norm > 0.0);
         }
-        let mut design = Array2::zeros((n_samples - first, columns.len()));
-        for (k, &j) in columns.iter().enumerate() {
-            design.column_mut(k).assign(&turned.row(j).slice(ndarray::s![first..]));
-        }
-        drop(turned);
         let compression = if design.nrows() > design.ncols() && design.ncols() > 0 {
             let space = RowSpace::by_svd(design.view())?;
             let (singular, _) = space.spectrum()?;
@@ -114,7 +131,7 @@ impl Prepared {
             norms,
             means,
             n_samples,
-            freedom: n_samples - first,
+            freedom: n_samples - usize::from(centred),
             centred,
             compression,
             row_space: OnceLock::new(),
@@ -127,18 +144,16 @@ impl Prepared {
     /// [`Error::Shape`], [`Error::NonFinite`].
     pub fn respond(&self, y: &[f64]) -> Result<Response> {
         check_response(self.n_samples, y)?;
-        let mut values = y.to_vec();
-        let before = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-        let mut mean = 0.0;
-        if self.centred {
-            mean = centre(&mut values);
-            values.remove(0);
+        let column = ArrayView2::from_shape((y.len(), 1), y).map_err(|error| Error::Shape {
+            what: "y",
+            expected: format!("({},)", self.n_samples),
+            found: error.to_string(),
+        })?;
+        let Standardised { rows, means, norms } = standardise(column, self.centred);
+        let (mut values, mean, norm) = (rows.into_iter().collect::<Vec<f64>>(), means[0], norms[0]);
+        if norm == 0.0 {
+            return Ok(Response { values: vec![0.0; self.design.nrows()], outside: 0.0, mean, norm });
         }
-        let norm = safe_norm(values.iter().copied());
-        if norm == 0.0 || (self.centred && norm <= CONSTANT * before * (self.n_samples as f64).sqrt()) {
-            return Ok(Response { values: vec![0.0; self.design.nrows()], outside: 0.0, mean, norm: 0.0 });
-        }
-        values.iter_mut().for_each(|v| *v /= norm);
         let mut outside = 0.0;
         if let Some(space) = &self.compression {
             (values, outside) = space.rotate(&values);

@@ -99,7 +99,8 @@ impl<'a> Descent<'a> {
 
     /// Steps along `noise` until `each` stops them or `len` are done; returns whether `each` stopped them.
     ///
-    /// `each` runs after the kernel and before the update, so that it sees `u` and `w` that belong together.
+    /// `each` runs after the kernel and before the update, so that it sees `u` and `w` that belong together. So does the
+    /// caller at the end: no update follows the last evaluation.
     ///
     /// # Errors
     /// [`Error::NotPositiveDefinite`]; [`Error::Interrupted`] where the hook breaks.
@@ -127,7 +128,9 @@ impl<'a> Descent<'a> {
             if let Next::Stop = each(self, step)? {
                 return Ok(true);
             }
-            rule.update(&mut self.w, self.marginal.q(), self.marginal.s());
+            if step + 1 < len {
+                rule.update(&mut self.w, self.marginal.q(), self.marginal.s());
+            }
         }
         Ok(false)
     }

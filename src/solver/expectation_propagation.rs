@@ -25,8 +25,10 @@ use std::ops::ControlFlow;
 const SLABS: [&[f64]; 5] = [&[0.03, 0.3, 3.0], &[0.1, 1.0], &[1.0], &[0.1, 1.0], &[1e-4, 1e-2, 0.1, 1.0, 6.0]];
 /// Share of a new site that a step takes, by round, in turn.
 const DAMPING: [f64; 4] = [0.5, 0.3, 0.4, 0.6];
-/// Share of columns expected to be nonzero, at first.
-const DENSITY: f64 = 0.3;
+/// Nonzeros expected at first, as a share of the rank; at most [`DENSEST`] of the columns.
+const EXPECTED: f64 = 0.6;
+/// Largest share of columns expected to be nonzero at first.
+const DENSEST: f64 = 0.3;
 /// Standard deviation of the tilt of the prior log-odds.
 const TILT: f64 = 0.6;
 /// Steps in a round.
@@ -48,6 +50,8 @@ pub struct ExpectationPropagation<'a> {
     response: &'a [f64],
     marginal: Marginal,
     seed: u64,
+    /// Share of columns expected to be nonzero at first.
+    density: f64,
     /// Scale of a slab.
     unit: f64,
     precision: Vec<f64>,
@@ -69,10 +73,10 @@ struct Prior {
 }
 
 impl Prior {
-    fn start(round: usize, unit: f64) -> Self {
+    fn start(round: usize, density: f64, unit: f64) -> Self {
         let slabs = SLABS[round % SLABS.len()];
         let variances = slabs.iter().map(|v| unit * v).collect();
-        Self { density: DENSITY, weights: vec![1.0 / slabs.len() as f64; slabs.len()], variances }
+        Self { density, weights: vec![1.0 / slabs.len() as f64; slabs.len()], variances }
     }
 
     fn variance(&self) -> f64 {
@@ -127,7 +131,7 @@ impl Prior {
 
     fn learn(&mut self, counts: &[f64], moments: &[f64], n_cols: usize, unit: f64) {
         let total: f64 = counts.iter().sum();
-        self.density = (total / n_cols as f64).clamp(0.01, 0.95);
+        self.density = (total / n_cols as f64).clamp(2.0 / n_cols.max(3) as f64, 0.95);
         for (c, (weight, variance)) in self.weights.iter_mut().zip(&mut self.variances).enumerate() {
             *weight = (counts[c] / total).max(1e-6);
             *variance = (moments[c] / counts[c].max(1e-9)).max(1e-10 * unit);
@@ -139,9 +143,10 @@ impl<'a> ExpectationPropagation<'a> {
     /// Allocates all scratch. `basis` and `packed` are the same design, `(rank, n_cols)` with orthonormal rows.
     pub fn new(basis: ArrayView2<'a, f64>, packed: &'a Packed, response: &'a [f64], seed: u64) -> Self {
         let (rank, n) = basis.dim();
-        // Mean square of the solution of least norm.
-        let square = response.iter().map(|v| v * v).sum::<f64>() / n as f64;
-        let unit = 2.0 * square / DENSITY;
+        let density = DENSEST.min(EXPECTED * rank as f64 / n as f64);
+        // The solution of least norm has about `rank / n` of the square of a sparse one, which has `density * n` nonzeros. Nearly
+        // square designs are taken for half as high as wide: a wider slab does better there.
+        let unit = response.iter().map(|v| v * v).sum::<f64>() / (density * rank.min(n / 2).max(1) as f64);
         Self {
             basis,
             packed,
@@ -157,12 +162,13 @@ impl<'a> ExpectationPropagation<'a> {
             means: vec![0.0; n],
             cavity_mean: vec![0.0; n],
             cavity_var: vec![0.0; n],
-            prior: Prior::start(0, unit),
+            density,
+            prior: Prior::start(0, density, unit),
         }
     }
 
     fn start(&mut self, round: usize) {
-        self.prior = Prior::start(round, self.unit);
+        self.prior = Prior::start(round, self.density, self.unit);
         self.precision.fill(1.0 / (self.prior.density * self.prior.variance()));
         self.shift.fill(0.0);
         self.tilt.fill(0.0);
