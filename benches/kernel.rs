@@ -1,2 +1,117 @@
-//! x
-fn main() {}
+//! Times of the core's parts: a step of the kernel, default fits, the certificate, the support path.
+//!
+//! `cargo bench` takes about a minute. Ratios to NumPy and to other packages come from `benches/peers`.
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use ndarray::{Array1, Array2};
+use sparsevae::datasets::{Design, Law, add_noise, make_design, make_sparse_coef};
+use sparsevae::linalg::decompose::RowSpace;
+use sparsevae::linalg::{marginal::Marginal, packed::Packed};
+use sparsevae::model::{fit, settings::Settings};
+use sparsevae::support::certificate::Certifier;
+use sparsevae::support::evidence::{Criterion as SupportCriterion, Evidence};
+use sparsevae::support::search::Search;
+use sparsevae::{Error, Result};
+use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// Columns of norm 1, coefficients, and the response without noise.
+fn problem(design: Design, shape: (usize, usize), n_nonzero: usize) -> Result<(Array2<f64>, Array1<f64>, Vec<f64>)> {
+    let x = make_design(design, shape.0, shape.1, true, 0)?;
+    let coef = make_sparse_coef(shape.1, n_nonzero, Law::Gaussian, 0)?;
+    let y = x.dot(&coef).to_vec();
+    Ok((x, coef, y))
+}
+
+/// One evaluation of `Sigma_x`, `q` and `s`; throughput counts `2 r^2 n + r^3 / 3` operations.
+fn kernel_step(criterion: &mut Criterion) -> Result<()> {
+    let mut group = criterion.benchmark_group("kernel_step");
+    for (r, n) in [(71, 100), (100, 200), (200, 5000)] {
+        let (x, _, y) = problem(Design::Gaussian, (r, n), 20)?;
+        let packed = Packed::new(x.view());
+        let mut marginal = Marginal::new(&packed);
+        let w = vec![0.1; n];
+        marginal
+            .evaluate(&packed, &y, &w, 1e-3)
+            .map_err(|pivot| Error::NotPositiveDefinite { step: 0, pivot: pivot.0 })?;
+        group.throughput(Throughput::Elements((2 * r * r * n + r * r * r / 3) as u64));
+        group.bench_function(BenchmarkId::from_parameter(format!("{r}x{n}")), |b| {
+            b.iter(|| marginal.evaluate(&packed, &y, black_box(&w), 1e-3).is_ok());
+        });
+    }
+    group.finish();
+    Ok(())
+}
+
+/// Noise-free problems with 20 nonzero coefficients, default settings.
+fn default_fit(criterion: &mut Criterion) -> Result<()> {
+    let mut group = criterion.benchmark_group("default_fit_20_nonzero");
+    for (name, design, shape) in [
+        ("gaussian_100x200", Design::Gaussian, (100, 200)),
+        ("random_walk_100x200", Design::RandomWalk, (100, 200)),
+        ("random_walk_71x100", Design::RandomWalk, (71, 100)),
+    ] {
+        let (x, _, y) = problem(design, shape, 20)?;
+        let settings = Settings::default();
+        let run = || fit(x.view(), black_box(&y), &settings, &mut |_| ControlFlow::Continue(()));
+        run()?;
+        group.bench_function(name, |b| b.iter(|| run().is_ok()));
+    }
+    group.finish();
+    Ok(())
+}
+
+/// The check of one candidate: all columns scored, the true ones ahead.
+fn certificate(criterion: &mut Criterion) -> Result<()> {
+    let (x, coef, y) = problem(Design::RandomWalk, (100, 200), 20)?;
+    let norm = y.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let y: Vec<f64> = y.iter().map(|v| v / norm).collect();
+    let space = RowSpace::new(x.view())?;
+    let (response, _) = space.whiten(&y);
+    let certifier = Certifier {
+        basis: space.basis.view(),
+        response: &response,
+        response_norm: 1.0,
+        smallest_singular: space.smallest_singular(),
+        precision: f64::EPSILON / 2.0,
+    };
+    let score: Vec<f64> = coef.iter().map(|z| z.abs() + 1e-6).collect();
+    criterion.bench_function("certificate_random_walk_100x200", |b| {
+        b.iter(|| certifier.attempt(black_box(&score)).is_some());
+    });
+    Ok(())
+}
+
+/// The support path at 30 dB.
+fn support_path(criterion: &mut Criterion) -> Result<()> {
+    let (n_samples, n_features) = (200, 5000);
+    let (x, _, y) = problem(Design::Gaussian, (n_samples, n_features), 20)?;
+    let y = add_noise(Array1::from(y).view(), 30.0, 0)?.y.to_vec();
+    let evidence = Evidence {
+        kind: SupportCriterion::Evidence,
+        freedom: n_samples,
+        n_cols: n_features,
+        total: y.iter().map(|v| v * v).sum(),
+        noise_var: None,
+    };
+    let search = Search { design: x.view(), response: &y, evidence };
+    criterion.bench_function("support_path_200x5000_30dB", |b| {
+        b.iter(|| search.path(|| ControlFlow::Continue(())).len());
+    });
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let mut criterion = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3))
+        .configure_from_args();
+    kernel_step(&mut criterion)?;
+    default_fit(&mut criterion)?;
+    certificate(&mut criterion)?;
+    support_path(&mut criterion)?;
+    criterion.final_summary();
+    Ok(())
+}

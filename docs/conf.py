@@ -16,6 +16,8 @@ extensions = [
     "sphinx.ext.mathjax",
 ]
 exclude_patterns = ["_build"]
+# Docstrings that scikit-learn's base classes bring along refer to its own user guide.
+suppress_warnings = ["ref.ref"]
 
 autosummary_generate = True
 myst_enable_extensions = ["amsmath", "dollarmath"]

@@ -12,8 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _core
+from ._arrays import check_finite, check_real
 from ._random import draw_seed
-from .exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError
+from .exceptions import ParameterError, ShapeError
 
 _ADVICE = {
     "iteration_limit": (
@@ -27,19 +28,21 @@ _ADVICE = {
 }
 
 
+# The core counts in 64 bits; nothing runs that long.
+_MOST = 2**62
+
+
 def check_type(name: str, value: Any, kind: Any, wanted: str) -> None:
     # A bool is an Integral to Python, but not to users.
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind in (numbers.Integral, numbers.Real)):
+    if not isinstance(value, kind) or (isinstance(value, bool) and bool not in np.atleast_1d(kind)):
         raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
 
 
-def _check_array(name: str, array: Any) -> None:
-    """Refuse what NumPy cannot hold as real numbers, with the name of the argument."""
-    if hasattr(array, "toarray") and hasattr(array, "nnz"):
-        raise DataTypeError(f"Sparse data was passed for `{name}`, but a dense array is needed: use {name}.toarray()")
-    dtype = getattr(array, "dtype", None)
-    if dtype is not None and getattr(dtype, "kind", "") == "c":
-        raise DataTypeError(f"Complex data not supported: `{name}` has dtype {dtype}, but real numbers are needed")
+def _as_float(name: str, value: Any, wanted: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ParameterError(f"`{name}` is beyond the range of float64, but it must be {wanted}") from None
 
 
 class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -57,55 +60,64 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
             if value < least:
                 raise ParameterError(f"`{name}` is {value!r}, but it must be an integer of at least {least}")
         check_type("tol", self.tol, numbers.Real, "a number of at least 0")
-        check_type("fit_intercept", self.fit_intercept, bool, "True or False")
+        check_type("fit_intercept", self.fit_intercept, (bool, np.bool_), "True or False")
         check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
-        noise_var = self.noise_var
-        check_type("noise_var", noise_var, (str, numbers.Real), '"auto", "anneal", "learn" or a number greater than 0')
+        noise_var, noises = self.noise_var, '"auto", "anneal", "learn" or a number greater than 0'
+        check_type("noise_var", noise_var, (str, numbers.Real), noises)
         power = None
         if self._power_parameter is not None:
             power = getattr(self, self._power_parameter)
             check_type(self._power_parameter, power, numbers.Real, "a number between 0 and 2")
-            power = float(power)
+            power = _as_float(self._power_parameter, power, "a number between 0 and 2")
         return {
             "optimizer": self.optimizer,
-            "noise_var": noise_var if isinstance(noise_var, str) else float(noise_var),
+            "noise_var": noise_var if isinstance(noise_var, str) else _as_float("noise_var", noise_var, noises),
             "power": power,
-            "n_restarts": int(self.n_restarts),
-            "max_iter": int(self.max_iter),
-            "tol": float(self.tol),
+            "n_restarts": min(int(self.n_restarts), _MOST),
+            "max_iter": min(int(self.max_iter), _MOST),
+            "tol": _as_float("tol", self.tol, "a number of at least 0"),
             "support_rule": self.support_rule,
-            "fit_intercept": self.fit_intercept,
+            "fit_intercept": bool(self.fit_intercept),
             "seed": draw_seed(self.random_state),
         }
 
     def _validated(self, X: Any, y: Any, *, multi_output: bool = False) -> tuple[Any, Any, float]:
         """Float64 views or copies of the data, and the unit roundoff of the least precise of them."""
-        _check_array("X", X)
-        _check_array("y", y)
-        if y is not None and not multi_output and (ndim := np.ndim(y)) > 1 and np.shape(y)[1] != 1:
-            raise ShapeError(
-                f"`y` has shape {np.shape(y)}, but (n_samples,) is needed; fit_many takes {ndim}-d responses"
-            )
+        (rows, _), name = self._check_design(X), "Y" if multi_output else "y"
+        shape: tuple[int, ...] = ()
+        if y is not None:
+            shape = check_real(name, y)
+            if multi_output and len(shape) != 2:
+                raise ShapeError(f"`Y` has shape {shape}, but (n_samples, n_responses) is needed")
+            # One column is let through for scikit-learn to warn about.
+            if not multi_output and len(shape) != 1 and shape[1:] != (1,):
+                raise ShapeError(f"`y` has shape {shape}, but (n_samples,) is needed; fit_many takes many responses")
+            if shape[0] != rows:
+                message = f"`{name}` has {shape[0]} rows, but `X` has {rows}: the numbers of samples are inconsistent"
+                raise ShapeError(message)
+            check_finite(name, np.asarray(y, np.float64))
+        options: dict[str, Any] = {"dtype": (np.float64, np.float32), "ensure_all_finite": False}
         try:
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                dtype=(np.float64, np.float32),
-                ensure_all_finite=False,
-                y_numeric=True,
-                multi_output=multi_output,
-            )
-        except (ShapeError, DataTypeError, NonFiniteError):
-            raise
-        except TypeError as error:
-            raise DataTypeError(f"`X` and `y` must hold real numbers: {error}") from error
+            X, y = validate_data(self, X, y, y_numeric=True, multi_output=multi_output, **options)
         except ValueError as error:
-            kind = DataTypeError if "could not convert" in str(error) else ShapeError
-            raise kind(f"`X` or `y` cannot be used: {error}") from error
-        single = X.dtype == np.float32 or getattr(y, "dtype", None) == np.float32
+            culprit = name if y is None or 0 in shape[1:] else "X"
+            raise ShapeError(f"`{culprit}` cannot be used: {error}") from error
+        check_finite("X", X)
+        single = X.dtype == np.float32 or y.dtype == np.float32
         precision = np.finfo(np.float32 if single else np.float64).eps / 2
-        return np.asarray(X, np.float64), np.asarray(y, np.float64), float(precision)
+        # The core reads any strides, but no misaligned values.
+        X, y = (np.require(values, np.float64, "A") for values in (X, y))
+        return X, y, float(precision)
+
+    @staticmethod
+    def _check_design(X: Any) -> tuple[int, ...]:
+        shape = check_real("X", X)
+        if len(shape) != 2:
+            raise ShapeError(
+                f"`X` has shape {shape}, but (n_samples, n_features) is needed. Reshape your data: "
+                "X.reshape(-1, 1) makes one column of it, X.reshape(1, -1) one row"
+            )
+        return shape
 
     def fit(self, X: Any, y: Any) -> Self:
         """Find the sparsest coefficients that explain `y`.
@@ -150,7 +162,7 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         report = _core.fit(X, y.ravel(), arguments | {"precision": precision}, _progress if self.verbose else None)
         if self.verbose:
             _progress_end(report)
-        self._absorb(report, X, self._result_dtype(precision))
+        self._absorb(report, X, y.ravel(), self._result_dtype(precision))
         if self.status_ in _ADVICE:
             warnings.warn(f"{type(self).__name__}: {_ADVICE[self.status_]}", ConvergenceWarning, stacklevel=2)
         return self
@@ -160,30 +172,46 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         """Dtype of the fitted coefficients: that of the data."""
         return np.float32 if precision > np.finfo(np.float64).eps else np.float64
 
-    def _absorb(self, report: "_core.FitReport", X: NDArray[np.float64], dtype: type[np.floating[Any]]) -> None:
+    def _absorb(
+        self,
+        report: "_core.FitReport",
+        X: NDArray[np.float64],
+        y: NDArray[np.float64],
+        dtype: type[np.floating[Any]],
+    ) -> None:
         """Turn a report into fitted attributes."""
         support = report["support"]
         size = len(support)
         covariance = report["support_cov"].reshape(size, size)
         variance = np.zeros(X.shape[1])
         variance[support] = covariance.diagonal()
+        # Coefficients beyond the range of float32 stay in float64.
+        largest = max(np.abs(report["coef"]).max(), abs(report["intercept"]))
+        dtype = dtype if largest <= np.finfo(dtype).max else np.float64
         self.coef_ = report["coef"].astype(dtype)
         self.intercept_ = dtype(report["intercept"])
         self.support_ = support
-        self.prior_var_ = report["prior_var"].astype(dtype)
-        self.coef_var_ = variance.astype(dtype)
+        self.prior_var_ = report["prior_var"]
+        self.coef_var_ = variance
         self.support_cov_ = covariance
         self._support_mean = X[:, support].mean(axis=0) if self.fit_intercept else np.zeros(size)
         self._mean_share = 1 / len(X) if self.fit_intercept else 0.0
         self.noise_var_ = report["noise_var"]
+        self._response_noise_var = self.noise_var_
+        if self._power_parameter is not None and self.noise_var not in ("auto", "anneal"):
+            # The noise variance is that of the preconditioned decoder; the residual tells that of the response.
+            left = y - X[:, support] @ report["coef"][support] - report["intercept"]
+            spare = len(y) - size - int(self.fit_intercept)
+            self._response_noise_var = float(left @ left) / max(spare, 1)
         self.energy_ = report["energy"]
         self.energy_path_ = report["energy_path"]
         self.n_iter_ = report["n_iter"]
         self.n_rounds_ = report["n_rounds"]
         self.status_ = report["status"]
         self.certified_ = report["certified"]
-        if report["condition_number"] is not None:
-            self.condition_number_ = report["condition_number"]
+        if self._power_parameter is not None:
+            # None where all columns are constant: there is no design to condition.
+            self.condition_number_ = report["condition_number"] or (float("nan"), float("nan"))
 
     def predict(self, X: Any, return_std: bool = False) -> Any:  # noqa: FBT001 - scikit-learn's signature
         """Predict the response.
@@ -207,16 +235,22 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         ------
         NotFittedError
             Before :meth:`fit`.
+        ShapeError, NonFiniteError, DataTypeError
+            As in :meth:`fit`, and if the columns are not those of the fit.
         """
         check_is_fitted(self)
-        _check_array("X", X)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        self._check_design(X)
+        try:
+            X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
+        except ValueError as error:
+            raise ShapeError(f"`X` cannot be used: {error}") from error
+        check_finite("X", X)
         mean = X @ self.coef_ + self.intercept_
         if not return_std:
             return mean
         chosen = X[:, self.support_] - self._support_mean
         spread = np.einsum("ij,jk,ik->i", chosen, self.support_cov_, chosen)
-        return mean, np.sqrt(self.noise_var_ * (1 + self._mean_share) + spread)
+        return mean, np.sqrt(self._response_noise_var * (1 + self._mean_share) + spread)
 
 
 def _progress(round_: int, step: int, energy: float, noise_var: float) -> None:

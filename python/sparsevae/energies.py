@@ -1,17 +1,29 @@
 """The energies that the estimators minimise, with their exact gradients."""
 
+import numbers
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
+from ._arrays import real_array
+from ._base import check_type
 
 __all__ = ["marginal_energy", "preconditioned_energy"]
 
 
-def _float(array: Any) -> NDArray[np.float64]:
-    return np.asarray(array, dtype=np.float64)
+def _arrays(X: Any, y: Any, prior_var: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    return (
+        real_array("X", X, 2, "(n_samples, n_features)"),
+        real_array("y", y, 1, "(n_samples,)"),
+        real_array("prior_var", prior_var, 1, "(n_features,)"),
+    )
+
+
+def _number(name: str, value: Any) -> float:
+    check_type(name, value, numbers.Real, "a number")
+    return float(value)
 
 
 def marginal_energy(
@@ -41,7 +53,7 @@ def marginal_energy(
 
     Raises
     ------
-    ShapeError, NonFiniteError, ParameterError, NumericalError
+    ShapeError, NonFiniteError, DataTypeError, ParameterError, NumericalError
         If an argument cannot be used, or float64 does not suffice.
 
     Notes
@@ -58,7 +70,7 @@ def marginal_energy(
     >>> round(value, 6)  # 2**2 / 2 + log(2)
     2.693147
     """
-    return _core.energy(_float(X), _float(y), _float(prior_var), float(noise_var), None)
+    return _core.energy(*_arrays(X, y, prior_var), _number("noise_var", noise_var), None)
 
 
 def preconditioned_energy(
@@ -82,11 +94,12 @@ def preconditioned_energy(
 
     Raises
     ------
-    ShapeError, NonFiniteError, ParameterError, NumericalError
+    ShapeError, NonFiniteError, DataTypeError, ParameterError, NumericalError
         As in :func:`marginal_energy`.
 
     References
     ----------
     Pratihar and Mukhopadhyay (2025), "Be a Goldfish", eq. 17 with its encoder at the optimum.
     """
-    return _core.energy(_float(X), _float(y), _float(prior_var), float(noise_var), float(power))
+    gamma, p = _number("noise_var", noise_var), _number("power", power)
+    return _core.energy(*_arrays(X, y, prior_var), gamma, p)

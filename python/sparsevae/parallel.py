@@ -4,13 +4,12 @@ import numbers
 import warnings
 from typing import Any, TypeVar
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from . import _core
 from ._base import LinearVae, check_type
-from .exceptions import ParameterError, ShapeError
+from .exceptions import ParameterError
 
 Estimator = TypeVar("Estimator", bound=LinearVae)
 
@@ -64,20 +63,19 @@ def fit_many(estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None)
         check_type("n_jobs", n_jobs, numbers.Integral, "None, -1 or an integer of at least 1")
         if n_jobs < -1 or n_jobs == 0:
             raise ParameterError(f"`n_jobs` is {n_jobs!r}, but it must be None, -1 or an integer of at least 1")
-    if np.ndim(Y) != 2:
-        raise ShapeError(f"`Y` has shape {np.shape(Y)}, but (n_samples, n_responses) is needed")
-    threads = 1 if n_jobs is None else max(int(n_jobs), 0)
     arguments = estimator._arguments()
     first = clone(estimator)
     X, Y, precision = first._validated(X, Y, multi_output=True)
     dtype = first._result_dtype(precision)
+    # More threads than responses would idle; 0 stands for all cores.
+    threads = 1 if n_jobs is None else min(max(int(n_jobs), 0), Y.shape[1])
     reports = _core.fit_many(X, Y, arguments | {"precision": precision}, threads)
     models = [first, *(clone(estimator) for _ in reports[1:])]
-    for model, report in zip(models, reports, strict=True):
+    for model, report, y in zip(models, reports, Y.T, strict=True):
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(first, name):
                 setattr(model, name, getattr(first, name))
-        model._absorb(report, X, dtype)
+        model._absorb(report, X, y, dtype)
     unfinished = sum(report["status"] in ("iteration_limit", "noise_collapsed") for report in reports)
     if unfinished:
         message = f"{unfinished} of {len(reports)} fits ended without convergence; see their `status_`"

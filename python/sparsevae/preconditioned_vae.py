@@ -55,7 +55,8 @@ class PreconditionedVae(LinearVae):
     support_cov_ : ndarray of shape (n_support, n_support)
         Posterior covariance on the support.
     noise_var_ : float
-        Noise variance; that of the preconditioned decoder if `noise_var` is a float or "learn".
+        Noise variance; that of the preconditioned decoder if `noise_var` is a float or "learn", where `predict` takes
+        the noise of `y` from the residual.
     energy_ : float
         Energy at `prior_var_` and `noise_var_`: preconditioned if `noise_var` is a float or "learn", else as in
         :class:`VaeSlr`.
@@ -70,10 +71,10 @@ class PreconditionedVae(LinearVae):
     condition_number_ : tuple of two floats
         Condition numbers of `X` and of `P X`, in the directions that `X` reaches: with the columns scaled to norm 1 and
         ``noise_var=0`` in `P` where noise is "auto" or "anneal", else as given. The second need not be smaller than the
-        first.
+        first. NaN if all columns are constant.
     n_features_in_ : int
         Number of columns of `X`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where `X` has them.
 
     See Also

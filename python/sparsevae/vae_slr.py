@@ -62,6 +62,7 @@ class VaeSlr(LinearVae):
         of `y`.
     energy_ : float
         Energy at `prior_var_` and `noise_var_`; of centred data, in the ``n_samples - 1`` dimensions that they have.
+        Minus infinity for a constant `y` without noise.
     energy_path_ : ndarray
         What the search minimised in its last round: the energy at each step for "em", "mm" and "mackay" at a given or
         learned noise variance; the energy of the scaled problem while noise is annealed; the criterion at each size of
@@ -73,10 +74,11 @@ class VaeSlr(LinearVae):
     status_ : {"certified", "converged", "iteration_limit", "noise_collapsed"}
         How the fit ended.
     certified_ : bool
-        Whether the solution was proved to be the sparsest one, up to what floating point can tell.
+        Whether the solution was proved to be the sparsest one: for almost all coefficients (see Notes), and up to what
+        floating point can tell.
     n_features_in_ : int
         Number of columns of `X`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where `X` has them.
 
     See Also
@@ -88,7 +90,9 @@ class VaeSlr(LinearVae):
     -----
     The certificate holds if a solution has fewer nonzeros than the design has rank, leaves a residual within rounding,
     is not to be matched by accident (a bound over all supports of its size), and no exchange of a column would do as
-    well. It speaks of noise-free data only; with noise, look at `coef_var_`.
+    well. It speaks of noise-free data only; with noise, look at `coef_var_`. It also takes coefficients to be in
+    general position: where small integers multiply a small design of small integers, or other coefficients are tied,
+    another solution may be as sparse or sparser by coincidence.
 
     References
     ----------

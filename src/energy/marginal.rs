@@ -27,9 +27,10 @@ pub fn marginal_energy(x: ArrayView2<'_, f64>, y: &[f64], prior_var: &[f64], noi
         .evaluate(&packed, y, prior_var, noise_var)
         .map_err(|pivot| Error::NotPositiveDefinite { step: 0, pivot: pivot.0 })?;
     let (a, inverse) = marginal.inverse();
-    Ok(Evaluation {
+    Evaluation {
         value: marginal.quadratic() + marginal.log_det(),
         grad_prior_var: marginal.s().iter().zip(marginal.q()).map(|(s, q)| s - q * q).collect(),
         grad_noise_var: inverse.iter().sum::<f64>() - a.iter().map(|a| a * a).sum::<f64>(),
-    })
+    }
+    .finite()
 }

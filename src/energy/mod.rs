@@ -20,6 +20,21 @@ pub struct Evaluation {
     pub grad_noise_var: f64,
 }
 
+impl Evaluation {
+    /// Refuses an energy or a gradient beyond the range of float64.
+    fn finite(self) -> Result<Self> {
+        let numbers = self.grad_prior_var.iter().chain([&self.value, &self.grad_noise_var]).copied();
+        let bad = numbers.into_iter().find(|v| !v.is_finite());
+        match bad {
+            None => Ok(self),
+            Some(value) => {
+                let scales = format!("scaled so far apart that the energy or its gradient is {value}");
+                Err(Error::invalid("X, y, prior_var and noise_var", scales, "rescaled to within 1e100 of each other"))
+            }
+        }
+    }
+}
+
 fn check(x: ArrayView2<'_, f64>, y: &[f64], prior_var: &[f64], noise_var: f64) -> Result<()> {
     crate::problem::check_design(x)?;
     crate::problem::check_response(x.nrows(), y)?;

@@ -62,9 +62,10 @@ pub fn preconditioned_energy(
         let e = -power / (s * s + noise_var);
         grad_noise_var += i - a * a + 2.0 * e * (1.0 + noise_var * (a * a - i));
     }
-    Ok(Evaluation {
+    Evaluation {
         value: marginal.quadratic() + marginal.log_det() + outside_value + absent * noise_var.ln(),
         grad_prior_var: marginal.s().iter().zip(marginal.q()).map(|(s, q)| s - q * q).collect(),
         grad_noise_var,
-    })
+    }
+    .finite()
 }

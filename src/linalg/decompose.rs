@@ -398,7 +398,7 @@ pub fn inverse_without(x: ArrayView2<'_, f64>, chosen: &[usize]) -> Option<Array
 /// Posterior covariance of the coefficients of the columns `chosen`: `(X_A^T X_A / noise_var + diag(1 /
 /// prior_var))^-1`.
 ///
-/// `None` if it is not numerically positive definite.
+/// `None` if the columns are linearly dependent and the prior does not tell them apart.
 ///
 /// # Complexity
 /// `O(k^2 (n_rows + k))`.
@@ -409,11 +409,15 @@ pub fn posterior_covariance(
     noise_var: f64,
 ) -> Option<Array2<f64>> {
     let k = chosen.len();
-    let b = Mat::from_fn(x.nrows(), k, |i, j| x[[i, chosen[j]]]);
-    let mut precision = product(b.transpose(), b.as_ref());
-    for (j, w) in prior_var.iter().enumerate() {
-        precision[(j, j)] += noise_var / w;
-    }
-    let covariance = inverse(cholesky(precision)?.as_ref());
-    Some(Array2::from_shape_fn((k, k), |(i, j)| noise_var * covariance[(i, j)]))
+    // The factor of the precision by QR: a product would square the condition number.
+    let qr = Qr::new(Mat::from_fn(x.nrows() + k, k, |i, j| match i.checked_sub(x.nrows()) {
+        None => x[[i, chosen[j]]],
+        Some(row) if row == j => (noise_var / prior_var[j]).sqrt(),
+        Some(_) => 0.0,
+    }));
+    let mut inverse = Mat::identity(k, k);
+    triangular_solve::solve_upper_triangular_in_place(qr.r(), inverse.as_mut(), Par::Seq);
+    let covariance = product(inverse.as_ref(), inverse.transpose());
+    let covariance = Array2::from_shape_fn((k, k), |(i, j)| noise_var * covariance[(i, j)]);
+    covariance.iter().all(|v| v.is_finite()).then_some(covariance)
 }

@@ -95,6 +95,9 @@ impl Solve<'_> {
     fn run<S: Simd, const MR: usize>(self, simd: S) {
         let Self { design, factor, b, panel, s, q } = self;
         let width = design.width();
+        if design.padded_rows == 0 {
+            return; // Nothing to sum: `s` and `q` stay 0.
+        }
         let sources = design.cols.chunks_exact(design.padded_rows * width);
         let sums = s.chunks_exact_mut(width).zip(q.chunks_exact_mut(width));
         for ((p, source), (s, q)) in sources.enumerate().zip(sums) {

@@ -1,6 +1,7 @@
 //! From a support in the solver's units to a report in the caller's.
 
 use super::prepared::{Prepared, Response};
+use super::settings::Noise;
 use crate::linalg::decompose::{NestedLeastSquares, posterior_covariance};
 use crate::linalg::{marginal::Marginal, packed::Packed};
 use crate::report::{FitReport, Status};
@@ -85,16 +86,40 @@ pub(super) fn finish(
     report.support = support.into_iter().map(|j| prepared.columns[j]).collect();
     report.noise_var = noise_var * response.norm * response.norm;
     report.certified = certified;
-    let values = report.coef.iter().chain(&report.prior_var).chain([&report.intercept, &report.noise_var]);
-    if let Some(value) = values.copied().find(|v| !v.is_finite()) {
-        let scales = format!("scaled so far apart that a coefficient is {value}");
-        return Err(Error::invalid("X and y", scales, "rescaled to within 1e100 of each other"));
-    }
-    Ok(report)
+    let single = [&report.intercept, &report.noise_var, &report.energy];
+    let values = report.coef.iter().chain(&report.prior_var).chain(&report.support_cov).chain(single);
+    let bad = values.copied().find(|v| !v.is_finite());
+    bad.map_or(Ok(report), |value| Err(out_of_range(value)))
 }
 
-/// The report of a response that needs no column: zero coefficients.
-pub(super) fn empty(prepared: &Prepared, response: &Response, status: Status) -> FitReport {
+fn out_of_range(value: f64) -> Error {
+    let scales = format!("scaled so far apart that a result is {value}");
+    Error::invalid("X and y", scales, "rescaled to within 1e100 of each other")
+}
+
+/// The report where there is nothing to choose: a response that is constant, or a design that is.
+///
+/// The energy of a constant response without noise is minus infinity.
+pub(super) fn trivial(prepared: &Prepared, response: &Response, noise: Noise) -> Result<FitReport> {
+    let square = response.norm * response.norm;
+    let freedom = prepared.freedom as f64;
+    let status = match noise {
+        Noise::Auto | Noise::Anneal if square == 0.0 => Status::Certified,
+        Noise::Learn if square == 0.0 => Status::NoiseCollapsed,
+        _ => Status::Converged,
+    };
+    let mut report = empty(prepared, response, status);
+    report.noise_var = if let Noise::Fixed(value) = noise { value } else { square / freedom.max(1.0) };
+    report.energy = match (prepared.freedom, square > 0.0) {
+        (0, _) => 0.0,
+        (_, false) => freedom * report.noise_var.ln(),
+        (_, true) => freedom * report.noise_var.ln() + square / report.noise_var,
+    };
+    if report.noise_var.is_finite() && report.energy < f64::INFINITY { Ok(report) } else { Err(out_of_range(square)) }
+}
+
+/// A report of zero coefficients.
+fn empty(prepared: &Prepared, response: &Response, status: Status) -> FitReport {
     let n_features = prepared.means.len();
     FitReport {
         coef: vec![0.0; n_features],

@@ -7,15 +7,21 @@ use crate::report::{Hook, IterInfo};
 use crate::solver::driver::{Descent, Next, Noise, Rule};
 use crate::solver::expectation_propagation::{ExpectationPropagation, ROUND_LEN};
 use crate::solver::{Schedule, restart};
-use crate::support::certificate::{Certified, Certifier};
+use crate::support::certificate::{ACCIDENT, Certified, Certifier};
+use crate::support::evidence::ln_choose;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 
-/// The noise of one anneal, relative to unit mean square columns.
+/// The noise of one anneal, relative to columns of unit mean square.
 const ANNEAL: Schedule = Schedule { start: 1e-1, end: 1e-11, len: 250 };
+/// Where the spectrum reaches lower, an anneal ends at this share of its smallest square, but not below `LOWEST`.
+const BELOW_SPECTRUM: f64 = 1e-3;
+const LOWEST: f64 = 1e-15;
 /// Mean square of the whitened response of an anneal: what unit coefficients on a fifth of as many columns as rows
 /// would give.
 const UNIT: f64 = 0.2;
+/// Factor of the tolerance that a coefficient of a unique solution must exceed, if it does not vanish.
+const UNIQUE_MARGIN: f64 = 10.0;
 /// Steps of an anneal between two looks at the certificate.
 const LOOK: usize = 15;
 
@@ -35,16 +41,21 @@ pub(super) struct Trace {
     pub energies: Vec<f64>,
 }
 
+/// Share of a response that may lie outside of the column space by rounding alone.
+fn rounding(prepared: &Prepared, settings: &Settings) -> f64 {
+    64.0 * settings.precision * (prepared.n_samples as f64).sqrt()
+}
+
 impl<'a> NoiseFree<'a> {
     /// `None` where the response has a part that no column reaches: then there is noise.
     pub fn new(prepared: &'a Prepared, response: &Response, settings: &'a Settings) -> Result<Option<Self>> {
-        let rounding = 64.0 * settings.precision * (prepared.n_samples as f64).sqrt();
+        let rounding = rounding(prepared, settings);
         if response.outside > rounding {
             return Ok(None);
         }
         let space = prepared.row_space()?;
         let (whitened, outside) = space.whiten(&response.values);
-        if outside.hypot(response.outside) > rounding {
+        if outside.hypot(response.outside) > rounding || whitened.iter().any(|v| !v.is_finite()) {
             return Ok(None);
         }
         Ok(Some(Self { prepared, whitened, certifier_singular: space.smallest_singular(), settings }))
@@ -72,7 +83,8 @@ impl<'a> NoiseFree<'a> {
         Ok(certifier.attempt(&score))
     }
 
-    /// The only solution there is, if the columns are independent.
+    /// The only solution there is, if the columns are independent and the data are seen to be free of noise: by samples
+    /// to spare that agree to rounding, or by coefficients that vanish to rounding.
     pub fn unique(&self) -> Result<Option<Certified>> {
         let basis = self.basis()?;
         if basis.ncols() > basis.nrows() {
@@ -82,6 +94,14 @@ impl<'a> NoiseFree<'a> {
             basis.columns().into_iter().map(|c| c.iter().zip(&self.whitened).map(|(b, y)| b * y).sum()).collect();
         let tolerance = self.certifier()?.tolerance(z.iter().map(|z: &f64| z.abs()).sum());
         let support: Vec<usize> = (0..z.len()).filter(|&j| z[j].abs() > tolerance).collect();
+        let clear = support.iter().all(|&j| z[j].abs() > UNIQUE_MARGIN * tolerance);
+        let norm = z.iter().map(|z| z * z).sum::<f64>().sqrt();
+        let log_sets = ln_choose(z.len(), support.len());
+        let vanishing = (z.len() - support.len()) as f64 * (tolerance / norm).min(1.0).ln();
+        let spare = (self.prepared.freedom - z.len()) as f64 * rounding(self.prepared, self.settings).min(1.0).ln();
+        if !clear || log_sets + vanishing + spare > ACCIDENT.ln() {
+            return Ok(None);
+        }
         let coefficients = support.iter().map(|&j| z[j]).collect();
         Ok(Some(Certified { support, coefficients }))
     }
@@ -140,22 +160,23 @@ impl<'a> NoiseFree<'a> {
         let certifier = self.certifier()?;
         let plan = restart::plan(self.settings.power.unwrap_or(0.0), self.settings.n_restarts);
         let mut start: Option<Vec<f64>> = None;
-        let mut coordinates: Option<(f64, Packed, Vec<f64>)> = None;
+        let mut coordinates: Option<(f64, Packed, Vec<f64>, f64)> = None;
         for (round, &restart::Round { power, fresh }) in plan.iter().enumerate() {
             let len = ANNEAL.len.min(self.settings.max_iter.saturating_sub(trace.steps));
             if !rounds.contains(&round) || len == 0 {
                 continue;
             }
             trace.rounds = round + 1;
-            if coordinates.as_ref().is_none_or(|(p, _, _)| *p != power) {
-                let (design, response) = self.whiten(power)?;
-                coordinates = Some((power, Packed::new(design.view()), response));
+            if coordinates.as_ref().is_none_or(|(p, ..)| *p != power) {
+                let (design, response, smallest) = self.whiten(power)?;
+                let end = ANNEAL.end.min(BELOW_SPECTRUM * smallest * smallest).max(LOWEST);
+                coordinates = Some((power, Packed::new(design.view()), response, end));
             }
-            let Some((_, packed, response)) = &coordinates else { continue };
+            let Some((_, packed, response, end)) = &coordinates else { continue };
             let n = packed.n_cols();
             let w = start.take().filter(|_| !fresh).unwrap_or_else(|| vec![1.0; n]);
             let mut descent = Descent::new(packed, response, w);
-            let schedule = Schedule { len, ..ANNEAL };
+            let schedule = Schedule { len, end: *end, ..ANNEAL };
             let noise = |step| Noise { background: 0.0, ridge: schedule.at(step) };
             let before = IterInfo { round, step: trace.steps, energy: f64::NAN, noise_var: f64::NAN };
             let mut found = None;
@@ -180,20 +201,20 @@ impl<'a> NoiseFree<'a> {
     }
 
     /// `(X X^T)^-power` times design and response, scaled to columns of unit mean square and coefficients of unit
-    /// order.
-    fn whiten(&self, power: f64) -> Result<(Array2<f64>, Vec<f64>)> {
+    /// order; and the smallest singular value of that design.
+    fn whiten(&self, power: f64) -> Result<(Array2<f64>, Vec<f64>, f64)> {
         let space = self.prepared.row_space()?;
         let (singular, rotation) = space.spectrum()?;
         let mut turn = rotation.reversed_axes();
-        for (mut row, s) in turn.outer_iter_mut().zip(&singular) {
-            row *= s.powf(1.0 - 2.0 * power);
-        }
+        let whitened: Vec<f64> = singular.iter().map(|s| s.powf(1.0 - 2.0 * power)).collect();
+        turn.outer_iter_mut().zip(&whitened).for_each(|(mut row, s)| row *= *s);
         let mut design = turn.dot(&space.basis);
         let mut response = turn.dot(&ndarray::aview1(&self.whitened));
         let scale = (design.iter().map(|v| v * v).sum::<f64>() / design.ncols() as f64).sqrt();
         let square = self.whitened.iter().map(|v| v * v).sum::<f64>();
         design /= scale;
         response *= (UNIT * self.whitened.len() as f64 / square).sqrt() / scale;
-        Ok((design, response.to_vec()))
+        let smallest = whitened.into_iter().fold(f64::INFINITY, f64::min) / scale;
+        Ok((design, response.to_vec(), smallest))
     }
 }

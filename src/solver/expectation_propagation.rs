@@ -213,7 +213,10 @@ impl<'a> ExpectationPropagation<'a> {
         let (rank, n) = self.basis.dim();
         prior.learn(&counts[..slabs], &moments[..slabs], n, *unit);
         let scale = prior.variance();
-        if (step > DECIDED && prior.density * n as f64 > CROWDED * rank as f64) || scale > RUNAWAY * *unit {
+        let crowded = step > DECIDED && prior.density * n as f64 > CROWDED * rank as f64;
+        // Written so that NaN ends the round too.
+        let in_bounds = scale <= RUNAWAY * *unit;
+        if crowded || !in_bounds {
             return false;
         }
         let weakest = 1e-2 / prior.variances.iter().copied().fold(0.0, f64::max);

@@ -14,7 +14,7 @@ const ROUNDING: f64 = 32.0;
 /// Margin, in factors of the tolerance, by which exchanging one column must spoil the fit.
 const EXCHANGE_MARGIN: f64 = 10.0;
 /// Chance, by the union bound over all supports of the same size, below which an accidental fit is ruled out.
-const ACCIDENT: f64 = 1e-9;
+pub(crate) const ACCIDENT: f64 = 1e-9;
 
 /// What a certificate is checked against.
 #[derive(Debug, Clone)]

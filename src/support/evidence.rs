@@ -25,7 +25,7 @@ fn ln_gamma(x: f64) -> f64 {
 }
 
 /// `ln (n choose k)`.
-pub(super) fn ln_choose(n: usize, k: usize) -> f64 {
+pub(crate) fn ln_choose(n: usize, k: usize) -> f64 {
     ln_gamma(n as f64 + 1.0) - ln_gamma(k as f64 + 1.0) - ln_gamma((n - k) as f64 + 1.0)
 }
 

@@ -109,7 +109,9 @@ impl Search<'_> {
             }
             set.exchange_all(EXCHANGE_SHARE, EXCHANGE_LIMIT);
             let next = self.candidate(&set);
-            if next.criterion >= best.criterion - 1e-9 {
+            // Written so that NaN, of a noise variance beyond all scales, ends the search too.
+            let better = next.criterion < best.criterion - 1e-9;
+            if !better {
                 break;
             }
             best = next;

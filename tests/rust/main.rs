@@ -2,4 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod certificate;
+mod common;
 mod datasets;
+mod decompose;
+mod energy;
+mod errors;
+mod fuzz;
+mod golden;
+mod invariance;
+mod kernel;
+mod model;
+mod rules;
+mod search;

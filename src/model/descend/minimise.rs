@@ -1,8 +1,8 @@
-//! Descent on the energy at a noise variance that is given or learned. Letters: w is `prior_var`, gamma is `noise_var`
-//! (docs/notation).
+//! The two energies minimised in the prior variances, and in the noise variance where it is learned. Letters: w is
+//! `prior_var`, gamma is `noise_var` (docs/notation).
 
-use super::settings::Settings;
 use crate::linalg::packed::Packed;
+use crate::model::settings::Settings;
 use crate::report::{Hook, IterInfo};
 use crate::solver::driver::{Descent, Next, Noise, Rule};
 use crate::{Error, Result};
@@ -10,14 +10,14 @@ use ndarray::{Array2, ArrayView2};
 use std::cell::Cell;
 
 /// Share of the mean square of the response below which a learned noise variance is not let fall.
-pub(super) const FLOOR: f64 = 1e-10;
+const FLOOR: f64 = 1e-10;
 /// Steps in the prior variances between two steps in the noise variance of the preconditioned model.
 const INNER: usize = 10;
 /// First step in the logarithm of the noise variance of the preconditioned model.
 const STRIDE: f64 = 0.5;
 
 /// Where a descent ended.
-pub(super) struct Minimum {
+pub(in crate::model) struct Minimum {
     pub w: Vec<f64>,
     pub u: Vec<f64>,
     /// Posterior variance of each coefficient.
@@ -30,7 +30,7 @@ pub(super) struct Minimum {
 
 /// A problem to descend on, with what compression lost: `freedom` samples, and a response of norm `outside` outside of
 /// `design`.
-pub(super) struct Plain<'a> {
+pub(in crate::model) struct Plain<'a> {
     pub design: ArrayView2<'a, f64>,
     pub response: &'a [f64],
     pub outside: f64,
@@ -114,7 +114,7 @@ impl Plain<'_> {
 }
 
 /// The preconditioned model: `P X` and `P y` with `P = (X X^T + gamma I)^-power`, by one decomposition for every gamma.
-pub(super) struct Preconditioned {
+pub(in crate::model) struct Preconditioned {
     /// Right singular vectors, one per row.
     pub basis: Array2<f64>,
     /// Singular values.
@@ -127,7 +127,8 @@ pub(super) struct Preconditioned {
 }
 
 impl Preconditioned {
-    fn at(&self, gamma: f64) -> (Array2<f64>, Vec<f64>) {
+    /// Design and response at this gamma.
+    pub fn at(&self, gamma: f64) -> (Array2<f64>, Vec<f64>) {
         let (mut design, mut response) = (self.basis.clone(), self.whitened.clone());
         for ((mut row, r), s) in design.outer_iter_mut().zip(&mut response).zip(&self.singular) {
             let factor = s * (s * s + gamma).powf(-self.power);

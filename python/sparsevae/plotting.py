@@ -1,0 +1,115 @@
+"""Figures of recovery experiments. Needs matplotlib: ``pip install 'sparsevae[plot]'``."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["new_figure", "plot_coefficients", "plot_recovery_rates"]
+
+_STYLES = (("o", "-"), ("x", "--"), ("s", "-"), ("^", "-"), ("v", "-"), ("D", "-"))
+
+
+def new_figure(n_rows: int = 1, n_columns: int = 2) -> "tuple[Figure, list[list[Axes]]]":
+    """Create a figure with a grid of axes, without a display.
+
+    Parameters
+    ----------
+    n_rows, n_columns : int
+        Shape of the grid.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        Save it with ``figure.savefig(path)``.
+    axes : list of lists of matplotlib.axes.Axes
+        One list per row.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from sparsevae.plotting import new_figure
+    >>> figure, axes = new_figure(1, 2)
+    >>> len(axes), len(axes[0])
+    (1, 2)
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("figures need matplotlib: pip install 'sparsevae[plot]'") from error
+    figure = Figure(figsize=(5.2 * n_columns, 3.6 * n_rows), layout="constrained")
+    grid = figure.subplots(n_rows, n_columns, squeeze=False)
+    return figure, [list(row) for row in grid]
+
+
+def plot_recovery_rates(
+    axes: "Axes", n_nonzero: Sequence[int], rates: Mapping[str, Sequence[float]], *, title: str = ""
+) -> None:
+    """Draw the share of exactly recovered supports over the number of nonzero coefficients.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    n_nonzero : sequence of int
+        Numbers of nonzero coefficients.
+    rates : mapping of str to sequence of float
+        For each solver one rate, from 0 to 1, per entry of `n_nonzero`.
+    title : str, default=""
+        Title of the panel.
+
+    Examples
+    --------
+    >>> from sparsevae.plotting import new_figure, plot_recovery_rates
+    >>> figure, axes = new_figure(1, 1)
+    >>> plot_recovery_rates(axes[0][0], [10, 20], {"VaeSlr": [1.0, 0.9], "Lasso": [0.5, 0.0]})
+    """
+    for i, (name, values) in enumerate(rates.items()):
+        marker, line = _STYLES[i % len(_STYLES)]
+        axes.plot(n_nonzero, values, marker=marker, linestyle=line, markersize=5, label=name)
+    axes.set(xlabel="nonzero coefficients", ylabel="supports recovered exactly", ylim=(-0.05, 1.05), title=title)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(frameon=False, fontsize="small")
+
+
+def plot_coefficients(
+    axes: "Axes", coef_true: ArrayLike, estimates: Mapping[str, ArrayLike], *, title: str = ""
+) -> None:
+    """Draw estimated coefficients over the true ones, by position.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    coef_true : array-like of shape (n_features,)
+        True coefficients: grey stems.
+    estimates : mapping of str to array-like of shape (n_features,)
+        For each solver its coefficients; only those of at least 0.001 in absolute value are drawn.
+    title : str, default=""
+        Title of the panel.
+
+    Examples
+    --------
+    >>> from sparsevae.plotting import new_figure, plot_coefficients
+    >>> figure, axes = new_figure(1, 1)
+    >>> plot_coefficients(axes[0][0], [0.0, 1.0, 0.0], {"VaeSlr": [0.0, 1.0, 0.0]})
+    """
+    truth = np.asarray(coef_true, dtype=np.float64)
+    support = np.flatnonzero(truth)
+    axes.vlines(support, 0, truth[support], color="0.6", linewidth=2, label="true")
+    axes.axhline(0, color="0.6", linewidth=0.8)
+    for name, marker, values in zip(estimates, ("x", "+", "1", "2", "3"), estimates.values(), strict=False):
+        found = np.asarray(values, dtype=np.float64)
+        shown = np.flatnonzero(np.abs(found) >= 1e-3)
+        axes.scatter(shown, found[shown], marker=marker, s=28, linewidth=1.2, label=name, zorder=3)
+    axes.set(xlabel="column", ylabel="coefficient", title=title)
+    axes.legend(frameon=False, fontsize="small")

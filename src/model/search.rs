@@ -1,0 +1,120 @@
+//! Noise unknown or absent: certified recovery if it can be had, else the best support.
+//!
+//! Small designs begin with one round of the noise-free search, which certifies easy problems in a handful of steps; for large ones
+//! the support path, a few products with the design, comes first. Restarts, which cost most, wait for the verdict that the data do
+//! not look noisy.
+
+use super::POSTERIOR_DEVIATIONS;
+use super::finish::{Found, finish};
+use super::noise_free::{NoiseFree, Trace};
+use super::noisy::{Noisy, evidence};
+use super::prepared::{Prepared, Response};
+use super::settings::{Noise, Optimizer, Settings, SupportRule};
+use crate::Result;
+use crate::linalg::decompose::{NestedLeastSquares, posterior_covariance};
+use crate::report::{FitReport, Hook, Status};
+use crate::solver::Rule;
+use crate::support::search::Candidate;
+
+/// Entries of a design from which the support path is cheaper than one round of the noise-free search.
+const LARGE: usize = 100_000;
+/// Share of the response below which what a support leaves may be rounding, for the certificate to judge.
+const EXACT: f64 = 1e-10;
+/// The candidate that explains nothing.
+const NOTHING: Candidate = Candidate { support: Vec::new(), rss: 1.0, criterion: 0.0 };
+
+/// Runs the search and reports.
+pub(super) fn search(
+    prepared: &Prepared,
+    response: &Response,
+    settings: &Settings,
+    hook: &mut Hook<'_>,
+) -> Result<FitReport> {
+    let mut trace = Trace::default();
+    let report = |found, status, trace: Trace| {
+        let mut report = finish(prepared, response, found, None, status)?;
+        (report.n_iter, report.n_rounds, report.energy_path) = (trace.steps, trace.rounds, trace.energies);
+        Ok(report)
+    };
+    let noise_free = || NoiseFree::new(prepared, response, settings);
+    let tall = prepared.design.nrows() >= prepared.columns.len();
+    let large = prepared.design.len() > LARGE && !tall;
+    if !large && let Some(search) = noise_free()? {
+        if let Some(unique) = search.unique()? {
+            return report(Found::Certified(unique), Status::Certified, trace);
+        }
+        if let Some(found) = search.search(0..1, &mut trace, hook)? {
+            return report(Found::Certified(found), Status::Certified, trace);
+        }
+    }
+
+    let noisy = Noisy { prepared, response, evidence: evidence(prepared, response, settings, None) };
+    let candidates = noisy.path(&mut trace.steps, hook)?;
+    for exact in candidates.iter().filter(|c| c.rss < EXACT) {
+        if let Some(search) = noise_free()?
+            && let Some(found) = search.certify(&exact.support)?
+        {
+            return report(Found::Certified(found), Status::Certified, trace);
+        }
+    }
+    let path: Vec<f64> = candidates.iter().map(|c| c.criterion).collect();
+    let mut best = candidates.into_iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion)).unwrap_or(NOTHING);
+    let mut noisy_data = noisy.is_noisy(&best);
+    let doubtful = !(noisy_data && noisy.is_quiet(&best));
+    if doubtful
+        && large
+        && let Some(search) = noise_free()?
+        && let Some(found) = search.search(0..1, &mut trace, hook)?
+    {
+        return report(Found::Certified(found), Status::Certified, trace);
+    }
+    if prepared.design.nrows() > 1 && !tall && doubtful {
+        let rule = if let Optimizer::Rule(rule) = settings.optimizer { rule } else { Rule::Em };
+        if let Some(start) = noisy.descent_start(rule, &mut trace.steps, hook)? {
+            let other = noisy.local(&start, &mut trace.steps, hook)?;
+            if other.rss < EXACT
+                && let Some(search) = noise_free()?
+                && let Some(found) = search.certify(&other.support)?
+            {
+                return report(Found::Certified(found), Status::Certified, trace);
+            }
+            if other.criterion < best.criterion {
+                best = other;
+                noisy_data = noisy.is_noisy(&best);
+            }
+        }
+    }
+    if settings.noise == Noise::Anneal || !noisy_data {
+        match noise_free()? {
+            Some(search) => {
+                let restarts = 1..settings.n_restarts.saturating_add(1);
+                if let Some(found) = search.search(restarts, &mut trace, hook)? {
+                    return report(Found::Certified(found), Status::Certified, trace);
+                }
+            }
+            None => noisy_data = true,
+        }
+    }
+    let status = if noisy_data && settings.noise == Noise::Auto { Status::Converged } else { Status::IterationLimit };
+    trace.energies = path;
+    let support = match settings.support_rule {
+        SupportRule::Criterion(_) => best.support,
+        SupportRule::Posterior => significant(prepared, response, best.support),
+    };
+    report(Found::Support(support), status, trace)
+}
+
+/// Of a support, the columns whose least-squares coefficient is more than [`POSTERIOR_DEVIATIONS`] standard deviations
+/// from 0.
+fn significant(prepared: &Prepared, response: &Response, support: Vec<usize>) -> Vec<usize> {
+    let fit = NestedLeastSquares::new(prepared.design.view(), &support, &response.values);
+    let rss = fit.residual[support.len()].powi(2) + response.outside.powi(2);
+    let noise_var = rss / prepared.freedom.saturating_sub(support.len()).max(1) as f64;
+    let flat = vec![f64::INFINITY; support.len()];
+    let Some(covariance) = posterior_covariance(prepared.design.view(), &support, &flat, noise_var) else {
+        return support;
+    };
+    let z = fit.coefficients(support.len());
+    let keep = |i: &usize| z[*i].abs() > POSTERIOR_DEVIATIONS * covariance[[*i, *i]].sqrt();
+    (0..support.len()).filter(keep).map(|i| support[i]).collect()
+}

@@ -1,0 +1,124 @@
+//! Whatever goes in, an error or finite numbers come out; nothing panics.
+
+use ndarray::Array2;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use sparsevae::energy::{marginal_energy, preconditioned_energy};
+use sparsevae::model::settings::{Noise, Settings, names};
+use sparsevae::model::{fit, fit_many};
+use std::ops::ControlFlow;
+
+fn value() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        10 => -3.0..3.0_f64,
+        3 => (-3_i32..4).prop_map(f64::from),
+        2 => Just(0.0),
+        1 => prop::sample::select(vec![1e300, -1e300, 1e-300, 5e-324, -2e-310, 1e150, 1e-150, 1e8, -1e-8]),
+    ]
+}
+
+/// As `value`, now and then with what no fit accepts.
+fn wild() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        60 => value(),
+        1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN]),
+    ]
+}
+
+fn design() -> impl Strategy<Value = (Array2<f64>, Vec<f64>)> {
+    (1_usize..7, 1_usize..9, any::<bool>(), -200_i32..200).prop_flat_map(|(rows, cols, copies, exponent)| {
+        let scale = if exponent % 3 == 0 { 10f64.powi(exponent) } else { 1.0 };
+        (prop::collection::vec(wild(), rows * cols), prop::collection::vec(wild(), rows)).prop_map(move |(x, y)| {
+            let mut x = Array2::from_shape_vec((rows, cols), x).unwrap().mapv(|v| v * scale);
+            if copies && cols > 1 {
+                let first = x.column(0).to_owned();
+                x.column_mut(cols - 1).assign(&first);
+            }
+            (x, y)
+        })
+    })
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let noise = prop_oneof![
+        Just(Noise::Auto),
+        Just(Noise::Anneal),
+        Just(Noise::Learn),
+        (-320_i32..300).prop_map(|e| Noise::Fixed(10f64.powi(e))),
+        wild().prop_map(Noise::Fixed),
+    ];
+    let power = prop::option::of(prop_oneof![0.0..=2.0_f64, wild()]);
+    let tol = prop_oneof![5 => Just(1e-6), 1 => wild()];
+    let precision = prop::sample::select(vec![f64::EPSILON / 2.0, f64::from(f32::EPSILON) / 2.0]);
+    (0_usize..4, noise, power, 0_usize..3, 0_usize..60, tol, 0_usize..3, any::<bool>(), precision).prop_map(
+        |(optimizer, noise, power, n_restarts, max_iter, tol, rule, fit_intercept, precision)| Settings {
+            optimizer: names::OPTIMIZERS[optimizer].1,
+            noise,
+            power,
+            n_restarts,
+            max_iter,
+            tol,
+            support_rule: names::SUPPORT_RULES[rule].1,
+            fit_intercept,
+            seed: 1,
+            precision,
+        },
+    )
+}
+
+/// A response that columns explain exactly, now and then.
+fn planted(x: &Array2<f64>, y: Vec<f64>) -> Vec<f64> {
+    if y[0].abs() < 1.0 && x.ncols() > 1 { x.column(1).iter().map(|v| v * 2.0).collect() } else { y }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn fits_end_in_an_error_or_in_finite_numbers((x, y) in design(), settings in settings()) {
+        let y = planted(&x, y);
+        let result = fit(x.view(), &y, &settings, &mut |_| ControlFlow::Continue(()));
+        if let Ok(report) = result {
+            prop_assert!(settings.check().is_ok());
+            prop_assert!(x.iter().chain(&y).all(|v| v.is_finite()));
+            let numbers = report.coef.iter().chain(&report.prior_var).chain(&report.support_cov);
+            prop_assert!(numbers.chain([&report.intercept, &report.noise_var]).all(|v| v.is_finite()), "{report:?}");
+            prop_assert!(report.energy.is_finite() || report.noise_var == 0.0);
+            prop_assert!(report.support.iter().all(|&j| j < x.ncols()));
+            prop_assert!(report.coef.iter().enumerate().all(|(j, c)| *c == 0.0 || report.support.contains(&j)));
+        }
+    }
+
+    #[test]
+    fn energies_end_in_an_error_or_in_numbers(
+        (x, y) in design(), w in prop::collection::vec(wild(), 8), gamma in wild(), power in wild(),
+    ) {
+        let w: Vec<f64> = w[..x.ncols().min(8)].iter().map(|w| w.abs()).collect();
+        let results =
+            [marginal_energy(x.view(), &y, &w, gamma), preconditioned_energy(x.view(), &y, &w, gamma, power)];
+        for found in results.into_iter().flatten() {
+            prop_assert!(gamma > 0.0 && w.iter().all(|w| w.is_finite()));
+            prop_assert!(found.value.is_finite() && found.grad_noise_var.is_finite(), "{found:?}");
+            prop_assert!(found.grad_prior_var.iter().all(|g| g.is_finite()), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn many_fits_are_each_as_alone((x, y) in design(), settings in settings()) {
+        let both = Array2::from_shape_fn((x.nrows(), 2), |(i, k)| if k == 0 { y[i] } else { planted(&x, y.clone())[i] });
+        let many = fit_many(x.view(), both.view(), &settings, &|| false);
+        let alone: Vec<_> = both
+            .columns()
+            .into_iter()
+            .map(|y| fit(x.view(), &y.to_vec(), &settings, &mut |_| ControlFlow::Continue(())))
+            .collect();
+        match many {
+            Ok(reports) => {
+                for (report, alone) in reports.iter().zip(alone) {
+                    prop_assert_eq!(&alone.unwrap().coef, &report.coef);
+                }
+            }
+            Err(_) => prop_assert!(alone.iter().any(Result::is_err)),
+        }
+    }
+}
