@@ -155,7 +155,8 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
 
         Notes
         -----
-        A step costs ``O(n_samples**2 * n_features)``. Ctrl-C stops a fit within 0.1 s.
+        A step costs ``O(n_samples**2 * n_features)``. Ctrl-C stops a fit within 0.2 s, or after the one
+        decomposition that a large design with more samples than features begins with.
         """
         arguments = self._arguments()
         X, y, precision = self._validated(X, y)
