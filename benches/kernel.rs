@@ -5,7 +5,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ndarray::{Array1, Array2};
 use sparsevae::datasets::{Design, Law, add_noise, make_design, make_sparse_coef};
-use sparsevae::linalg::decompose::RowSpace;
+use sparsevae::linalg::row_space::RowSpace;
 use sparsevae::linalg::{marginal::Marginal, packed::Packed};
 use sparsevae::model::{fit, settings::Settings};
 use sparsevae::support::certificate::Certifier;

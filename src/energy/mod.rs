@@ -4,7 +4,7 @@ mod marginal;
 mod preconditioned;
 
 pub use marginal::marginal_energy;
-pub use preconditioned::preconditioned_energy;
+pub use preconditioned::{Preconditioned, preconditioned_energy};
 
 use crate::{Error, Result};
 use ndarray::ArrayView2;

@@ -2,7 +2,7 @@
 
 use super::prepared::{Prepared, Response};
 use super::settings::Noise;
-use crate::linalg::decompose::{NestedLeastSquares, posterior_covariance};
+use crate::linalg::least_squares::{NestedLeastSquares, posterior_covariance};
 use crate::linalg::{marginal::Marginal, packed::Packed};
 use crate::report::{FitReport, Status};
 use crate::support::certificate::Certified;

@@ -2,7 +2,7 @@
 
 use super::prepared::{Prepared, Response};
 use super::settings::{Settings, SupportRule};
-use crate::linalg::decompose::{NestedLeastSquares, inverse_without};
+use crate::linalg::least_squares::{NestedLeastSquares, inverse_without};
 use crate::linalg::packed::Packed;
 use crate::report::{Hook, IterInfo};
 use crate::solver::driver::{Descent, Next, Noise, Rule};

@@ -1,6 +1,6 @@
 //! A design made ready once: centred, columns of norm 1, at most as many rows as columns. Many responses share it.
 
-use crate::linalg::decompose::RowSpace;
+use crate::linalg::row_space::RowSpace;
 use crate::problem::{check_design, check_response};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, Axis};

@@ -11,7 +11,7 @@ use super::noisy::{Noisy, evidence};
 use super::prepared::{Prepared, Response};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use crate::Result;
-use crate::linalg::decompose::{NestedLeastSquares, posterior_covariance};
+use crate::linalg::least_squares::{NestedLeastSquares, posterior_covariance};
 use crate::report::{FitReport, Hook, Status};
 use crate::solver::Rule;
 use crate::support::search::Candidate;

@@ -6,7 +6,7 @@
 //! as close by chance (many sets, few spare rows), and a near copy of a chosen column may do as well. All three are
 //! checked, in coordinates where the rows of the design are orthonormal, so that no direction hides a misfit.
 
-use crate::linalg::decompose::NestedLeastSquares;
+use crate::linalg::least_squares::NestedLeastSquares;
 use ndarray::ArrayView2;
 
 /// Rounding in the caller's own product `X z`, in units of the precision of the data.

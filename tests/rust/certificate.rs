@@ -5,7 +5,8 @@ use ndarray::{Array2, Axis, aview1, s};
 use rayon::prelude::*;
 use sparsevae::FitReport;
 use sparsevae::datasets::{Design, Law, make_sparse_coef};
-use sparsevae::linalg::decompose::{NestedLeastSquares, RowSpace};
+use sparsevae::linalg::least_squares::NestedLeastSquares;
+use sparsevae::linalg::row_space::RowSpace;
 use sparsevae::model::settings::{Noise, Settings};
 use sparsevae::support::certificate::Certifier;
 

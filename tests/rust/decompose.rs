@@ -2,7 +2,8 @@
 
 use crate::common::{assert_close, gaussian, invert, least_squares, norm, normal};
 use ndarray::{Array2, aview1, s};
-use sparsevae::linalg::decompose::{NestedLeastSquares, RowSpace, posterior_covariance};
+use sparsevae::linalg::least_squares::{NestedLeastSquares, posterior_covariance};
+use sparsevae::linalg::row_space::RowSpace;
 
 /// A design `rows x cols` of rank `rank`.
 fn of_rank(rows: usize, cols: usize, rank: usize, seed: u64) -> Array2<f64> {

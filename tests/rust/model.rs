@@ -235,7 +235,7 @@ fn condition_number_is_that_of_the_preconditioned_design() {
     for (power, noise_var) in [(1.0, 0.3), (0.5, 2.0)] {
         let settings = Settings { power: Some(power), noise: Noise::Fixed(noise_var), ..plain() };
         let (before, after) = fitted(x.view(), &normal(6, 2), &settings).condition_number.unwrap();
-        let space = sparsevae::linalg::decompose::RowSpace::by_svd(x.view()).unwrap();
+        let space = sparsevae::linalg::row_space::RowSpace::by_svd(x.view()).unwrap();
         let (singular, _) = space.spectrum().unwrap();
         let values: Vec<f64> = singular.iter().map(|s| s * (s * s + noise_var).powf(-power)).collect();
         let extreme = |f: fn(f64, f64) -> f64| values.iter().copied().reduce(f).unwrap();

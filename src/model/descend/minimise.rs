@@ -1,12 +1,13 @@
 //! The two energies minimised in the prior variances, and in the noise variance where it is learned. Letters: w is
 //! `prior_var`, gamma is `noise_var` (docs/notation).
 
+use crate::energy::Preconditioned;
 use crate::linalg::packed::Packed;
 use crate::model::settings::Settings;
 use crate::report::{Hook, IterInfo};
 use crate::solver::driver::{Descent, Next, Noise, Rule};
 use crate::{Error, Result};
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 use std::cell::Cell;
 
 /// Share of the mean square of the response below which a learned noise variance is not let fall.
@@ -113,121 +114,70 @@ impl Plain<'_> {
     }
 }
 
-/// The preconditioned model: `P X` and `P y` with `P = (X X^T + gamma I)^-power`, by one decomposition for every gamma.
-pub(in crate::model) struct Preconditioned {
-    /// Right singular vectors, one per row.
-    pub basis: Array2<f64>,
-    /// Singular values.
-    pub singular: Vec<f64>,
-    /// The response over the singular values, in the same coordinates.
-    pub whitened: Vec<f64>,
-    pub outside: f64,
-    pub freedom: usize,
-    pub power: f64,
-}
-
-impl Preconditioned {
-    /// Design and response at this gamma.
-    pub fn at(&self, gamma: f64) -> (Array2<f64>, Vec<f64>) {
-        let (mut design, mut response) = (self.basis.clone(), self.whitened.clone());
-        for ((mut row, r), s) in design.outer_iter_mut().zip(&mut response).zip(&self.singular) {
-            let factor = s * (s * s + gamma).powf(-self.power);
-            row *= factor;
-            *r *= factor;
-        }
-        (design, response)
-    }
-
-    fn lost(&self, gamma: f64) -> f64 {
-        let absent = (self.freedom - self.singular.len()) as f64;
-        absent * gamma.ln() + self.outside * self.outside * gamma.powf(-2.0 * self.power - 1.0)
-    }
-
-    /// Energy and its derivative in `ln gamma` at `w`.
-    fn slope(&self, w: &[f64], gamma: f64) -> Result<(f64, f64)> {
-        let (design, response) = self.at(gamma);
+/// Minimises the preconditioned energy in `w`, and in gamma as well if `learn`: steps in `w` by `rule`, then one in
+/// `ln gamma` along the exact gradient, shortened until the energy falls.
+pub(in crate::model) fn minimise_preconditioned(
+    model: &Preconditioned,
+    rule: Rule,
+    noise_var: f64,
+    learn: bool,
+    settings: &Settings,
+    hook: &mut Hook<'_>,
+) -> Result<Minimum> {
+    let floor = FLOOR * model.mean_square();
+    let mut gamma = noise_var.max(if learn { floor } else { 0.0 });
+    let (mut design, mut response) = model.at(gamma);
+    let mut w = start(design.view(), &response);
+    let mut previous = w.clone();
+    let mut energies = Vec::new();
+    loop {
         let packed = Packed::new(design.view());
-        let mut descent = Descent::new(&packed, &response, w.to_vec());
-        descent.evaluate(Noise { background: 0.0, ridge: gamma })?;
-        let (a, inverse) = descent.marginal.inverse();
-        let absent = (self.freedom - self.singular.len()) as f64;
-        let outside = self.outside * self.outside * gamma.powf(-2.0 * self.power - 1.0);
-        let mut slope = (absent - (2.0 * self.power + 1.0) * outside) / gamma;
-        for ((a, i), s) in a.iter().zip(&inverse).zip(&self.singular) {
-            let e = -self.power / (s * s + gamma);
-            slope += i - a * a + 2.0 * e * (1.0 + gamma * (a * a - i));
+        let mut descent = Descent::new(&packed, &response, w);
+        let left = settings.max_iter.saturating_sub(energies.len());
+        let len = if learn { left.min(INNER) } else { left };
+        let before = IterInfo { round: 0, step: energies.len(), energy: f64::NAN, noise_var: gamma };
+        let mut fresh = true;
+        let mut converged = descent.run(
+            rule,
+            len,
+            |_| Noise { background: 0.0, ridge: gamma },
+            before,
+            hook,
+            |descent, _| {
+                if let Some(energy) = descent.energies.last_mut() {
+                    *energy += model.unreached(gamma);
+                }
+                let still = settled(&mut previous, &descent.w, settings.tol) && !fresh;
+                fresh = false;
+                Ok(if still { Next::Stop } else { Next::Continue })
+            },
+        )?;
+        energies.extend_from_slice(&descent.energies);
+        let mut collapsed = false;
+        let mut next = gamma;
+        if learn {
+            let here = model.evaluate(&descent.w, gamma)?;
+            let slope = gamma * here.grad_noise_var;
+            let mut stride = STRIDE.min(slope.abs());
+            next = loop {
+                let candidate = (gamma * (-stride * slope.signum()).exp()).max(floor);
+                match model.evaluate(&descent.w, candidate) {
+                    Ok(there) if there.value < here.value => break candidate,
+                    Ok(_) | Err(Error::NotPositiveDefinite { .. }) if stride > settings.tol.max(1e-4) => stride /= 2.0,
+                    Ok(_) => break gamma,
+                    Err(error) => return Err(error),
+                }
+            };
+            collapsed = next <= floor;
+            converged &= (next / gamma).ln().abs() <= settings.tol.max(1e-4);
         }
-        let energy = descent.energies.last().copied().unwrap_or(f64::NAN) + self.lost(gamma);
-        Ok((energy, gamma * slope))
-    }
-
-    /// Minimises the preconditioned energy in `w`, and in gamma as well if `learn`: steps in `w` by `rule`, then one in
-    /// `ln gamma` along the exact gradient, shortened until the energy falls.
-    pub fn minimise(
-        &self,
-        rule: Rule,
-        noise_var: f64,
-        learn: bool,
-        settings: &Settings,
-        hook: &mut Hook<'_>,
-    ) -> Result<Minimum> {
-        let total: f64 = self.whitened.iter().zip(&self.singular).map(|(v, s)| (v * s).powi(2)).sum();
-        let floor = FLOOR * total / self.freedom as f64;
-        let mut gamma = noise_var.max(if learn { floor } else { 0.0 });
-        let (mut design, mut response) = self.at(gamma);
-        let mut w = start(design.view(), &response);
-        let mut previous = w.clone();
-        let mut energies = Vec::new();
-        loop {
-            let packed = Packed::new(design.view());
-            let mut descent = Descent::new(&packed, &response, w);
-            let left = settings.max_iter.saturating_sub(energies.len());
-            let len = if learn { left.min(INNER) } else { left };
-            let before = IterInfo { round: 0, step: energies.len(), energy: f64::NAN, noise_var: gamma };
-            let mut fresh = true;
-            let mut converged = descent.run(
-                rule,
-                len,
-                |_| Noise { background: 0.0, ridge: gamma },
-                before,
-                hook,
-                |descent, _| {
-                    if let Some(energy) = descent.energies.last_mut() {
-                        *energy += self.lost(gamma);
-                    }
-                    let still = settled(&mut previous, &descent.w, settings.tol) && !fresh;
-                    fresh = false;
-                    Ok(if still { Next::Stop } else { Next::Continue })
-                },
-            )?;
-            energies.extend_from_slice(&descent.energies);
-            let mut collapsed = false;
-            let mut next = gamma;
-            if learn {
-                let (energy, slope) = self.slope(&descent.w, gamma)?;
-                let mut stride = STRIDE.min(slope.abs());
-                next = loop {
-                    let candidate = (gamma * (-stride * slope.signum()).exp()).max(floor);
-                    match self.slope(&descent.w, candidate) {
-                        Ok((lower, _)) if lower < energy => break candidate,
-                        Ok(_) | Err(Error::NotPositiveDefinite { .. }) if stride > settings.tol.max(1e-4) => {
-                            stride /= 2.0
-                        }
-                        Ok(_) => break gamma,
-                        Err(error) => return Err(error),
-                    }
-                };
-                collapsed = next <= floor;
-                converged &= (next / gamma).ln().abs() <= settings.tol.max(1e-4);
-            }
-            if converged || collapsed || energies.len() >= settings.max_iter {
-                let mut found = minimum(descent, gamma, converged, collapsed);
-                found.energies = energies;
-                return Ok(found);
-            }
-            gamma = next;
-            w = descent.w;
-            (design, response) = self.at(gamma);
+        if converged || collapsed || energies.len() >= settings.max_iter {
+            let mut found = minimum(descent, gamma, converged, collapsed);
+            found.energies = energies;
+            return Ok(found);
         }
+        gamma = next;
+        w = descent.w;
+        (design, response) = model.at(gamma);
     }
 }

@@ -6,7 +6,9 @@ use super::finish::{AtMinimum, Found, finish, unit_energy};
 use super::noisy::{Noisy, evidence};
 use super::prepared::{Prepared, Response};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
-use crate::linalg::decompose::{RowSpace, posterior_covariance};
+use crate::energy::Preconditioned;
+use crate::linalg::least_squares::posterior_covariance;
+use crate::linalg::row_space::RowSpace;
 use crate::report::{FitReport, Hook, Status};
 use crate::solver::Rule;
 use crate::solver::restart::strongest_first;
@@ -14,7 +16,7 @@ use crate::{Error, Result};
 use ndarray::Array2;
 
 pub(super) mod minimise;
-use minimise::{Minimum, Plain, Preconditioned};
+use minimise::{Minimum, Plain, minimise_preconditioned};
 
 /// Noise given or to be learned, from `noise_var` in the caller's units: a minimum of the energy, then the support.
 pub(super) fn descend(
@@ -44,7 +46,7 @@ pub(super) fn descend(
         }
         Some(power) => {
             let model = preconditioned.insert(raw(prepared, response, power)?);
-            let mut found = model.minimise(rule, noise_var, learn, settings, hook)?;
+            let mut found = minimise_preconditioned(model, rule, noise_var, learn, settings, hook)?;
             let unit = |j: usize| response.norm / prepared.norms[j];
             for j in 0..found.w.len() {
                 found.u[j] /= unit(j);
@@ -109,13 +111,9 @@ fn significant_means(minimum: &Minimum, rows: usize) -> Vec<usize> {
 /// The preconditioned problem in the caller's units: eq. 17 adds the noise variance to eigenvalues of `X X^T`, so units
 /// matter.
 fn raw(prepared: &Prepared, response: &Response, power: f64) -> Result<Preconditioned> {
-    let design = scaled(prepared);
-    let space = RowSpace::by_svd(design.view())?;
-    let (singular, _) = space.spectrum()?;
     let y: Vec<f64> = response.values.iter().map(|v| v * response.norm).collect();
-    let (whitened, outside) = space.whiten(&y);
-    let outside = outside.hypot(response.outside * response.norm);
-    Ok(Preconditioned { basis: space.basis, singular, whitened, outside, freedom: prepared.freedom, power })
+    let elsewhere = response.outside * response.norm;
+    Preconditioned::new(scaled(prepared).view(), &y, prepared.freedom, elsewhere, power)
 }
 
 fn scaled(prepared: &Prepared) -> Array2<f64> {

@@ -1,0 +1,110 @@
+//! Least squares on chosen columns, and what it leaves uncertain.
+
+use super::decompose::{Qr, cholesky, copy, gram, inverse, product};
+use faer::linalg::triangular_solve;
+use faer::{Mat, MatMut, Par};
+use ndarray::{Array2, ArrayView2};
+
+/// Least squares of one response on nested sets of columns: the first, the first two, and so on.
+pub struct NestedLeastSquares {
+    qr: Qr,
+    rotated: Vec<f64>,
+    /// `residual[k]` is the norm of what the first `k` columns leave; `k = 0..=n_cols`.
+    pub residual: Vec<f64>,
+}
+
+impl NestedLeastSquares {
+    /// Factorises the columns `chosen` of `x`, at most as many as `x` has rows, for the response `y`.
+    ///
+    /// # Complexity
+    /// `O(n_rows k^2)`.
+    pub fn new(x: ArrayView2<'_, f64>, chosen: &[usize], y: &[f64]) -> Self {
+        let rows = x.nrows();
+        let qr = Qr::new(Mat::from_fn(rows, chosen.len(), |i, j| x[[i, chosen[j]]]));
+        let mut rotated = y.to_vec();
+        qr.apply_transpose(MatMut::from_column_major_slice_mut(&mut rotated, rows, 1));
+        let mut residual = vec![0.0; chosen.len() + 1];
+        let mut sum: f64 = rotated[chosen.len()..].iter().map(|v| v * v).sum();
+        for k in (0..=chosen.len()).rev() {
+            residual[k] = sum.sqrt();
+            if k > 0 {
+                sum += rotated[k - 1] * rotated[k - 1];
+            }
+        }
+        Self { qr, rotated, residual }
+    }
+
+    /// Coefficients on the first `k` columns; NaN or infinite where they are linearly dependent.
+    pub fn coefficients(&self, k: usize) -> Vec<f64> {
+        let mut z = self.rotated[..k].to_vec();
+        let r = self.qr.r().get(..k, ..k);
+        triangular_solve::solve_upper_triangular_in_place(
+            r,
+            MatMut::from_column_major_slice_mut(&mut z, k, 1),
+            Par::Seq,
+        );
+        z
+    }
+
+    /// Every column of `x` on all chosen columns: the coefficients `(k, n_cols)` and the distances to their span.
+    pub fn project(&self, x: ArrayView2<'_, f64>) -> (Array2<f64>, Vec<f64>) {
+        let k = self.qr.packed.ncols();
+        let mut rotated = copy(&x);
+        self.qr.apply_transpose(rotated.as_mut());
+        let distance = (0..x.ncols()).map(|j| rotated.get(k.., j).norm_l2()).collect();
+        let mut top = rotated.get(..k, ..).to_owned();
+        triangular_solve::solve_upper_triangular_in_place(self.qr.r(), top.as_mut(), Par::Seq);
+        (Array2::from_shape_fn((k, x.ncols()), |(i, j)| top[(i, j)]), distance)
+    }
+}
+
+/// `N = K - K B (B^T K B)^-1 B^T K` with `K = (X X^T)^-1` (and a jitter of `1e-13` of its mean diagonal) and `B` the columns
+/// `chosen` of `x`: the inverse of `X X^T` on what these columns do not reach. `None` if it does not exist numerically.
+///
+/// # Complexity
+/// `O(r^2 (r + n))` for `x` of shape `(r, n)`.
+pub fn inverse_without(x: ArrayView2<'_, f64>, chosen: &[usize]) -> Option<Array2<f64>> {
+    let rows = x.nrows();
+    let mut gram = gram(x)?;
+    let trace: f64 = gram.diagonal().column_vector().iter().sum();
+    for i in 0..rows {
+        gram[(i, i)] += 1e-13 * trace / rows as f64;
+    }
+    let mut left = inverse(cholesky(gram)?.as_ref());
+    if !chosen.is_empty() {
+        let b = Mat::from_fn(rows, chosen.len(), |i, k| x[[i, chosen[k]]]);
+        let mut c = product(left.as_ref(), b.as_ref());
+        let inner = cholesky(product(b.transpose(), c.as_ref()))?;
+        // With B^T K B = M M^T: C M^-T has the outer product that is to go.
+        triangular_solve::solve_lower_triangular_in_place(inner.as_ref(), c.as_mut().transpose_mut(), Par::Seq);
+        left -= product(c.as_ref(), c.transpose());
+    }
+    Some(Array2::from_shape_fn((rows, rows), |(i, j)| left[(i, j)]))
+}
+
+/// Posterior covariance of the coefficients of the columns `chosen`: `(X_A^T X_A / noise_var + diag(1 /
+/// prior_var))^-1`.
+///
+/// `None` if the columns are linearly dependent and the prior does not tell them apart.
+///
+/// # Complexity
+/// `O(k^2 (n_rows + k))`.
+pub fn posterior_covariance(
+    x: ArrayView2<'_, f64>,
+    chosen: &[usize],
+    prior_var: &[f64],
+    noise_var: f64,
+) -> Option<Array2<f64>> {
+    let k = chosen.len();
+    // The factor of the precision by QR: a product would square the condition number.
+    let qr = Qr::new(Mat::from_fn(x.nrows() + k, k, |i, j| match i.checked_sub(x.nrows()) {
+        None => x[[i, chosen[j]]],
+        Some(row) if row == j => (noise_var / prior_var[j]).sqrt(),
+        Some(_) => 0.0,
+    }));
+    let mut inverse = Mat::identity(k, k);
+    triangular_solve::solve_upper_triangular_in_place(qr.r(), inverse.as_mut(), Par::Seq);
+    let covariance = product(inverse.as_ref(), inverse.transpose());
+    let covariance = Array2::from_shape_fn((k, k), |(i, j)| noise_var * covariance[(i, j)]);
+    covariance.iter().all(|v| v.is_finite()).then_some(covariance)
+}

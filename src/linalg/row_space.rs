@@ -1,0 +1,181 @@
+//! The row space of a design: orthonormal coordinates, and the response in them.
+
+use super::decompose::{Qr, Svd, cholesky, copy, gram, product, thin_svd};
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
+use faer::linalg::triangular_solve;
+use faer::{Mat, MatMut, MatRef, Par};
+use ndarray::{Array2, ArrayView2};
+
+/// Orthonormal coordinates of the row space of a design `X = C B`: `B` has orthonormal rows, `C` as many columns as `X`
+/// has rank.
+#[derive(Debug, Clone)]
+pub struct RowSpace {
+    /// `B`, shape `(rank, n_cols)`.
+    pub basis: Array2<f64>,
+    coordinates: Coordinates,
+}
+
+#[derive(Debug, Clone)]
+enum Coordinates {
+    /// `X = R^T B`.
+    Triangular(Mat<f64>),
+    /// `X = U diag(s) B`.
+    Singular { u: Mat<f64>, s: Vec<f64> },
+}
+
+/// Designs at least this many times as wide as high are tried with Cholesky factors first.
+const WIDE: usize = 4;
+/// Smallest ratio of diagonal entries of a Cholesky factor at which two passes still give orthonormal rows.
+const CHOLESKY_LIMIT: f64 = 1e-5;
+
+/// Smallest and largest magnitude on a diagonal.
+fn extremes(matrix: MatRef<'_, f64>) -> (f64, f64) {
+    let diagonal = matrix.diagonal().column_vector();
+    diagonal.iter().fold((f64::INFINITY, 0.0), |(low, high), v| (low.min(v.abs()), high.max(v.abs())))
+}
+
+/// Directions whose singular value is smaller than this share of the largest are treated as absent.
+const RANK_TOLERANCE: f64 = 1e-13;
+
+impl RowSpace {
+    /// Finds the row space of `x`, shape `(n_rows, n_cols)`.
+    ///
+    /// A wide design of full rank costs one QR; any other one an SVD.
+    ///
+    /// # Errors
+    /// [`Error::NoDecomposition`] if the SVD does not converge.
+    ///
+    /// # Complexity
+    /// `O(n_rows n_cols min(n_rows, n_cols))`.
+    pub fn new(x: ArrayView2<'_, f64>) -> Result<Self> {
+        if WIDE * x.nrows() <= x.ncols()
+            && let Some(space) = Self::by_cholesky(x)
+        {
+            return Ok(space);
+        }
+        if x.nrows() <= x.ncols() {
+            let qr = Qr::new(copy(&x.t()));
+            let r = qr.r();
+            let (smallest, largest) = extremes(r);
+            if smallest > 1e3 * RANK_TOLERANCE * largest {
+                let q = qr.q();
+                let basis = Array2::from_shape_fn(x.dim(), |(i, j)| q[(j, i)]);
+                return Ok(Self { basis, coordinates: Coordinates::Triangular(r.to_owned()) });
+            }
+        }
+        Self::by_svd(x)
+    }
+
+    /// By Cholesky factors of `X X^T`, twice: the second mends what the first lost, unless the design is ill conditioned (`None`).
+    ///
+    /// Products with few rows run several times faster than Householder reflections of many columns.
+    fn by_cholesky(x: ArrayView2<'_, f64>) -> Option<Self> {
+        let rows = x.nrows();
+        let mut basis = x.as_standard_layout().into_owned();
+        let mut total = Mat::identity(rows, rows);
+        for _ in 0..2 {
+            let lower = cholesky(gram(basis.view())?)?;
+            let lower = Mat::from_fn(rows, rows, |i, j| if i >= j { lower[(i, j)] } else { 0.0 });
+            let (smallest, largest) = extremes(lower.as_ref());
+            if smallest < CHOLESKY_LIMIT * largest {
+                return None;
+            }
+            let n = basis.ncols();
+            let flat = MatMut::from_row_major_slice_mut(basis.as_slice_mut()?, rows, n);
+            triangular_solve::solve_lower_triangular_in_place(lower.as_ref(), flat, Par::Seq);
+            total = product(total.as_ref(), lower.as_ref());
+        }
+        Some(Self { basis, coordinates: Coordinates::Triangular(total.transpose().to_owned()) })
+    }
+
+    /// As [`new`](Self::new), always by the SVD: row `i` of the basis belongs to the `i`-th singular value.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// # Complexity
+    /// As [`new`](Self::new), with a larger constant.
+    pub fn by_svd(x: ArrayView2<'_, f64>) -> Result<Self> {
+        let Svd { u, mut s, v } = thin_svd(copy(&x).as_ref(), "X")?;
+        let largest = s.first().copied().unwrap_or(0.0);
+        let rank = s.iter().take_while(|&&v| v > RANK_TOLERANCE * largest).count();
+        s.truncate(rank);
+        let basis = Array2::from_shape_fn((rank, x.ncols()), |(i, j)| v[(j, i)]);
+        Ok(Self { basis, coordinates: Coordinates::Singular { u: u.get(.., ..rank).to_owned(), s } })
+    }
+
+    /// Rank of the design.
+    pub fn rank(&self) -> usize {
+        self.basis.nrows()
+    }
+
+    /// The response whose product with the pseudo-inverse of `C` is returned, and the norm of what lies outside the
+    /// column space.
+    pub fn whiten(&self, y: &[f64]) -> (Vec<f64>, f64) {
+        let mut column = Mat::from_fn(y.len(), 1, |i, _| y[i]);
+        match &self.coordinates {
+            Coordinates::Triangular(r) => {
+                triangular_solve::solve_lower_triangular_in_place(r.transpose(), column.as_mut(), Par::Seq);
+                (column.col(0).iter().copied().collect(), 0.0)
+            }
+            Coordinates::Singular { u, s } => {
+                let mut inside = product(u.transpose(), column.as_ref());
+                let outside = (&column - product(u.as_ref(), inside.as_ref())).norm_l2();
+                for (i, s) in s.iter().enumerate() {
+                    inside[(i, 0)] /= s;
+                }
+                (inside.col(0).iter().copied().collect(), outside)
+            }
+        }
+    }
+
+    /// The response in the coordinates of `C`'s column space, and the norm of what lies outside it (for a basis found
+    /// by the SVD).
+    pub fn rotate(&self, y: &[f64]) -> (Vec<f64>, f64) {
+        let (mut inside, outside) = self.whiten(y);
+        if let Coordinates::Singular { s, .. } = &self.coordinates {
+            inside.iter_mut().zip(s).for_each(|(v, s)| *v *= s);
+        }
+        (inside, outside)
+    }
+
+    /// The smallest singular value of the design: exact for a basis found by the SVD, else a few steps of inverse
+    /// iteration.
+    pub fn smallest_singular(&self) -> f64 {
+        match &self.coordinates {
+            Coordinates::Singular { s, .. } => s.last().copied().unwrap_or(0.0),
+            Coordinates::Triangular(r) => {
+                let mut v = Mat::from_fn(r.nrows(), 1, |i, _| if i % 2 == 0 { 1.0 } else { -0.7 });
+                let mut growth = 1.0;
+                for _ in 0..6 {
+                    v /= faer::Scale(v.norm_l2());
+                    triangular_solve::solve_lower_triangular_in_place(r.transpose(), v.as_mut(), Par::Seq);
+                    triangular_solve::solve_upper_triangular_in_place(r.as_ref(), v.as_mut(), Par::Seq);
+                    growth = v.norm_l2();
+                }
+                1.0 / growth.sqrt()
+            }
+        }
+    }
+
+    /// Singular values of the design, in falling order, and the rotation `W` with `C C^T`'s spectrum: `C^T = W diag(s)
+    /// U^T`.
+    ///
+    /// # Errors
+    /// [`Error::NoDecomposition`] if the SVD does not converge.
+    ///
+    /// # Complexity
+    /// `O(rank^3)`.
+    pub fn spectrum(&self) -> Result<(Vec<f64>, Array2<f64>)> {
+        match &self.coordinates {
+            Coordinates::Triangular(r) => {
+                let upper = Mat::from_fn(r.nrows(), r.ncols(), |i, j| if i <= j { r[(i, j)] } else { 0.0 });
+                let svd = thin_svd(upper.as_ref(), "X")?;
+                Ok((svd.s, Array2::from_shape_fn(upper.shape(), |(i, j)| svd.u[(i, j)])))
+            }
+            Coordinates::Singular { s, .. } => Ok((s.clone(), Array2::eye(s.len()))),
+        }
+    }
+}
