@@ -63,6 +63,7 @@ pub(super) fn finish(
     };
     let covariance = posterior_covariance(design, &support, &on_support, noise_var).ok_or_else(dependent)?;
 
+    let fitted = minimum.is_none();
     let unit = |j: usize| response.norm / prepared.norms[j];
     match &minimum {
         Some(minimum) => {
@@ -88,8 +89,11 @@ pub(super) fn finish(
     report.certified = certified;
     let single = [&report.intercept, &report.noise_var, &report.energy];
     let values = report.coef.iter().chain(&report.prior_var).chain(&report.support_cov).chain(single);
-    let bad = values.copied().find(|v| !v.is_finite());
-    bad.map_or(Ok(report), |value| Err(out_of_range(value)))
+    let overflow = values.copied().find(|v| !v.is_finite());
+    // Squares underflow long before coefficients do, and a variance of 0 would be a lie.
+    let vanished = |j: &usize| report.coef[*j] == 0.0 || (fitted && report.prior_var[*j] == 0.0);
+    let underflow = (report.noise_var == 0.0 || report.support.iter().any(vanished)).then_some(0.0);
+    overflow.or(underflow).map_or(Ok(report), |value| Err(out_of_range(value)))
 }
 
 fn out_of_range(value: f64) -> Error {
