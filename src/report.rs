@@ -36,7 +36,7 @@ pub struct IterInfo {
     pub step: usize,
     /// Energy at this step (in the solver's own scaling).
     pub energy: f64,
-    /// Noise or background variance at this step, relative to the scale of the problem.
+    /// Noise variance at this step, relative to the scale of the problem.
     pub noise_var: f64,
 }
 

@@ -4,7 +4,7 @@ use super::prepared::{Prepared, Response};
 use super::settings::{Optimizer, Settings};
 use crate::linalg::packed::Packed;
 use crate::report::{Hook, IterInfo};
-use crate::solver::driver::{Descent, Next, Noise, Rule};
+use crate::solver::driver::{Descent, Next, Rule};
 use crate::solver::expectation_propagation::{ExpectationPropagation, ROUND_LEN};
 use crate::solver::{Schedule, restart};
 use crate::support::certificate::{ACCIDENT, Certified, Certifier};
@@ -177,7 +177,7 @@ impl<'a> NoiseFree<'a> {
             let w = start.take().filter(|_| !fresh).unwrap_or_else(|| vec![1.0; n]);
             let mut descent = Descent::new(packed, response, w);
             let schedule = Schedule { len, end: *end, ..ANNEAL };
-            let noise = |step| Noise { background: 0.0, ridge: schedule.at(step) };
+            let noise = |step| schedule.at(step);
             let before = IterInfo { round, step: trace.steps, energy: f64::NAN, noise_var: f64::NAN };
             let mut found = None;
             let outcome = descent.run(rule, len, noise, before, hook, |descent, step| {

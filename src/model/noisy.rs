@@ -5,7 +5,7 @@ use super::settings::{Settings, SupportRule};
 use crate::linalg::least_squares::{NestedLeastSquares, inverse_without};
 use crate::linalg::packed::Packed;
 use crate::report::{Hook, IterInfo};
-use crate::solver::driver::{Descent, Next, Noise, Rule};
+use crate::solver::driver::{Descent, Next, Rule};
 use crate::solver::{Schedule, restart};
 use crate::support::evidence::{Criterion, Evidence};
 use crate::support::search::{Candidate, Search};
@@ -71,7 +71,8 @@ impl Noisy<'_> {
     /// Another start, where a path by single columns is blind: an annealed descent, whose order of coefficients is read
     /// off on the way.
     ///
-    /// The noise is a dense background of coefficients that fades away, `Sigma = X (W + background I) X^T`.
+    /// In coordinates where the rows of the design are orthonormal, its noise is a dense background of small coefficients
+    /// that fades away: `Sigma = X (W + gamma I) X^T`.
     pub fn descent_start(&self, rule: Rule, steps: &mut usize, hook: &mut Hook<'_>) -> Result<Option<Vec<usize>>> {
         let space = self.prepared.row_space()?;
         let packed = Packed::new(space.basis.view());
@@ -81,7 +82,7 @@ impl Noisy<'_> {
         whitened.iter_mut().for_each(|v| *v *= unit);
         let mut descent = Descent::new(&packed, &whitened, vec![1.0; packed.n_cols()]);
         let before = IterInfo { round: 0, step: *steps, energy: f64::NAN, noise_var: f64::NAN };
-        let noise = |step| Noise { background: 0.0, ridge: BACKGROUND.at(step) };
+        let noise = |step| BACKGROUND.at(step);
         let mut best: Option<(f64, Vec<usize>)> = None;
         let outcome = descent.run(rule, BACKGROUND.len, noise, before, hook, |descent, step| {
             if step % LOOK == LOOK - 1 {

@@ -30,15 +30,6 @@ impl Rule {
     }
 }
 
-/// The marginal covariance of one step: `Sigma = X (diag(w) + background I) X^T + ridge I`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Noise {
-    /// Variance of a dense background of small coefficients.
-    pub background: f64,
-    /// Variance of white noise.
-    pub ridge: f64,
-}
-
 /// A problem in the coordinates that a descent runs in, with its scratch.
 pub struct Descent<'a> {
     design: &'a Packed,
@@ -51,7 +42,6 @@ pub struct Descent<'a> {
     pub energies: Vec<f64>,
     /// The kernel, as the last step left it.
     pub marginal: Marginal,
-    shifted: Vec<f64>,
 }
 
 /// What a descent tells its caller after each step.
@@ -66,38 +56,24 @@ impl<'a> Descent<'a> {
     /// Allocates everything that the steps need, and starts at `w`.
     pub fn new(design: &'a Packed, response: &'a [f64], w: Vec<f64>) -> Self {
         let n = design.n_cols();
-        Self {
-            design,
-            response,
-            w,
-            u: vec![0.0; n],
-            energies: Vec::new(),
-            marginal: Marginal::new(design),
-            shifted: vec![0.0; n],
-        }
+        Self { design, response, w, u: vec![0.0; n], energies: Vec::new(), marginal: Marginal::new(design) }
     }
 
     /// The kernel at the present `w`: posterior means in `u`, energy appended.
     ///
     /// # Errors
     /// [`Error::NotPositiveDefinite`].
-    pub fn evaluate(&mut self, noise: Noise) -> Result<()> {
-        let w = if noise.background > 0.0 {
-            self.shifted.iter_mut().zip(&self.w).for_each(|(t, w)| *t = w + noise.background);
-            &self.shifted
-        } else {
-            &self.w
-        };
+    pub fn evaluate(&mut self, noise_var: f64) -> Result<()> {
         let step = self.energies.len() + 1;
         self.marginal
-            .evaluate(self.design, self.response, w, noise.ridge)
+            .evaluate(self.design, self.response, &self.w, noise_var)
             .map_err(|pivot| Error::NotPositiveDefinite { step, pivot: pivot.0 })?;
         self.energies.push(self.marginal.quadratic() + self.marginal.log_det());
         self.u.iter_mut().zip(self.w.iter().zip(self.marginal.q())).for_each(|(u, (w, q))| *u = w * q);
         Ok(())
     }
 
-    /// Steps along `noise` until `each` stops them or `len` are done; returns whether `each` stopped them.
+    /// Steps along `noise_var` until `each` stops them or `len` are done; returns whether `each` stopped them.
     ///
     /// `each` runs after the kernel and before the update, so that it sees `u` and `w` that belong together. So does the
     /// caller at the end: no update follows the last evaluation.
@@ -106,22 +82,22 @@ impl<'a> Descent<'a> {
     /// [`Error::NotPositiveDefinite`]; [`Error::Interrupted`] where the hook breaks.
     ///
     /// # Complexity
-    /// `2 r^2 n + r^3 / 3` operations a step for a design `(r, n)`; no allocation within a step.
+    /// `2 r^2 n + r^3 / 3` operations a step for a design `(r, n)`; no allocation within a step, but for the list of energies.
     pub fn run(
         &mut self,
         rule: Rule,
         len: usize,
-        noise: impl Fn(usize) -> Noise,
+        noise_var: impl Fn(usize) -> f64,
         before: IterInfo,
         hook: &mut Hook<'_>,
         mut each: impl FnMut(&mut Self, usize) -> Result<Next>,
     ) -> Result<bool> {
         for step in 0..len {
-            let now = noise(step);
-            self.evaluate(now)?;
+            let noise_var = noise_var(step);
+            self.evaluate(noise_var)?;
             let done = before.step + step + 1;
             let energy = self.energies.last().copied().unwrap_or(f64::NAN);
-            let info = IterInfo { step: done, energy, noise_var: now.background + now.ridge, ..before };
+            let info = IterInfo { step: done, energy, noise_var, ..before };
             if let ControlFlow::Break(()) = hook(&info) {
                 return Err(Error::Interrupted { step: done });
             }

@@ -8,5 +8,5 @@ mod mm;
 pub mod restart;
 pub mod schedule;
 
-pub use driver::{Descent, Next, Noise, Rule};
+pub use driver::{Descent, Next, Rule};
 pub use schedule::Schedule;

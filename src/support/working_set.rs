@@ -1,8 +1,7 @@
 //! Least squares on a set of columns that grows, shrinks and exchanges its members, with the worth of every such move
 //! at hand.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use crate::linalg::multiply_transposed;
 use ndarray::ArrayView2;
 use pulp::Arch;
 
@@ -235,19 +234,4 @@ fn most_gained(correlation: &[f64], admissible: &[f64], projection: &[f64], shif
     }
     let rest = c_rest.iter().zip(a_rest).zip(p_rest).map(|((&c, &a), &p)| gained(c, a, p, shift, scale));
     rest.chain(most).fold(0.0, f64::max)
-}
-
-/// `out <- design^T vector`.
-fn multiply_transposed(design: ArrayView2<'_, f64>, vector: &[f64], out: &mut [f64]) {
-    let (r, n) = design.dim();
-    let (to, column) = (MatMut::from_column_major_slice_mut(out, n, 1), MatRef::from_column_major_slice(vector, r, 1));
-    match design.as_slice() {
-        Some(x) => {
-            let x = MatRef::from_row_major_slice(x, r, n);
-            matmul(to, Accum::Replace, x.transpose(), column, 1.0, Par::Seq);
-        }
-        None => {
-            out.iter_mut().zip(design.columns()).for_each(|(o, x)| *o = x.iter().zip(vector).map(|(a, b)| a * b).sum())
-        }
-    }
 }

@@ -7,7 +7,7 @@ use sparsevae::energy::{Evaluation, marginal_energy, preconditioned_energy};
 use sparsevae::linalg::marginal::Marginal;
 use sparsevae::linalg::packed::Packed;
 use sparsevae::report::IterInfo;
-use sparsevae::solver::{Descent, Next, Noise, Rule};
+use sparsevae::solver::{Descent, Next, Rule};
 use std::ops::ControlFlow;
 
 struct Case {
@@ -84,7 +84,7 @@ fn kernel_and_update_rules_match_the_reference() {
         for (rule, name) in [(Rule::Em, "em"), (Rule::Mm, "mm"), (Rule::MacKay, "mackay")] {
             let mut descent = Descent::new(&packed, &y, w.clone());
             let before = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var: gamma };
-            let noise = |_| Noise { background: 0.0, ridge: gamma };
+            let noise = |_| gamma;
             let hook = &mut |_: &IterInfo| ControlFlow::Continue(());
             descent.run(rule, 2, noise, before, hook, |_, _| Ok(Next::Continue)).unwrap();
             assert_all_close(&descent.w, &steps[name], 1e-10, name);

@@ -5,7 +5,7 @@ use crate::energy::Preconditioned;
 use crate::linalg::packed::Packed;
 use crate::model::settings::Settings;
 use crate::report::{Hook, IterInfo};
-use crate::solver::driver::{Descent, Next, Noise, Rule};
+use crate::solver::driver::{Descent, Next, Rule};
 use crate::{Error, Result};
 use ndarray::ArrayView2;
 use std::cell::Cell;
@@ -84,7 +84,7 @@ impl Plain<'_> {
         let before = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var };
         let noise = |_| {
             used.set(gamma.get());
-            Noise { background: 0.0, ridge: gamma.get() }
+            gamma.get()
         };
         let converged = descent.run(rule, settings.max_iter, noise, before, hook, |descent, step| {
             if let Some(energy) = descent.energies.last_mut() {
@@ -140,7 +140,7 @@ pub(in crate::model) fn minimise_preconditioned(
         let mut converged = descent.run(
             rule,
             len,
-            |_| Noise { background: 0.0, ridge: gamma },
+            |_| gamma,
             before,
             hook,
             |descent, _| {
