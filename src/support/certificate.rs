@@ -6,6 +6,7 @@
 //! as close by chance (many sets, few spare rows), and a near copy of a chosen column may do as well. All three are
 //! checked, in coordinates where the rows of the design are orthonormal, so that no direction hides a misfit.
 
+use super::evidence::{ln_choose, ln_gamma};
 use crate::linalg::least_squares::NestedLeastSquares;
 use ndarray::ArrayView2;
 
@@ -84,13 +85,15 @@ impl Certifier<'_> {
         Some(Certified { support, coefficients })
     }
 
-    /// A given set of `k` columns comes within `tolerance` of a response in general position with probability about
-    /// `(tolerance / ||response||)^(rank - k)`; there are `n choose k` sets.
+    /// A response in general position comes within `t = tolerance / ||response||` of the span of a given set of `k`
+    /// columns with probability at most `t^m / (m/2 B(k/2, m/2))`, `m = rank - k`; there are `n choose k` sets.
     fn accident_is_ruled_out(&self, k: usize, tolerance: f64) -> bool {
         let (rank, n) = self.basis.dim();
         let norm = self.response.iter().map(|v| v * v).sum::<f64>().sqrt();
-        let log_sets: f64 = (0..k.min(n - k)).map(|i| (((n - i) as f64) / ((i + 1) as f64)).ln()).sum();
-        log_sets + (rank - k) as f64 * (tolerance / norm).ln() < ACCIDENT.ln()
+        let half = |i: usize| 0.5 * i as f64;
+        let spare = rank - k;
+        let volume = if k == 0 { 0.0 } else { ln_gamma(half(rank)) - ln_gamma(half(k)) - ln_gamma(half(spare) + 1.0) };
+        ln_choose(n, k) + volume + spare as f64 * (tolerance / norm).ln() < ACCIDENT.ln()
     }
 
     /// With `x_j = X_S a + e`, putting column `j` in the place of column `i` leaves a misfit of `|z_i| ||e|| / |a_i|`.

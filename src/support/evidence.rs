@@ -4,8 +4,8 @@
 //! plus the length of the name of the support under a uniform prior over sizes and over supports of one size.
 //! Scale-free, with nothing to tune.
 
-/// Natural logarithm of the gamma function, for arguments of at least 1.
-fn ln_gamma(x: f64) -> f64 {
+/// Natural logarithm of the gamma function, for arguments of at least 1/2.
+pub(super) fn ln_gamma(x: f64) -> f64 {
     // Lanczos, g = 7, nine terms: relative error below 1e-14.
     const C: [f64; 9] = [
         0.999_999_999_999_809_9,
@@ -94,6 +94,11 @@ mod tests {
         for (n, k, value) in [(5_usize, 2_usize, 10.0_f64), (30, 15, 155_117_520.0), (200, 1, 200.0), (7, 0, 1.0)] {
             assert!((ln_choose(n, k) - value.ln()).abs() < 1e-12 * (1.0 + value.ln()));
         }
+    }
+
+    #[test]
+    fn gamma_of_a_half_is_the_root_of_pi() {
+        assert!((ln_gamma(0.5) - 0.5 * std::f64::consts::PI.ln()).abs() < 1e-13);
     }
 
     /// The closed form against a grid over g and sigma^2 of the marginal energy it stands for.
