@@ -15,6 +15,7 @@ import recovery
 import report
 import step
 
+NOTES = Path(__file__).with_name("notes.md").read_text(encoding="utf-8")
 PARTS = ("recovery", "step", "noisy", "certificates")
 
 
@@ -49,7 +50,8 @@ def main():
         ),
         "noisy": ("Noisy recovery, 30 dB, noise variance unknown", lambda: noisy.noisy(trials, seed), noisy.show),
     }
-    parts = [f"# sparsevae beside its rivals\n\n{environment.machine()} {trials} problems a point, first seed {seed}."]
+    head = f"{environment.machine()} {trials} problems a point, first seed {seed}."
+    parts = [f"# sparsevae beside its rivals\n\n{head}\n\n{NOTES.strip()}"]
     print(parts[0], flush=True)
     for name, (title, run, show) in runs.items():
         if name not in arguments.only:
