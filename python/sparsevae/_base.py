@@ -34,7 +34,8 @@ _MOST = 2**62
 
 def check_type(name: str, value: Any, kind: Any, wanted: str) -> None:
     # A bool is an Integral to Python, but not to users.
-    if not isinstance(value, kind) or (isinstance(value, bool) and bool not in np.atleast_1d(kind)):
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
 
 

@@ -58,8 +58,9 @@ impl NestedLeastSquares {
     }
 }
 
-/// `N = K - K B (B^T K B)^-1 B^T K` with `K = (X X^T)^-1` (and a jitter of `1e-13` of its mean diagonal) and `B` the columns
-/// `chosen` of `x`: the inverse of `X X^T` on what these columns do not reach. `None` if it does not exist numerically.
+/// `N = K - K B (B^T K B)^-1 B^T K` with `K = (X X^T)^-1` (and a jitter of `1e-13` of its mean diagonal) and `B` the
+/// columns `chosen` of `x`: the inverse of `X X^T` on what these columns do not reach. `None` if it does not exist
+/// numerically.
 ///
 /// # Complexity
 /// `O(r^2 (r + n))` for `x` of shape `(r, n)`.

@@ -42,7 +42,7 @@ const RANK_TOLERANCE: f64 = 1e-13;
 impl RowSpace {
     /// Finds the row space of `x`, shape `(n_rows, n_cols)`.
     ///
-    /// A wide design of full rank costs one QR; any other one an SVD.
+    /// A wide design of full rank costs two Cholesky factors or one QR; any other one an SVD.
     ///
     /// # Errors
     /// [`Error::NoDecomposition`] if the SVD does not converge.
@@ -68,7 +68,8 @@ impl RowSpace {
         Self::by_svd(x)
     }
 
-    /// By Cholesky factors of `X X^T`, twice: the second mends what the first lost, unless the design is ill conditioned (`None`).
+    /// By Cholesky factors of `X X^T`, twice: the second mends what the first lost, unless the design is ill
+    /// conditioned (`None`).
     ///
     /// Products with few rows run several times faster than Householder reflections of many columns.
     fn by_cholesky(x: ArrayView2<'_, f64>) -> Option<Self> {

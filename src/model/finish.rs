@@ -27,6 +27,8 @@ pub(super) struct AtMinimum {
     pub w: Vec<f64>,
     pub noise_var: f64,
     pub energy: f64,
+    /// The design that the model sees, where it is not the prepared one.
+    pub design: Option<Array2<f64>>,
 }
 
 /// Assembles a report. `minimum` is given where a descent ended at one; else prior variances follow from the posterior.
@@ -51,17 +53,21 @@ pub(super) fn finish(
     let floor = NOISE_FLOOR / prepared.freedom as f64;
     let noise_var = minimum.as_ref().map_or((residual * residual / spare).max(floor), |m| m.noise_var);
 
-    // Without a descent: the second moment of the posterior under a flat prior, which EM would take as its next step.
-    let flat = vec![f64::INFINITY; support.len()];
-    let design = prepared.design.view();
-    let dependent = || Error::NotPositiveDefinite { step: 0, pivot: support.len() };
-    let uncertainty = posterior_covariance(design, &support, &flat, noise_var).ok_or_else(dependent)?;
+    let design = minimum.as_ref().and_then(|m| m.design.as_ref()).unwrap_or(&prepared.design).view();
+    let posterior = |prior_var: &[f64]| {
+        let dependent = || Error::NotPositiveDefinite { step: 0, pivot: support.len() };
+        posterior_covariance(design, &support, prior_var, noise_var).ok_or_else(dependent)
+    };
     let on_support: Vec<f64> = match &minimum {
         Some(minimum) => support.iter().map(|&j| minimum.w[j].max(f64::MIN_POSITIVE)).collect(),
         None if certified => z.iter().map(|z| z * z).collect(),
-        None => z.iter().zip(uncertainty.diag()).map(|(z, v)| z * z + v).collect(),
+        // The second moment of the posterior under a flat prior, which EM would take as its next step.
+        None => {
+            let flat = posterior(&vec![f64::INFINITY; support.len()])?;
+            z.iter().zip(flat.diag()).map(|(z, v)| z * z + v).collect()
+        }
     };
-    let covariance = posterior_covariance(design, &support, &on_support, noise_var).ok_or_else(dependent)?;
+    let covariance = posterior(&on_support)?;
 
     let fitted = minimum.is_none();
     let unit = |j: usize| response.norm / prepared.norms[j];

@@ -39,6 +39,16 @@ pub(super) struct Trace {
     pub steps: usize,
     pub rounds: usize,
     pub energies: Vec<f64>,
+    /// Where the next annealed descent starts, if it does not start afresh.
+    away: Option<Vec<f64>>,
+    /// Where those at the present power have started.
+    starts: Vec<Vec<f64>>,
+}
+
+/// Factor that gives a whitened response the scale of coefficients of unit order.
+pub(super) fn unit_scale(whitened: &[f64]) -> f64 {
+    let square = whitened.iter().map(|v| v * v).sum::<f64>();
+    (UNIT * whitened.len() as f64 / square.max(f64::MIN_POSITIVE)).sqrt()
 }
 
 /// Share of a response that may lie outside of the column space by rounding alone.
@@ -159,14 +169,12 @@ impl<'a> NoiseFree<'a> {
     ) -> Result<Option<Certified>> {
         let certifier = self.certifier()?;
         let plan = restart::plan(self.settings.power.unwrap_or(0.0), self.settings.n_restarts);
-        let mut start: Option<Vec<f64>> = None;
         let mut coordinates: Option<(f64, Packed, Vec<f64>, f64)> = None;
         for (round, &restart::Round { power, fresh }) in plan.iter().enumerate() {
             let len = ANNEAL.len.min(self.settings.max_iter.saturating_sub(trace.steps));
             if !rounds.contains(&round) || len == 0 {
                 continue;
             }
-            trace.rounds = round + 1;
             if coordinates.as_ref().is_none_or(|(p, ..)| *p != power) {
                 let (design, response, smallest) = self.whiten(power)?;
                 let end = ANNEAL.end.min(BELOW_SPECTRUM * smallest * smallest).max(LOWEST);
@@ -174,7 +182,16 @@ impl<'a> NoiseFree<'a> {
             }
             let Some((_, packed, response, end)) = &coordinates else { continue };
             let n = packed.n_cols();
-            let w = start.take().filter(|_| !fresh).unwrap_or_else(|| vec![1.0; n]);
+            if fresh {
+                (trace.away, trace.starts) = (None, Vec::new());
+            }
+            let w = trace.away.take().unwrap_or_else(|| vec![1.0; n]);
+            // Descents can lead away from each other in a circle: from the same start there is nothing new to find.
+            if trace.starts.contains(&w) {
+                continue;
+            }
+            trace.starts.push(w.clone());
+            trace.rounds = round + 1;
             let mut descent = Descent::new(packed, response, w);
             let schedule = Schedule { len, end: *end, ..ANNEAL };
             let noise = |step| schedule.at(step);
@@ -191,7 +208,7 @@ impl<'a> NoiseFree<'a> {
                 Ok(_) | Err(Error::NotPositiveDefinite { .. }) => {}
                 Err(error) => return Err(error),
             }
-            start = Some(restart::away_from(&descent.u, packed.n_rows()));
+            trace.away = Some(restart::away_from(&descent.u, packed.n_rows()));
             trace.energies = descent.energies;
             if found.is_some() {
                 return Ok(found);
@@ -211,9 +228,8 @@ impl<'a> NoiseFree<'a> {
         let mut design = turn.dot(&space.basis);
         let mut response = turn.dot(&ndarray::aview1(&self.whitened));
         let scale = (design.iter().map(|v| v * v).sum::<f64>() / design.ncols() as f64).sqrt();
-        let square = self.whitened.iter().map(|v| v * v).sum::<f64>();
         design /= scale;
-        response *= (UNIT * self.whitened.len() as f64 / square).sqrt() / scale;
+        response *= unit_scale(&self.whitened) / scale;
         let smallest = whitened.into_iter().fold(f64::INFINITY, f64::min) / scale;
         Ok((design, response.to_vec(), smallest))
     }

@@ -1,5 +1,6 @@
 //! Noisy data: the best support by a criterion, and whether the data look noisy at all.
 
+use super::noise_free::unit_scale;
 use super::prepared::{Prepared, Response};
 use super::settings::{Settings, SupportRule};
 use crate::linalg::least_squares::{NestedLeastSquares, inverse_without};
@@ -54,7 +55,7 @@ impl Noisy<'_> {
         Search { design: self.prepared.design.view(), response: &self.response.values, evidence: self.evidence }
     }
 
-    /// The path; `criteria` gets the value at each size.
+    /// The best support found of every size along the path.
     pub fn path(&self, steps: &mut usize, hook: &mut Hook<'_>) -> Result<Vec<Candidate>> {
         let mut interrupted = false;
         let candidates = self.search().path(|| stop(steps, &mut interrupted, hook));
@@ -71,14 +72,13 @@ impl Noisy<'_> {
     /// Another start, where a path by single columns is blind: an annealed descent, whose order of coefficients is read
     /// off on the way.
     ///
-    /// In coordinates where the rows of the design are orthonormal, its noise is a dense background of small coefficients
-    /// that fades away: `Sigma = X (W + gamma I) X^T`.
+    /// In coordinates where the rows of the design are orthonormal, its noise is a dense background of small
+    /// coefficients that fades away: `Sigma = X (W + gamma I) X^T`.
     pub fn descent_start(&self, rule: Rule, steps: &mut usize, hook: &mut Hook<'_>) -> Result<Option<Vec<usize>>> {
         let space = self.prepared.row_space()?;
         let packed = Packed::new(space.basis.view());
         let (mut whitened, _) = space.whiten(&self.response.values);
-        let square = whitened.iter().map(|v| v * v).sum::<f64>();
-        let unit = (0.2 * whitened.len() as f64 / square.max(f64::MIN_POSITIVE)).sqrt();
+        let unit = unit_scale(&whitened);
         whitened.iter_mut().for_each(|v| *v *= unit);
         let mut descent = Descent::new(&packed, &whitened, vec![1.0; packed.n_cols()]);
         let before = IterInfo { round: 0, step: *steps, energy: f64::NAN, noise_var: f64::NAN };

@@ -45,14 +45,16 @@ pub struct Response {
 
 /// Columns of norm 1, and what they were before.
 struct Standardised {
-    /// One row less than there were samples if centred: the constant direction is rotated away. Constant columns are zero.
+    /// One row less than there were samples if centred: the constant direction is rotated away. Constant columns are
+    /// zero.
     rows: Array2<f64>,
     means: Vec<f64>,
     /// Norms after centring; 0 for a constant column.
     norms: Vec<f64>,
 }
 
-/// Centres (if asked to) and scales columns, row by row and without overflow: each column is first divided by its largest entry.
+/// Centres (if asked to) and scales columns, row by row and without overflow: each column is first divided by its
+/// largest entry.
 fn standardise(x: ArrayView2<'_, f64>, centred: bool) -> Standardised {
     let (size, n) = (x.nrows() as f64, x.ncols());
     let (mut largest, mut means) = (vec![0.0_f64; n], vec![0.0; n]);
@@ -76,7 +78,8 @@ fn standardise(x: ArrayView2<'_, f64>, centred: bool) -> Standardised {
     }
     let first = usize::from(centred);
     if centred {
-        // The reflection that takes the constant direction to the first axis; that axis is dropped, and all means with it.
+        // The reflection that takes the constant direction to the first axis; that axis is dropped, and all means with
+        // it.
         let root = size.sqrt();
         let shares: Vec<f64> = rows.row(0).iter().zip(&sums).map(|(t, sum)| (sum / root + t) / (root + 1.0)).collect();
         for mut row in rows.outer_iter_mut().skip(1) {
@@ -144,11 +147,7 @@ impl Prepared {
     /// [`Error::Shape`], [`Error::NonFinite`].
     pub fn respond(&self, y: &[f64]) -> Result<Response> {
         check_response(self.n_samples, y)?;
-        let column = ArrayView2::from_shape((y.len(), 1), y).map_err(|error| Error::Shape {
-            what: "y",
-            expected: format!("({},)", self.n_samples),
-            found: error.to_string(),
-        })?;
+        let column = ndarray::aview1(y).insert_axis(Axis(1));
         let Standardised { rows, means, norms } = standardise(column, self.centred);
         let (mut values, mean, norm) = (rows.into_iter().collect::<Vec<f64>>(), means[0], norms[0]);
         if norm == 0.0 {

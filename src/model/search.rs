@@ -1,8 +1,8 @@
 //! Noise unknown or absent: certified recovery if it can be had, else the best support.
 //!
-//! Small designs begin with one round of the noise-free search, which certifies easy problems in a handful of steps; for large ones
-//! the support path, a few products with the design, comes first. Restarts, which cost most, wait for the verdict that the data do
-//! not look noisy.
+//! Small designs begin with one round of the noise-free search, which certifies easy problems in a handful of steps;
+//! for large ones the support path, a few products with the design, comes first. Restarts, which cost most, wait for
+//! the verdict that the data do not look noisy.
 
 use super::POSTERIOR_DEVIATIONS;
 use super::finish::{Found, finish};
@@ -87,8 +87,8 @@ pub(super) fn search(
     if settings.noise == Noise::Anneal || !noisy_data {
         match noise_free()? {
             Some(search) => {
-                let restarts = 1..settings.n_restarts.saturating_add(1);
-                if let Some(found) = search.search(restarts, &mut trace, hook)? {
+                let rest = trace.rounds..settings.n_restarts.saturating_add(1);
+                if let Some(found) = search.search(rest, &mut trace, hook)? {
                     return report(Found::Certified(found), Status::Certified, trace);
                 }
             }

@@ -75,14 +75,15 @@ impl<'a> Descent<'a> {
 
     /// Steps along `noise_var` until `each` stops them or `len` are done; returns whether `each` stopped them.
     ///
-    /// `each` runs after the kernel and before the update, so that it sees `u` and `w` that belong together. So does the
-    /// caller at the end: no update follows the last evaluation.
+    /// `each` runs after the kernel and before the update, so that it sees `u` and `w` that belong together. So does
+    /// the caller at the end: no update follows the last evaluation.
     ///
     /// # Errors
     /// [`Error::NotPositiveDefinite`]; [`Error::Interrupted`] where the hook breaks.
     ///
     /// # Complexity
-    /// `2 r^2 n + r^3 / 3` operations a step for a design `(r, n)`; no allocation within a step, but for the list of energies.
+    /// `2 r^2 n + r^3 / 3` operations a step for a design `(r, n)`; no allocation within a step, but for the list of
+    /// energies.
     pub fn run(
         &mut self,
         rule: Rule,

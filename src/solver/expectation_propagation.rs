@@ -144,8 +144,8 @@ impl<'a> ExpectationPropagation<'a> {
     pub fn new(basis: ArrayView2<'a, f64>, packed: &'a Packed, response: &'a [f64], seed: u64) -> Self {
         let (rank, n) = basis.dim();
         let density = DENSEST.min(EXPECTED * rank as f64 / n as f64);
-        // The solution of least norm has about `rank / n` of the square of a sparse one, which has `density * n` nonzeros. Nearly
-        // square designs are taken for half as high as wide: a wider slab does better there.
+        // The solution of least norm has about `rank / n` of the square of a sparse one, which has `density * n`
+        // nonzeros. Nearly square designs are taken for half as high as wide: a wider slab does better there.
         let unit = response.iter().map(|v| v * v).sum::<f64>() / (density * rank.min(n / 2).max(1) as f64);
         Self {
             basis,

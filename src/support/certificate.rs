@@ -6,8 +6,9 @@
 //! as close by chance (many sets, few spare rows), and a near copy of a chosen column may do as well. All three are
 //! checked, in coordinates where the rows of the design are orthonormal, so that no direction hides a misfit.
 
-use super::evidence::{ln_choose, ln_gamma};
+use super::evidence::ln_choose;
 use crate::linalg::least_squares::NestedLeastSquares;
+use libm::lgamma;
 use ndarray::ArrayView2;
 
 /// Rounding in the caller's own product `X z`, in units of the precision of the data.
@@ -92,7 +93,7 @@ impl Certifier<'_> {
         let norm = self.response.iter().map(|v| v * v).sum::<f64>().sqrt();
         let half = |i: usize| 0.5 * i as f64;
         let spare = rank - k;
-        let volume = if k == 0 { 0.0 } else { ln_gamma(half(rank)) - ln_gamma(half(k)) - ln_gamma(half(spare) + 1.0) };
+        let volume = if k == 0 { 0.0 } else { lgamma(half(rank)) - lgamma(half(k)) - lgamma(half(spare) + 1.0) };
         ln_choose(n, k) + volume + spare as f64 * (tolerance / norm).ln() < ACCIDENT.ln()
     }
 

@@ -4,9 +4,12 @@ use crate::common::{Planted, assert_close, fitted, gaussian, least_squares, norm
 use ndarray::{Array2, Axis, concatenate};
 use sparsevae::datasets::Design;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
-use sparsevae::model::settings::{Noise, Settings, SupportRule, names};
+use sparsevae::model::fit;
+use sparsevae::model::settings::{Noise, Optimizer, Settings, SupportRule, names};
+use sparsevae::solver::Rule;
 use sparsevae::support::evidence::Criterion;
 use sparsevae::{FitReport, Status};
+use std::ops::ControlFlow;
 
 fn noisy(rows: usize, cols: usize, seed: u64) -> (Array2<f64>, Vec<f64>) {
     let planted = Planted::of(Design::Gaussian, rows, cols, (rows.min(cols) / 5).max(1), seed);
@@ -246,5 +249,27 @@ fn condition_number_is_that_of_the_preconditioned_design() {
             let ratio = (singular[0].powi(2) + noise_var) / (singular[5].powi(2) + noise_var);
             assert_close(after, ratio * singular[5] / singular[0], 1e-9, "lemma");
         }
+    }
+}
+
+#[test]
+fn annealed_restarts_do_not_repeat_a_descent() {
+    // Too many nonzeros to recover, so that every round fails.
+    let planted = Planted::of(Design::Gaussian, 30, 60, 26, 1);
+    let optimizer = Optimizer::Rule(Rule::Em);
+    let settings = Settings { optimizer, noise: Noise::Anneal, n_restarts: 3, ..plain() };
+    let mut rounds: Vec<Vec<u64>> = vec![Vec::new(); 4];
+    let report = fit(planted.x.view(), &planted.y, &settings, &mut |info| {
+        // The support path between rounds has no energy.
+        if info.energy.is_finite() && rounds[info.round].len() < 200 {
+            rounds[info.round].push(info.energy.to_bits());
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(!report.unwrap().certified);
+    // A round whose start was used before is skipped, the second never is.
+    assert!(rounds[..2].iter().all(|round| round.len() == 200));
+    for (i, round) in rounds.iter().enumerate().filter(|(_, round)| !round.is_empty()) {
+        assert!(rounds[..i].iter().all(|earlier| earlier != round), "round {i} repeats another");
     }
 }

@@ -6,13 +6,12 @@ use super::finish::{AtMinimum, Found, finish, unit_energy};
 use super::noisy::{Noisy, evidence};
 use super::prepared::{Prepared, Response};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
+use crate::Result;
 use crate::energy::Preconditioned;
-use crate::linalg::least_squares::posterior_covariance;
 use crate::linalg::row_space::RowSpace;
 use crate::report::{FitReport, Hook, Status};
 use crate::solver::Rule;
 use crate::solver::restart::strongest_first;
-use crate::{Error, Result};
 use ndarray::Array2;
 
 pub(super) mod minimise;
@@ -33,8 +32,7 @@ pub(super) fn descend(
         Optimizer::Auto if learn => Rule::Em,
         Optimizer::Auto => Rule::Mm,
     };
-    let mut preconditioned = None;
-    let (mut minimum, shift) = match settings.power {
+    let (mut minimum, shift, design) = match settings.power {
         None => {
             let plain = Plain {
                 design: prepared.design.view(),
@@ -42,19 +40,22 @@ pub(super) fn descend(
                 outside: response.outside,
                 freedom: prepared.freedom,
             };
-            (plain.minimise(rule, noise_var / scale, learn, settings, hook)?, unit_energy(prepared, response))
+            let found = plain.minimise(rule, noise_var / scale, learn, settings, hook)?;
+            (found, unit_energy(prepared, response), None)
         }
         Some(power) => {
-            let model = preconditioned.insert(raw(prepared, response, power)?);
-            let mut found = minimise_preconditioned(model, rule, noise_var, learn, settings, hook)?;
+            let model = raw(prepared, response, power)?;
+            let mut found = minimise_preconditioned(&model, rule, noise_var, learn, settings, hook)?;
             let unit = |j: usize| response.norm / prepared.norms[j];
             for j in 0..found.w.len() {
                 found.u[j] /= unit(j);
                 found.w[j] /= unit(j) * unit(j);
                 found.variance[j] /= unit(j) * unit(j);
             }
+            let (mut design, _) = model.at(found.noise_var);
+            design.columns_mut().into_iter().zip(&prepared.norms).for_each(|(mut column, norm)| column /= *norm);
             found.noise_var /= scale;
-            (found, 0.0)
+            (found, 0.0, Some(design))
         }
     };
     minimum.energies.iter_mut().for_each(|energy| *energy += shift);
@@ -75,28 +76,10 @@ pub(super) fn descend(
         _ => Status::IterationLimit,
     };
     let energy = minimum.energies.last().copied().unwrap_or(f64::NAN);
-    let at = AtMinimum { w: minimum.w, noise_var: minimum.noise_var, energy };
-    let mut report = finish(prepared, response, Found::Support(support.clone()), Some(at), status)?;
-    if let Some(model) = preconditioned {
-        report.support_cov = preconditioned_covariance(prepared, &model, support, &report)?;
-    }
+    let at = AtMinimum { w: minimum.w, noise_var: minimum.noise_var, energy, design };
+    let mut report = finish(prepared, response, Found::Support(support), Some(at), status)?;
     (report.n_iter, report.n_rounds, report.energy_path) = (minimum.energies.len(), 1, minimum.energies);
     Ok(report)
-}
-
-/// Posterior covariance of the coefficients of the columns `chosen` in the preconditioned model, in the caller's units.
-fn preconditioned_covariance(
-    prepared: &Prepared,
-    model: &Preconditioned,
-    mut chosen: Vec<usize>,
-    report: &FitReport,
-) -> Result<Vec<f64>> {
-    chosen.sort_unstable();
-    let w: Vec<f64> = chosen.iter().map(|&j| report.prior_var[prepared.columns[j]].max(f64::MIN_POSITIVE)).collect();
-    let (design, _) = model.at(report.noise_var);
-    let covariance = posterior_covariance(design.view(), &chosen, &w, report.noise_var);
-    let covariance = covariance.ok_or(Error::NotPositiveDefinite { step: report.n_iter, pivot: chosen.len() })?;
-    Ok(covariance.into_iter().collect())
 }
 
 /// Columns whose posterior mean is more than [`POSTERIOR_DEVIATIONS`] posterior standard deviations from 0, the
