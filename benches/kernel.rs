@@ -1,13 +1,15 @@
-//! Times of the core's parts: a step of the kernel, default fits, the certificate, the support path.
+//! Times of the core's parts: a step of the kernel, default fits, the certificate, the support path, the papers' training.
 //!
 //! `cargo bench` takes about a minute. Ratios to NumPy and to other packages come from `benches/peers`.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ndarray::{Array1, Array2};
 use sparsevae::datasets::{Design, Law, add_noise, make_design, make_sparse_coef};
+use sparsevae::energy::elbo::Elbo;
 use sparsevae::linalg::row_space::RowSpace;
 use sparsevae::linalg::{marginal::Marginal, packed::Packed};
 use sparsevae::model::{fit, settings::Settings};
+use sparsevae::solver::adam::{Start, Training, train};
 use sparsevae::support::certificate::Certifier;
 use sparsevae::support::evidence::{Criterion as SupportCriterion, Evidence};
 use sparsevae::support::search::Search;
@@ -102,6 +104,23 @@ fn support_path(criterion: &mut Criterion) -> Result<()> {
     Ok(())
 }
 
+/// A thousand steps of the papers' training; throughput counts steps.
+fn training(criterion: &mut Criterion) -> Result<()> {
+    let mut group = criterion.benchmark_group("training_1000_steps");
+    let (x, _, y) = problem(Design::RandomWalk, (100, 200), 20)?;
+    let training = Training { n_steps: 1000, ..Training::default() };
+    let start = Start { noise_var: 0.1, floor: Some(1e-10) };
+    for (name, power) in [("plain_100x200", None), ("preconditioned_100x200", Some(1.0))] {
+        let model = Elbo::new(x.view(), &y, 100, 0.0, power)?;
+        group.throughput(Throughput::Elements(training.n_steps as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| train(&model, black_box(&training), start, 0, &mut |_| ControlFlow::Continue(())).is_ok());
+        });
+    }
+    group.finish();
+    Ok(())
+}
+
 fn main() -> Result<()> {
     let mut criterion = Criterion::default()
         .sample_size(20)
@@ -112,6 +131,7 @@ fn main() -> Result<()> {
     default_fit(&mut criterion)?;
     certificate(&mut criterion)?;
     support_path(&mut criterion)?;
+    training(&mut criterion)?;
     criterion.final_summary();
     Ok(())
 }

@@ -71,6 +71,8 @@ pub struct FitReport {
     pub status: Status,
     /// Whether the solution was proved to be the sparsest one.
     pub certified: bool,
+    /// Mean of each coefficient under the encoder, where one was trained.
+    pub posterior_mean: Option<Vec<f64>>,
     /// Condition number of the design, and of the preconditioned design, where one is used.
     pub condition_number: Option<(f64, f64)>,
 }

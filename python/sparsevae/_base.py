@@ -9,14 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from . import _core
-from ._arrays import check_finite, check_real
 from ._random import draw_seed
-from .exceptions import ParameterError, ShapeError
+from ._validation import as_float, check_type, fit_arrays, predict_array, result_dtype
+from .exceptions import ParameterError
 
 _ADVICE = {
+    "untrained": (
+        "the bound was not negative at any of `n_steps` steps, so the learning rate never dropped: train longer, or "
+        'use optimizer="auto"'
+    ),
     "iteration_limit": (
         "the search ended at `max_iter` or `n_restarts` without a certified solution: the data may be noisy, "
         "or have too many nonzero coefficients for so few samples; `coef_` holds the best support found"
@@ -28,22 +32,14 @@ _ADVICE = {
 }
 
 
+_NUMBERS = {
+    "tol": "a number of at least 0",
+    "learning_rate": "a number greater than 0",
+    "learning_rate_drop": "a number greater than 0 and at most 1",
+}
+
 # The core counts in 64 bits; nothing runs that long.
 _MOST = 2**62
-
-
-def check_type(name: str, value: Any, kind: Any, wanted: str) -> None:
-    # A bool is an Integral to Python, but not to users.
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
-
-
-def _as_float(name: str, value: Any, wanted: str) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        raise ParameterError(f"`{name}` is beyond the range of float64, but it must be {wanted}") from None
 
 
 class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -55,12 +51,13 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         """Check the types of the parameters; ranges are the core's to check."""
         for name in ("optimizer", "support_rule"):
             check_type(name, getattr(self, name), str, "a string")
-        for name, least in (("n_restarts", 0), ("max_iter", 1)):
+        for name, least in (("n_restarts", 0), ("max_iter", 1), ("n_steps", 1)):
             value = getattr(self, name)
             check_type(name, value, numbers.Integral, f"an integer of at least {least}")
             if value < least:
                 raise ParameterError(f"`{name}` is {value!r}, but it must be an integer of at least {least}")
-        check_type("tol", self.tol, numbers.Real, "a number of at least 0")
+        for name, wanted in _NUMBERS.items():
+            check_type(name, getattr(self, name), numbers.Real, wanted)
         check_type("fit_intercept", self.fit_intercept, (bool, np.bool_), "True or False")
         check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
         noise_var, noises = self.noise_var, '"auto", "anneal", "learn" or a number greater than 0'
@@ -69,56 +66,19 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         if self._power_parameter is not None:
             power = getattr(self, self._power_parameter)
             check_type(self._power_parameter, power, numbers.Real, "a number between 0 and 2")
-            power = _as_float(self._power_parameter, power, "a number between 0 and 2")
+            power = as_float(self._power_parameter, power, "a number between 0 and 2")
         return {
             "optimizer": self.optimizer,
-            "noise_var": noise_var if isinstance(noise_var, str) else _as_float("noise_var", noise_var, noises),
+            "noise_var": noise_var if isinstance(noise_var, str) else as_float("noise_var", noise_var, noises),
             "power": power,
             "n_restarts": min(int(self.n_restarts), _MOST),
             "max_iter": min(int(self.max_iter), _MOST),
-            "tol": _as_float("tol", self.tol, "a number of at least 0"),
+            "n_steps": min(int(self.n_steps), _MOST),
+            **{name: as_float(name, getattr(self, name), wanted) for name, wanted in _NUMBERS.items()},
             "support_rule": self.support_rule,
             "fit_intercept": bool(self.fit_intercept),
             "seed": draw_seed(self.random_state),
         }
-
-    def _validated(self, X: Any, y: Any, *, multi_output: bool = False) -> tuple[Any, Any, float]:
-        """Float64 views or copies of the data, and the unit roundoff of the least precise of them."""
-        (rows, _), name = self._check_design(X), "Y" if multi_output else "y"
-        shape: tuple[int, ...] = ()
-        if y is not None:
-            shape = check_real(name, y)
-            if multi_output and len(shape) != 2:
-                raise ShapeError(f"`Y` has shape {shape}, but (n_samples, n_responses) is needed")
-            # One column is let through for scikit-learn to warn about.
-            if not multi_output and len(shape) != 1 and shape[1:] != (1,):
-                raise ShapeError(f"`y` has shape {shape}, but (n_samples,) is needed; fit_many takes many responses")
-            if shape[0] != rows:
-                message = f"`{name}` has {shape[0]} rows, but `X` has {rows}: the numbers of samples are inconsistent"
-                raise ShapeError(message)
-            check_finite(name, np.asarray(y, np.float64))
-        options: dict[str, Any] = {"dtype": (np.float64, np.float32), "ensure_all_finite": False}
-        try:
-            X, y = validate_data(self, X, y, y_numeric=True, multi_output=multi_output, **options)
-        except ValueError as error:
-            culprit = name if y is None or 0 in shape[1:] else "X"
-            raise ShapeError(f"`{culprit}` cannot be used: {error}") from error
-        check_finite("X", X)
-        single = X.dtype == np.float32 or y.dtype == np.float32
-        precision = np.finfo(np.float32 if single else np.float64).eps / 2
-        # The core reads any strides, but no misaligned values.
-        X, y = (np.require(values, np.float64, "A") for values in (X, y))
-        return X, y, float(precision)
-
-    @staticmethod
-    def _check_design(X: Any) -> tuple[int, ...]:
-        shape = check_real("X", X)
-        if len(shape) != 2:
-            raise ShapeError(
-                f"`X` has shape {shape}, but (n_samples, n_features) is needed. Reshape your data: "
-                "X.reshape(-1, 1) makes one column of it, X.reshape(1, -1) one row"
-            )
-        return shape
 
     def fit(self, X: Any, y: Any) -> Self:
         """Find the sparsest coefficients that explain `y`.
@@ -160,26 +120,23 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         decomposition that a large design with more samples than features begins with.
         """
         arguments = self._arguments()
-        X, y, precision = self._validated(X, y)
+        X, y, precision = fit_arrays(self, X, y)
         report = _core.fit(X, y.ravel(), arguments | {"precision": precision}, _progress if self.verbose else None)
         if self.verbose:
             _progress_end(report)
-        self._absorb(report, X, y.ravel(), self._result_dtype(precision))
-        if self.status_ in _ADVICE:
-            warnings.warn(f"{type(self).__name__}: {_ADVICE[self.status_]}", ConvergenceWarning, stacklevel=2)
+        self._absorb(report, X, y.ravel(), precision)
+        trained = self.optimizer == "adam" and self.status_ == "iteration_limit"
+        advice = _ADVICE.get("untrained" if trained else self.status_)
+        if advice:
+            warnings.warn(f"{type(self).__name__}: {advice}", ConvergenceWarning, stacklevel=2)
         return self
-
-    @staticmethod
-    def _result_dtype(precision: float) -> type[np.floating[Any]]:
-        """Dtype of the fitted coefficients: that of the data."""
-        return np.float32 if precision > np.finfo(np.float64).eps else np.float64
 
     def _absorb(
         self,
         report: "_core.FitReport",
         X: NDArray[np.float64],
         y: NDArray[np.float64],
-        dtype: type[np.floating[Any]],
+        precision: float,
     ) -> None:
         """Turn a report into fitted attributes."""
         support = report["support"]
@@ -187,9 +144,7 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         covariance = report["support_cov"].reshape(size, size)
         variance = np.zeros(X.shape[1])
         variance[support] = covariance.diagonal()
-        # Coefficients beyond the range of float32 stay in float64.
-        largest = max(np.abs(report["coef"]).max(), abs(report["intercept"]))
-        dtype = dtype if largest <= np.finfo(dtype).max else np.float64
+        dtype = result_dtype(precision, max(np.abs(report["coef"]).max(), abs(report["intercept"])))
         self.coef_ = report["coef"].astype(dtype)
         self.intercept_ = dtype(report["intercept"])
         self.support_ = support
@@ -200,7 +155,7 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         self._mean_share = 1 / len(X) if self.fit_intercept else 0.0
         self.noise_var_ = report["noise_var"]
         self._response_noise_var = self.noise_var_
-        if self._power_parameter is not None and self.noise_var not in ("auto", "anneal"):
+        if self._power_parameter is not None and (self.noise_var not in ("auto", "anneal") or self.optimizer == "adam"):
             # The noise variance is that of the preconditioned decoder; the residual tells that of the response.
             left = y - X[:, support] @ report["coef"][support] - report["intercept"]
             spare = len(y) - size - int(self.fit_intercept)
@@ -211,6 +166,8 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.n_rounds_ = report["n_rounds"]
         self.status_ = report["status"]
         self.certified_ = report["certified"]
+        if report["posterior_mean"] is not None:
+            self.posterior_mean_ = report["posterior_mean"]
         if self._power_parameter is not None:
             # None where all columns are constant: there is no design to condition.
             self.condition_number_ = report["condition_number"] or (float("nan"), float("nan"))
@@ -241,12 +198,7 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
             As in :meth:`fit`, and if the columns are not those of the fit.
         """
         check_is_fitted(self)
-        self._check_design(X)
-        try:
-            X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
-        except ValueError as error:
-            raise ShapeError(f"`X` cannot be used: {error}") from error
-        check_finite("X", X)
+        X = predict_array(self, X)
         mean = X @ self.coef_ + self.intercept_
         if not return_std:
             return mean

@@ -47,6 +47,7 @@ class FitReport(TypedDict):
     n_rounds: int
     status: str
     certified: bool
+    posterior_mean: NDArray[np.float64] | None
     condition_number: tuple[float, float] | None
 
 def fit(

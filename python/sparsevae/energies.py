@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._arrays import real_array
-from ._base import check_type
+from ._validation import check_type
 
 __all__ = ["marginal_energy", "preconditioned_energy"]
 

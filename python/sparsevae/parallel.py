@@ -8,7 +8,8 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from . import _core
-from ._base import LinearVae, check_type
+from ._base import LinearVae
+from ._validation import check_type, fit_arrays
 from .exceptions import ParameterError
 
 Estimator = TypeVar("Estimator", bound=LinearVae)
@@ -65,8 +66,7 @@ def fit_many(estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None)
             raise ParameterError(f"`n_jobs` is {n_jobs!r}, but it must be None, -1 or an integer of at least 1")
     arguments = estimator._arguments()
     first = clone(estimator)
-    X, Y, precision = first._validated(X, Y, multi_output=True)
-    dtype = first._result_dtype(precision)
+    X, Y, precision = fit_arrays(first, X, Y, multi_output=True)
     # More threads than responses would idle; 0 stands for all cores.
     threads = 1 if n_jobs is None else min(max(int(n_jobs), 0), Y.shape[1])
     reports = _core.fit_many(X, Y, arguments | {"precision": precision}, threads)
@@ -75,7 +75,7 @@ def fit_many(estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(first, name):
                 setattr(model, name, getattr(first, name))
-        model._absorb(report, X, y, dtype)
+        model._absorb(report, X, y, precision)
     unfinished = sum(report["status"] in ("iteration_limit", "noise_collapsed") for report in reports)
     if unfinished:
         message = f"{unfinished} of {len(reports)} fits ended without convergence; see their `status_`"

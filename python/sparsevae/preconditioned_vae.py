@@ -19,17 +19,24 @@ class PreconditionedVae(LinearVae):
     ----------
     power : float, default=0.5
         Power of the preconditioner, between 0 (none) and 2; 1 as in the paper.
-    optimizer : {"auto", "em", "mm", "mackay"}, default="auto"
+    optimizer : {"auto", "em", "mm", "mackay", "adam"}, default="auto"
         As in :class:`VaeSlr`.
     noise_var : {"auto", "anneal", "learn"} or float, default="auto"
         "auto" and "anneal" as in :class:`VaeSlr`. A float is the variance of the decoder of ``P y`` and the number in
         `P`, as in the paper: it is not the variance of the noise in `y`, and rescaling `X` changes what it means.
-        "learn" follows the exact gradient through `P`, down to a floor.
+        "learn" follows the exact gradient through `P`, down to a floor. With "adam", "auto" and "learn" train it, in
+        the units of :class:`VaeSlr`.
     n_restarts : int, default=500
         As in :class:`VaeSlr`. Restarts of annealed descents go over other powers.
     max_iter : int, default=8000
         As in :class:`VaeSlr`.
     tol : float, default=1e-6
+        As in :class:`VaeSlr`.
+    n_steps : int, default=50_000
+        As in :class:`VaeSlr`.
+    learning_rate : float, default=0.01
+        As in :class:`VaeSlr`.
+    learning_rate_drop : float, default=0.01
         As in :class:`VaeSlr`.
     support_rule : {"evidence", "ebic", "posterior"}, default="evidence"
         As in :class:`VaeSlr`.
@@ -70,8 +77,10 @@ class PreconditionedVae(LinearVae):
         As in :class:`VaeSlr`.
     condition_number_ : tuple of two floats
         Condition numbers of `X` and of `P X`, in the directions that `X` reaches: with the columns scaled to norm 1 and
-        ``noise_var=0`` in `P` where noise is "auto" or "anneal", else as given. The second need not be smaller than the
-        first. NaN if all columns are constant.
+        ``noise_var=0`` in `P` where noise is "auto" or "anneal", at the trained one with "adam", else as given. The
+        second need not be smaller than the first. NaN if all columns are constant.
+    posterior_mean_ : ndarray of shape (n_features,)
+        As in :class:`VaeSlr`.
     n_features_in_ : int
         Number of columns of `X`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -110,6 +119,9 @@ class PreconditionedVae(LinearVae):
         n_restarts: int = 500,
         max_iter: int = 8000,
         tol: float = 1e-6,
+        n_steps: int = 50_000,
+        learning_rate: float = 1e-2,
+        learning_rate_drop: float = 1e-2,
         support_rule: str = "evidence",
         fit_intercept: bool = True,
         random_state: RandomState = 0,
@@ -121,6 +133,9 @@ class PreconditionedVae(LinearVae):
         self.n_restarts = n_restarts
         self.max_iter = max_iter
         self.tol = tol
+        self.n_steps = n_steps
+        self.learning_rate = learning_rate
+        self.learning_rate_drop = learning_rate_drop
         self.support_rule = support_rule
         self.fit_intercept = fit_intercept
         self.random_state = random_state

@@ -1,5 +1,6 @@
 //! Energies of the linear variational autoencoder, with their exact gradients; one energy a file.
 
+pub mod elbo;
 mod marginal;
 mod preconditioned;
 

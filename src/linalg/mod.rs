@@ -15,6 +15,7 @@ mod solve;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::ArrayView2;
+use pulp::Simd;
 
 /// `out <- design^T vector`, on this thread alone.
 pub fn multiply_transposed(design: ArrayView2<'_, f64>, vector: &[f64], out: &mut [f64]) {
@@ -28,4 +29,22 @@ pub fn multiply_transposed(design: ArrayView2<'_, f64>, vector: &[f64], out: &mu
             out.iter_mut().zip(design.columns()).for_each(|(o, x)| *o = x.iter().zip(vector).map(|(a, b)| a * b).sum());
         }
     }
+}
+
+/// The inner product of two slices of equal length, for use within a dispatched loop.
+#[inline(always)]
+pub(crate) fn dot<S: Simd>(simd: S, a: &[f64], b: &[f64]) -> f64 {
+    let ((a, a_tail), (b, b_tail)) = (S::as_simd_f64s(a), S::as_simd_f64s(b));
+    let ((a, a_rest), (b, b_rest)) = (pulp::as_arrays::<4, _>(a), pulp::as_arrays::<4, _>(b));
+    let mut sums = [simd.splat_f64s(0.0); 4];
+    for (a, b) in a.iter().zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum = simd.mul_add_f64s(*a, *b, *sum);
+        }
+    }
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        sums[0] = simd.mul_add_f64s(*a, *b, sums[0]);
+    }
+    let sum = simd.add_f64s(simd.add_f64s(sums[0], sums[1]), simd.add_f64s(sums[2], sums[3]));
+    simd.reduce_sum_f64s(sum) + a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum::<f64>()
 }

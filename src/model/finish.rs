@@ -144,6 +144,7 @@ fn empty(prepared: &Prepared, response: &Response, status: Status) -> FitReport 
         n_rounds: 0,
         status,
         certified: status == Status::Certified,
+        posterior_mean: None,
         condition_number: None,
     }
 }

@@ -20,7 +20,7 @@ use ndarray::ArrayView2;
 use prepared::Prepared;
 use rayon::prelude::*;
 use search::search;
-use settings::{Noise, Settings};
+use settings::{Noise, Optimizer, Settings};
 use std::ops::ControlFlow;
 
 /// Share of the mean square of the response at which a learned noise variance starts.
@@ -92,19 +92,17 @@ pub fn fit_prepared(prepared: &Prepared, y: &[f64], settings: &Settings, hook: &
     let mut report = if response.norm == 0.0 || prepared.columns.is_empty() {
         finish::trivial(prepared, &response, settings.noise)?
     } else {
-        match settings.noise {
-            Noise::Fixed(noise_var) => descend(prepared, &response, settings, noise_var, false, hook)?,
-            Noise::Learn => {
-                let start = LEARN_FROM * response.norm * response.norm / prepared.freedom as f64;
-                descend(prepared, &response, settings, start, true, hook)?
-            }
-            Noise::Auto | Noise::Anneal => search(prepared, &response, settings, hook)?,
+        match (settings.optimizer, settings.noise) {
+            (_, Noise::Fixed(noise_var)) => descend(prepared, &response, settings, Some(noise_var), hook)?,
+            (_, Noise::Learn) | (Optimizer::Adam, _) => descend(prepared, &response, settings, None, hook)?,
+            _ => search(prepared, &response, settings, hook)?,
         }
     };
     if let Some(power) = settings.power
+        && report.condition_number.is_none()
         && !prepared.columns.is_empty()
     {
-        report.condition_number = Some(condition_numbers(prepared, settings, power, report.noise_var)?);
+        report.condition_number = Some(condition_numbers(&prepared.row_space()?.spectrum()?.0, power, 0.0));
     }
     Ok(report)
 }

@@ -124,8 +124,8 @@ impl<'a> NoiseFree<'a> {
         hook: &mut Hook<'_>,
     ) -> Result<Option<Certified>> {
         match self.settings.optimizer {
-            Optimizer::Auto => self.propagate(rounds, trace, hook),
             Optimizer::Rule(rule) => self.anneal(rule, rounds, trace, hook),
+            _ => self.propagate(rounds, trace, hook),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::support::search::Candidate;
 /// Entries of a design from which the support path is cheaper than one round of the noise-free search.
 const LARGE: usize = 100_000;
 /// Share of the response below which what a support leaves may be rounding, for the certificate to judge.
-const EXACT: f64 = 1e-10;
+pub(super) const EXACT: f64 = 1e-10;
 /// The candidate that explains nothing.
 const NOTHING: Candidate = Candidate { support: Vec::new(), rss: 1.0, criterion: 0.0 };
 

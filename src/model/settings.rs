@@ -1,5 +1,6 @@
 //! What a caller chooses, checked once.
 
+use crate::solver::adam::Training;
 use crate::support::evidence::Criterion;
 use crate::{Error, Result};
 
@@ -11,6 +12,8 @@ pub enum Optimizer {
     Auto,
     /// Descent on the energy by one update rule.
     Rule(crate::solver::Rule),
+    /// The papers' training: the evidence lower bound by stochastic gradients.
+    Adam,
 }
 
 /// What is known of the noise.
@@ -50,6 +53,8 @@ pub struct Settings {
     pub max_iter: usize,
     /// A descent at fixed noise has converged once no prior variance moves by more than this share of the largest.
     pub tol: f64,
+    /// How Adam trains.
+    pub training: Training,
     /// How columns are chosen.
     pub support_rule: SupportRule,
     /// Whether the model has an intercept.
@@ -69,6 +74,7 @@ impl Default for Settings {
             n_restarts: 500,
             max_iter: 8000,
             tol: 1e-6,
+            training: Training::default(),
             support_rule: SupportRule::Criterion(Criterion::Evidence),
             fit_intercept: true,
             seed: 0,
@@ -106,6 +112,21 @@ impl Settings {
         if !(self.tol.is_finite() && self.tol >= 0.0) {
             return Err(Error::invalid("tol", self.tol, "finite and not negative"));
         }
+        if self.optimizer == Optimizer::Adam && self.noise == Noise::Anneal {
+            let allowed =
+                "\"auto\", \"learn\" or a finite number greater than 0 with optimizer=\"adam\", which trains it";
+            return Err(Error::invalid("noise_var", "\"anneal\"", allowed));
+        }
+        let Training { n_steps, learning_rate, learning_rate_drop } = self.training;
+        if n_steps == 0 {
+            return Err(Error::invalid("n_steps", 0, "at least 1"));
+        }
+        if !(learning_rate.is_finite() && learning_rate > 0.0) {
+            return Err(Error::invalid("learning_rate", learning_rate, "finite and greater than 0"));
+        }
+        if !(learning_rate_drop > 0.0 && learning_rate_drop <= 1.0) {
+            return Err(Error::invalid("learning_rate_drop", learning_rate_drop, "greater than 0 and at most 1"));
+        }
         if !(self.precision > 0.0 && self.precision < 1e-2) {
             return Err(Error::invalid("precision", self.precision, "between 0 and 0.01"));
         }
@@ -121,11 +142,12 @@ pub mod names {
     use crate::{Error, Result};
 
     /// Optimisers.
-    pub const OPTIMIZERS: [(&str, Optimizer); 4] = [
+    pub const OPTIMIZERS: [(&str, Optimizer); 5] = [
         ("auto", Optimizer::Auto),
         ("em", Optimizer::Rule(Rule::Em)),
         ("mm", Optimizer::Rule(Rule::Mm)),
         ("mackay", Optimizer::Rule(Rule::MacKay)),
+        ("adam", Optimizer::Adam),
     ];
     /// Noises.
     pub const NOISES: [(&str, Noise); 3] = [("auto", Noise::Auto), ("anneal", Noise::Anneal), ("learn", Noise::Learn)];

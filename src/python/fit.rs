@@ -3,6 +3,7 @@
 use super::run;
 use crate::energy::{Evaluation, marginal_energy, preconditioned_energy};
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, names};
+use crate::solver::adam::Training;
 use crate::{FitReport, model};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
 use pyo3::prelude::*;
@@ -27,6 +28,9 @@ struct Arguments {
     n_restarts: usize,
     max_iter: usize,
     tol: f64,
+    n_steps: usize,
+    learning_rate: f64,
+    learning_rate_drop: f64,
     support_rule: String,
     fit_intercept: bool,
     seed: u64,
@@ -45,6 +49,11 @@ impl Arguments {
             n_restarts: self.n_restarts,
             max_iter: self.max_iter,
             tol: self.tol,
+            training: Training {
+                n_steps: self.n_steps,
+                learning_rate: self.learning_rate,
+                learning_rate_drop: self.learning_rate_drop,
+            },
             support_rule: names::support_rule(&self.support_rule)?,
             fit_intercept: self.fit_intercept,
             seed: self.seed,
@@ -69,6 +78,7 @@ fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDic
     out.set_item("n_rounds", report.n_rounds)?;
     out.set_item("status", report.status.name())?;
     out.set_item("certified", report.certified)?;
+    out.set_item("posterior_mean", report.posterior_mean.as_ref().map(|mean| mean.to_pyarray(py)))?;
     out.set_item("condition_number", report.condition_number)?;
     Ok(out)
 }
@@ -134,6 +144,9 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     out.set_item("n_restarts", settings.n_restarts)?;
     out.set_item("max_iter", settings.max_iter)?;
     out.set_item("tol", settings.tol)?;
+    out.set_item("n_steps", settings.training.n_steps)?;
+    out.set_item("learning_rate", settings.training.learning_rate)?;
+    out.set_item("learning_rate_drop", settings.training.learning_rate_drop)?;
     out.set_item("fit_intercept", settings.fit_intercept)?;
     out.set_item("optimizer", names::OPTIMIZERS.map(|(name, _)| name).first())?;
     out.set_item("noise_var", names::NOISES.map(|(name, _)| name).first())?;

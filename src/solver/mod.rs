@@ -1,5 +1,6 @@
 //! From an energy to a minimum: one loop, the update rules, the continuation.
 
+pub mod adam;
 pub mod driver;
 mod em;
 pub mod expectation_propagation;

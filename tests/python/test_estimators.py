@@ -125,6 +125,29 @@ def test_every_option_works(optimizer, noise_var, support_rule, power):
 
 
 @both
+@pytest.mark.parametrize("noise_var", ["auto", "learn", 0.05])
+def test_training_gives_the_mean_of_the_encoder_and_least_squares_on_a_support(model, noise_var):
+    X, y = noisy(40, 20)
+    fitted = model(optimizer="adam", noise_var=noise_var, n_steps=6000).fit(X, y)
+    assert fitted.posterior_mean_.shape == fitted.coef_.shape
+    assert (fitted.n_iter_, len(fitted.energy_path_)) == (6000, 6000)
+    assert np.corrcoef(fitted.posterior_mean_, fitted.coef_)[0, 1] > 0.9
+    design = np.c_[X[:, fitted.support_], np.ones(len(X))]
+    expected = np.linalg.lstsq(design, y)[0]
+    np.testing.assert_allclose(np.r_[fitted.coef_[fitted.support_], fitted.intercept_], expected, rtol=1e-8, atol=1e-10)
+    if noise_var == 0.05:
+        assert fitted.noise_var_ == pytest.approx(0.05)
+    assert not hasattr(model().fit(X, y), "posterior_mean_")
+
+
+@both
+def test_training_that_is_too_short_warns(model):
+    X, y = noisy(40, 20)
+    with pytest.warns(ConvergenceWarning, match="the bound was not negative at any of `n_steps` steps"):
+        model(optimizer="adam", n_steps=2).fit(X, y)
+
+
+@both
 @pytest.mark.parametrize("noise_var", ["auto", 0.05])
 def test_predictive_standard_deviation_covers_new_data(model, noise_var):
     rng = np.random.default_rng(0)

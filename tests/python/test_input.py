@@ -70,11 +70,14 @@ def test_bad_data_is_refused_by_name(model, design, response, kind, message):
 
 
 BAD_PARAMETERS = [
-    ("optimizer", ["adam", 1, None, b"em"]),
+    ("optimizer", ["sgd", 1, None, b"em"]),
     ("noise_var", ["none", 0, -1.0, np.nan, np.inf, True, None, 1j, np.array([1.0]), 10**400]),
     ("n_restarts", [-1, 1.5, True, None, "2"]),
     ("max_iter", [0, -1, 2.0, True, None, "2"]),
     ("tol", [-1e-9, np.nan, np.inf, "x", True, None, 10**400]),
+    ("n_steps", [0, -1, 2.0, True, None, "2"]),
+    ("learning_rate", [0, -1.0, np.nan, np.inf, "x", True, None, 10**400]),
+    ("learning_rate_drop", [0, -1.0, 1.5, np.nan, "x", True, None]),
     ("support_rule", ["bic", None, 3]),
     ("fit_intercept", [1, None, "yes"]),
     ("random_state", [-1, 1.5, "a", 2**64]),
@@ -91,6 +94,12 @@ def test_bad_parameters_are_refused_by_name(name, value):
     for model in models:
         with pytest.raises(ParameterError, match=f"^`{name}` is .*, but it must be "):
             model(**{name: value}).fit(X, Y)
+
+
+@both
+def test_training_refuses_to_anneal(model):
+    with pytest.raises(ParameterError, match=r'^`noise_var` is "anneal", but it must be "auto", "learn" or'):
+        model(optimizer="adam", noise_var="anneal").fit(X, Y)
 
 
 @both

@@ -108,3 +108,9 @@ pub fn assert_close(found: f64, expected: f64, tolerance: f64, what: &str) {
     let error = (found - expected).abs();
     assert!(error <= tolerance * (1.0 + expected.abs()), "{what}: {found}, expected {expected}");
 }
+
+/// Fourth-order central difference of `f` at `at`.
+pub fn slope(f: impl Fn(f64) -> f64, at: f64) -> f64 {
+    let h = 1e-3 * at;
+    (8.0 * (f(at + h) - f(at - h)) - (f(at + 2.0 * h) - f(at - 2.0 * h))) / (12.0 * h)
+}

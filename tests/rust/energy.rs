@@ -1,6 +1,6 @@
 //! Energies: values against dense algebra, gradients against central differences.
 
-use crate::common::{assert_close, covariance, gaussian, invert, normal, positive};
+use crate::common::{assert_close, covariance, gaussian, invert, normal, positive, slope};
 use ndarray::{Array2, aview1};
 use sparsevae::energy::{Evaluation, marginal_energy, preconditioned_energy};
 
@@ -31,12 +31,6 @@ fn points() -> Vec<Point> {
         }
     }
     points
-}
-
-/// Fourth-order central difference of `f` at `at`.
-fn slope(f: impl Fn(f64) -> f64, at: f64) -> f64 {
-    let h = 1e-3 * at;
-    (8.0 * (f(at + h) - f(at - h)) - (f(at + 2.0 * h) - f(at - 2.0 * h))) / (12.0 * h)
 }
 
 fn assert_gradient(point: &Point, energy: impl Fn(&[f64], f64) -> Evaluation, what: &str) {

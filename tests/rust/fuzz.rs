@@ -6,6 +6,7 @@ use proptest::test_runner::RngSeed;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
 use sparsevae::model::settings::{Noise, Settings, names};
 use sparsevae::model::{fit, fit_many};
+use sparsevae::solver::adam::Training;
 use std::ops::ControlFlow;
 
 fn value() -> impl Strategy<Value = f64> {
@@ -50,7 +51,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     let power = prop::option::of(prop_oneof![0.0..=2.0_f64, wild()]);
     let tol = prop_oneof![5 => Just(1e-6), 1 => wild()];
     let precision = prop::sample::select(vec![f64::EPSILON / 2.0, f64::from(f32::EPSILON) / 2.0]);
-    (0_usize..4, noise, power, 0_usize..3, 0_usize..60, tol, 0_usize..3, any::<bool>(), precision).prop_map(
+    (0_usize..5, noise, power, 0_usize..3, 0_usize..60, tol, 0_usize..3, any::<bool>(), precision).prop_map(
         |(optimizer, noise, power, n_restarts, max_iter, tol, rule, fit_intercept, precision)| Settings {
             optimizer: names::OPTIMIZERS[optimizer].1,
             noise,
@@ -58,6 +59,7 @@ fn settings() -> impl Strategy<Value = Settings> {
             n_restarts,
             max_iter,
             tol,
+            training: Training { n_steps: max_iter, ..Training::default() },
             support_rule: names::SUPPORT_RULES[rule].1,
             fit_intercept,
             seed: 1,

@@ -6,6 +6,7 @@ use sparsevae::FitReport;
 use sparsevae::datasets::Design;
 use sparsevae::model::settings::{Noise, Optimizer, Settings, names};
 use sparsevae::model::{fit_many, prepared::Prepared};
+use sparsevae::solver::adam::Training;
 
 struct Problem {
     x: Array2<f64>,
@@ -173,9 +174,10 @@ fn memory_order_of_the_design_changes_no_bit() {
 #[test]
 fn every_rule_recovers_an_easy_problem() {
     let planted = Planted::of(Design::RandomWalk, 40, 80, 5, 2);
+    let training = Training { n_steps: 10_000, ..Training::default() };
     for (_, optimizer) in names::OPTIMIZERS {
         for power in [None, Some(0.0), Some(0.5), Some(1.0)] {
-            let report = fitted(planted.x.view(), &planted.y, &Settings { optimizer, power, ..plain() });
+            let report = fitted(planted.x.view(), &planted.y, &Settings { optimizer, power, training, ..plain() });
             assert!(report.certified && report.support == planted.support(), "{optimizer:?} {power:?}");
         }
     }

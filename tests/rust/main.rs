@@ -6,6 +6,7 @@ mod certificate;
 mod common;
 mod datasets;
 mod decompose;
+mod elbo;
 mod energy;
 mod errors;
 mod fuzz;

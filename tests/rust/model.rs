@@ -1,12 +1,13 @@
 //! Whole fits: consistency of what a report says, limits, edges.
 
-use crate::common::{Planted, assert_close, fitted, gaussian, least_squares, normal, plain};
-use ndarray::{Array2, Axis, concatenate};
+use crate::common::{Planted, assert_close, fitted, gaussian, least_squares, norm, normal, plain};
+use ndarray::{Array1, Array2, Axis, concatenate};
 use sparsevae::datasets::Design;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
 use sparsevae::model::fit;
 use sparsevae::model::settings::{Noise, Optimizer, Settings, SupportRule, names};
 use sparsevae::solver::Rule;
+use sparsevae::solver::adam::Training;
 use sparsevae::support::evidence::Criterion;
 use sparsevae::{FitReport, Status};
 use std::ops::ControlFlow;
@@ -21,10 +22,14 @@ fn every_setting() -> Vec<Settings> {
     let mut all = Vec::new();
     for (_, optimizer) in names::OPTIMIZERS {
         for noise in [Noise::Auto, Noise::Anneal, Noise::Learn, Noise::Fixed(0.02)] {
+            if (optimizer, noise) == (Optimizer::Adam, Noise::Anneal) {
+                continue;
+            }
             for (_, support_rule) in names::SUPPORT_RULES {
                 for power in [None, Some(0.5), Some(1.0)] {
                     for fit_intercept in [false, true] {
-                        let brief = Settings { n_restarts: 2, max_iter: 200, ..Settings::default() };
+                        let training = Training { n_steps: 200, ..Training::default() };
+                        let brief = Settings { n_restarts: 2, max_iter: 200, training, ..Settings::default() };
                         all.push(Settings { optimizer, noise, support_rule, power, fit_intercept, ..brief });
                     }
                 }
@@ -37,6 +42,20 @@ fn every_setting() -> Vec<Settings> {
 fn centred(x: &Array2<f64>, y: &[f64]) -> (Array2<f64>, Vec<f64>) {
     let mean = y.iter().sum::<f64>() / y.len() as f64;
     (x - &x.mean_axis(Axis(0)).unwrap(), y.iter().map(|v| v - mean).collect())
+}
+
+/// The preconditioned energy in the units that Adam trains in, columns of norm 1 and a response of mean square 1/4,
+/// with what the change of units adds.
+fn trained_energy(x: &Array2<f64>, y: &[f64], report: &FitReport, power: f64, lost: f64) -> f64 {
+    let freedom = y.len() as f64 - lost;
+    let norms: Vec<f64> = x.columns().into_iter().map(|c| c.dot(&c).sqrt()).collect();
+    let scale = (0.25 * freedom).sqrt() / norm(y);
+    let columns = x / &Array1::from(norms.clone());
+    let y: Vec<f64> = y.iter().map(|y| y * scale).collect();
+    let prior: Vec<f64> = report.prior_var.iter().zip(&norms).map(|(w, norm)| w * (norm * scale).powi(2)).collect();
+    let noise_var = report.noise_var * scale * scale;
+    let energy = preconditioned_energy(columns.view(), &y, &prior, noise_var, power).unwrap().value;
+    energy - 2.0 * (freedom + lost) * scale.ln()
 }
 
 fn assert_consistent(x: &Array2<f64>, y: &[f64], report: &FitReport, settings: &Settings) {
@@ -66,14 +85,18 @@ fn assert_consistent(x: &Array2<f64>, y: &[f64], report: &FitReport, settings: &
 
     // The energy is that of the prior and noise variances in the report. Centred data have one dimension less.
     let modelled = matches!(settings.noise, Noise::Fixed(_) | Noise::Learn);
+    let trained = settings.optimizer == Optimizer::Adam;
     let expected = match settings.power {
+        Some(power) if trained && !matches!(settings.noise, Noise::Fixed(_)) => {
+            trained_energy(&x, &y, report, power, lost)
+        }
         Some(power) if modelled => {
             preconditioned_energy(x.view(), &y, &report.prior_var, report.noise_var, power).unwrap().value
         }
         _ => marginal_energy(x.view(), &y, &report.prior_var, report.noise_var).unwrap().value,
     };
     assert_close(report.energy, expected - lost * report.noise_var.ln(), 1e-6, &what);
-    if modelled {
+    if modelled && !trained {
         assert_close(*report.energy_path.last().unwrap(), report.energy, 1e-12, &what);
         assert_eq!(report.energy_path.len(), report.n_iter);
     }

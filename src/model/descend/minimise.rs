@@ -11,7 +11,7 @@ use ndarray::ArrayView2;
 use std::cell::Cell;
 
 /// Share of the mean square of the response below which a learned noise variance is not let fall.
-const FLOOR: f64 = 1e-10;
+pub(super) const FLOOR: f64 = 1e-10;
 /// Steps in the prior variances between two steps in the noise variance of the preconditioned model.
 const INNER: usize = 10;
 /// First step in the logarithm of the noise variance of the preconditioned model.
@@ -24,6 +24,9 @@ pub(in crate::model) struct Minimum {
     /// Posterior variance of each coefficient.
     pub variance: Vec<f64>,
     pub noise_var: f64,
+    /// The energy at `w` and `noise_var`.
+    pub energy: f64,
+    /// What was minimised, step by step.
     pub energies: Vec<f64>,
     pub converged: bool,
     pub collapsed: bool,
@@ -55,12 +58,14 @@ fn settled(previous: &mut [f64], w: &[f64], tol: f64) -> bool {
 fn minimum(descent: Descent<'_>, noise_var: f64, converged: bool, collapsed: bool) -> Minimum {
     let s = descent.marginal.s();
     let variance = descent.w.iter().zip(s).map(|(w, s)| (w * (1.0 - w * s)).max(0.0)).collect();
-    Minimum { variance, w: descent.w, u: descent.u, noise_var, energies: descent.energies, converged, collapsed }
+    let energy = descent.energies.last().copied().unwrap_or(f64::NAN);
+    let (w, u, energies) = (descent.w, descent.u, descent.energies);
+    Minimum { w, u, variance, noise_var, energy, energies, converged, collapsed }
 }
 
 impl Plain<'_> {
     /// The constant that compression took out of the energy.
-    fn lost(&self, noise_var: f64) -> f64 {
+    pub fn lost(&self, noise_var: f64) -> f64 {
         (self.freedom - self.design.nrows()) as f64 * noise_var.ln() + self.outside * self.outside / noise_var
     }
 

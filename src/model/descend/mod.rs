@@ -1,13 +1,16 @@
 //! Descent on the energy at a noise variance that is given or learned. Letters: w is `prior_var`, gamma is `noise_var`
 //! (docs/notation).
 
-use super::POSTERIOR_DEVIATIONS;
 use super::finish::{AtMinimum, Found, finish, unit_energy};
+use super::noise_free::NoiseFree;
 use super::noisy::{Noisy, evidence};
 use super::prepared::{Prepared, Response};
+use super::search::EXACT;
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
+use super::{LEARN_FROM, POSTERIOR_DEVIATIONS};
 use crate::Result;
 use crate::energy::Preconditioned;
+use crate::linalg::least_squares::NestedLeastSquares;
 use crate::linalg::row_space::RowSpace;
 use crate::report::{FitReport, Hook, Status};
 use crate::solver::Rule;
@@ -15,115 +18,158 @@ use crate::solver::restart::strongest_first;
 use ndarray::Array2;
 
 pub(super) mod minimise;
+mod train;
 use minimise::{Minimum, Plain, minimise_preconditioned};
+use train::minimise_bound;
 
-/// Noise given or to be learned, from `noise_var` in the caller's units: a minimum of the energy, then the support.
+/// Distance of a column of norm 1 from the span of others within which it is rounding that tells it from them.
+const DEPENDENT: f64 = 1e-10;
+
+/// Where a descent ended.
+struct Outcome {
+    /// In the solver's units, but for the energies.
+    minimum: Minimum,
+    /// What its energies lack to be those of the caller's units.
+    shift: f64,
+    /// The design that the model sees, where it is not the prepared one.
+    design: Option<Array2<f64>>,
+    /// The noise variance in the preconditioner and whether the columns there have the caller's units, else norm 1.
+    preconditioner: (f64, bool),
+}
+
+/// Noise `given`, in the caller's units, or to be learned: a minimum of the energy, then the support.
 pub(super) fn descend(
     prepared: &Prepared,
     response: &Response,
     settings: &Settings,
-    noise_var: f64,
-    learn: bool,
+    given: Option<f64>,
     hook: &mut Hook<'_>,
 ) -> Result<FitReport> {
-    let scale = response.norm * response.norm;
-    let rule = match settings.optimizer {
-        Optimizer::Rule(rule) => rule,
-        Optimizer::Auto if learn => Rule::Em,
-        Optimizer::Auto => Rule::Mm,
+    let trained = settings.optimizer == Optimizer::Adam;
+    let Outcome { minimum, shift, design, preconditioner } = if trained {
+        minimise_bound(prepared, response, settings, given, hook)?
+    } else {
+        minimise_energy(prepared, response, settings, given, hook)?
     };
-    let (mut minimum, shift, design) = match settings.power {
-        None => {
-            let plain = Plain {
-                design: prepared.design.view(),
-                response: &response.values,
-                outside: response.outside,
-                freedom: prepared.freedom,
-            };
-            let found = plain.minimise(rule, noise_var / scale, learn, settings, hook)?;
-            (found, unit_energy(prepared, response), None)
-        }
-        Some(power) => {
-            let model = raw(prepared, response, power)?;
-            let mut found = minimise_preconditioned(&model, rule, noise_var, learn, settings, hook)?;
-            let unit = |j: usize| response.norm / prepared.norms[j];
-            for j in 0..found.w.len() {
-                found.u[j] /= unit(j);
-                found.w[j] /= unit(j) * unit(j);
-                found.variance[j] /= unit(j) * unit(j);
-            }
-            let (mut design, _) = model.at(found.noise_var);
-            design.columns_mut().into_iter().zip(&prepared.norms).for_each(|(mut column, norm)| column /= *norm);
-            found.noise_var /= scale;
-            (found, 0.0, Some(design))
-        }
-    };
-    minimum.energies.iter_mut().for_each(|energy| *energy += shift);
-
-    let known = (settings.power.is_none() && !learn).then_some(noise_var);
+    let known = given.filter(|_| settings.power.is_none());
     let noisy = Noisy { prepared, response, evidence: evidence(prepared, response, settings, known) };
     let mut steps = minimum.energies.len();
+    let mut certified = None;
     let support = match settings.support_rule {
-        SupportRule::Posterior => significant_means(&minimum, prepared.design.nrows()),
+        SupportRule::Posterior => significant_means(prepared, response, &minimum),
         SupportRule::Criterion(_) => {
             let (_, start) = noisy.prefix(&minimum.u);
-            noisy.local(&start, &mut steps, hook)?.support
+            let best = noisy.local(&start, &mut steps, hook)?;
+            if settings.noise == Noise::Auto
+                && best.rss < EXACT
+                && let Some(search) = NoiseFree::new(prepared, response, settings)?
+            {
+                certified = search.certify(&best.support)?;
+            }
+            best.support
         }
     };
-    let status = match (minimum.collapsed, minimum.converged) {
-        (true, _) => Status::NoiseCollapsed,
-        (_, true) => Status::Converged,
+    let status = match (&certified, minimum.collapsed, minimum.converged) {
+        (Some(_), _, _) => Status::Certified,
+        (_, true, _) => Status::NoiseCollapsed,
+        (_, _, true) => Status::Converged,
         _ => Status::IterationLimit,
     };
-    let energy = minimum.energies.last().copied().unwrap_or(f64::NAN);
-    let at = AtMinimum { w: minimum.w, noise_var: minimum.noise_var, energy, design };
-    let mut report = finish(prepared, response, Found::Support(support), Some(at), status)?;
-    (report.n_iter, report.n_rounds, report.energy_path) = (minimum.energies.len(), 1, minimum.energies);
+    let found = certified.map_or(Found::Support(support), Found::Certified);
+    let at = AtMinimum { w: minimum.w, noise_var: minimum.noise_var, energy: minimum.energy + shift, design };
+    let mut report = finish(prepared, response, found, Some(at), status)?;
+    (report.n_iter, report.n_rounds) = (minimum.energies.len(), 1);
+    report.energy_path = minimum.energies.into_iter().map(|energy| energy + shift).collect();
+    if trained {
+        let mut mean = vec![0.0; prepared.means.len()];
+        for (j, u) in minimum.u.iter().enumerate() {
+            mean[prepared.columns[j]] = u * response.norm / prepared.norms[j];
+        }
+        report.posterior_mean = Some(mean);
+    }
+    if let Some(power) = settings.power {
+        report.condition_number = Some(modelled_conditions(prepared, power, preconditioner)?);
+    }
     Ok(report)
 }
 
-/// Columns whose posterior mean is more than [`POSTERIOR_DEVIATIONS`] posterior standard deviations from 0, the
-/// strongest `rows - 1`.
-fn significant_means(minimum: &Minimum, rows: usize) -> Vec<usize> {
-    let mut order = strongest_first(&minimum.u);
-    order.retain(|&j| minimum.u[j].abs() > POSTERIOR_DEVIATIONS * minimum.variance[j].sqrt());
-    order.truncate(rows.saturating_sub(1));
-    order
-}
-
-/// The preconditioned problem in the caller's units: eq. 17 adds the noise variance to eigenvalues of `X X^T`, so units
-/// matter.
-fn raw(prepared: &Prepared, response: &Response, power: f64) -> Result<Preconditioned> {
+fn minimise_energy(
+    prepared: &Prepared,
+    response: &Response,
+    settings: &Settings,
+    given: Option<f64>,
+    hook: &mut Hook<'_>,
+) -> Result<Outcome> {
+    let scale = response.norm * response.norm;
+    let learn = given.is_none();
+    let noise_var = given.unwrap_or(LEARN_FROM * scale / prepared.freedom as f64);
+    let rule = match settings.optimizer {
+        Optimizer::Rule(rule) => rule,
+        _ if learn => Rule::Em,
+        _ => Rule::Mm,
+    };
+    let Some(power) = settings.power else {
+        let plain = Plain {
+            design: prepared.design.view(),
+            response: &response.values,
+            outside: response.outside,
+            freedom: prepared.freedom,
+        };
+        let minimum = plain.minimise(rule, noise_var / scale, learn, settings, hook)?;
+        return Ok(Outcome {
+            minimum,
+            shift: unit_energy(prepared, response),
+            design: None,
+            preconditioner: (0.0, true),
+        });
+    };
     let y: Vec<f64> = response.values.iter().map(|v| v * response.norm).collect();
     let elsewhere = response.outside * response.norm;
-    Preconditioned::new(scaled(prepared).view(), &y, prepared.freedom, elsewhere, power)
+    let model = Preconditioned::new(raw(prepared).view(), &y, prepared.freedom, elsewhere, power)?;
+    let mut found = minimise_preconditioned(&model, rule, noise_var, learn, settings, hook)?;
+    let unit = |j: usize| response.norm / prepared.norms[j];
+    for j in 0..found.w.len() {
+        found.u[j] /= unit(j);
+        found.w[j] /= unit(j) * unit(j);
+        found.variance[j] /= unit(j) * unit(j);
+    }
+    let gamma = found.noise_var;
+    let (mut design, _) = model.at(gamma);
+    design.columns_mut().into_iter().zip(&prepared.norms).for_each(|(mut column, norm)| column /= *norm);
+    found.noise_var /= scale;
+    Ok(Outcome { minimum: found, shift: 0.0, design: Some(design), preconditioner: (gamma, true) })
 }
 
-fn scaled(prepared: &Prepared) -> Array2<f64> {
+/// Columns whose posterior mean is more than [`POSTERIOR_DEVIATIONS`] posterior standard deviations from 0, the
+/// strongest `rows - 1`; none in the span of stronger ones.
+fn significant_means(prepared: &Prepared, response: &Response, minimum: &Minimum) -> Vec<usize> {
+    let mut order = strongest_first(&minimum.u);
+    order.retain(|&j| minimum.u[j].abs() > POSTERIOR_DEVIATIONS * minimum.variance[j].sqrt());
+    order.truncate(prepared.design.nrows().saturating_sub(1));
+    let distances = NestedLeastSquares::new(prepared.design.view(), &order, &response.values).distances();
+    order.into_iter().zip(distances).filter(|(_, distance)| *distance > DEPENDENT).map(|(j, _)| j).collect()
+}
+
+/// The design in the caller's units, in which eq. 17 adds the noise variance to eigenvalues of `X X^T`.
+fn raw(prepared: &Prepared) -> Array2<f64> {
     let mut design = prepared.design.clone();
     design.columns_mut().into_iter().zip(&prepared.norms).for_each(|(mut column, norm)| column *= *norm);
     design
 }
 
-/// Condition numbers of `X` and `P X`, without the directions that `X` does not reach. Lemma 4.3 of the paper bounds
-/// the second by taking `sigma / (sigma^2 + gamma)` to keep the order of the singular values; it need not, so the true
-/// extremes are reported.
-pub(super) fn condition_numbers(
-    prepared: &Prepared,
-    settings: &Settings,
-    power: f64,
-    noise_var: f64,
-) -> Result<(f64, f64)> {
-    let modelled = matches!(settings.noise, Noise::Fixed(_) | Noise::Learn);
-    let (singular, gamma) = if modelled {
-        (RowSpace::by_svd(scaled(prepared).view())?.spectrum()?.0, noise_var)
-    } else {
-        (prepared.row_space()?.spectrum()?.0, 0.0)
-    };
+fn modelled_conditions(prepared: &Prepared, power: f64, (noise_var, units): (f64, bool)) -> Result<(f64, f64)> {
+    let design = if units { raw(prepared) } else { prepared.design.clone() };
+    Ok(condition_numbers(&RowSpace::by_svd(design.view())?.spectrum()?.0, power, noise_var))
+}
+
+/// Condition numbers of `X` and `P X` from the singular values of `X`, without the directions that `X` does not reach.
+/// Lemma 4.3 of the paper bounds the second by taking `sigma / (sigma^2 + gamma)` to keep the order of the singular
+/// values; it need not, so the true extremes are reported.
+pub(super) fn condition_numbers(singular: &[f64], power: f64, noise_var: f64) -> (f64, f64) {
     let spread = |values: &dyn Fn(f64) -> f64| {
         let (low, high) =
             singular.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), &s| (low.min(values(s)), high.max(values(s))));
         high / low
     };
-    Ok((spread(&|s| s), spread(&|s| s * (s * s + gamma).powf(-power))))
+    (spread(&|s| s), spread(&|s| s * (s * s + noise_var).powf(-power)))
 }

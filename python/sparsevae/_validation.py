@@ -1,0 +1,114 @@
+"""Arguments and data of the estimators: types, arrays, and the dtype of the result."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from ._arrays import check_finite, check_real
+from .exceptions import ParameterError, ShapeError
+
+
+def check_type(name: str, value: Any, kind: Any, wanted: str) -> None:
+    """Refuse a parameter of another type.
+
+    Raises
+    ------
+    ParameterError
+        With the name, the value and what is wanted.
+    """
+    # A bool is an Integral to Python, but not to users.
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
+
+
+def as_float(name: str, value: Any, wanted: str) -> float:
+    """Convert a real parameter.
+
+    Raises
+    ------
+    ParameterError
+        If float64 cannot hold it.
+    """
+    try:
+        return float(value)
+    except OverflowError:
+        raise ParameterError(f"`{name}` is beyond the range of float64, but it must be {wanted}") from None
+
+
+def check_design(X: Any) -> tuple[int, ...]:
+    """Refuse what is no matrix of real numbers; return its shape.
+
+    Raises
+    ------
+    DataTypeError, ShapeError
+        As in `check_real`, and for another number of dimensions than two.
+    """
+    shape = check_real("X", X)
+    if len(shape) != 2:
+        raise ShapeError(
+            f"`X` has shape {shape}, but (n_samples, n_features) is needed. Reshape your data: "
+            "X.reshape(-1, 1) makes one column of it, X.reshape(1, -1) one row"
+        )
+    return shape
+
+
+def fit_arrays(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) -> tuple[Any, Any, float]:
+    """Return float64 views or copies of the data, and the unit roundoff of the least precise of them.
+
+    Sets the number of columns of `estimator`, and their names.
+
+    Raises
+    ------
+    DataTypeError, NonFiniteError, ShapeError
+        With the name of the argument.
+    """
+    (rows, _), name = check_design(X), "Y" if multi_output else "y"
+    shape: tuple[int, ...] = ()
+    if y is not None:
+        shape = check_real(name, y)
+        if multi_output and len(shape) != 2:
+            raise ShapeError(f"`Y` has shape {shape}, but (n_samples, n_responses) is needed")
+        # One column is let through for scikit-learn to warn about.
+        if not multi_output and len(shape) != 1 and shape[1:] != (1,):
+            raise ShapeError(f"`y` has shape {shape}, but (n_samples,) is needed: one response")
+        if shape[0] != rows:
+            message = f"`{name}` has {shape[0]} rows, but `X` has {rows}: the numbers of samples are inconsistent"
+            raise ShapeError(message)
+        check_finite(name, np.asarray(y, np.float64))
+    options: dict[str, Any] = {"dtype": (np.float64, np.float32), "ensure_all_finite": False}
+    try:
+        X, y = validate_data(estimator, X, y, y_numeric=True, multi_output=multi_output, **options)
+    except ValueError as error:
+        culprit = name if y is None or 0 in shape[1:] else "X"
+        raise ShapeError(f"`{culprit}` cannot be used: {error}") from error
+    check_finite("X", X)
+    single = X.dtype == np.float32 or y.dtype == np.float32
+    precision = np.finfo(np.float32 if single else np.float64).eps / 2
+    # The core reads any strides, but no misaligned values.
+    X, y = (np.require(values, np.float64, "A") for values in (X, y))
+    return X, y, float(precision)
+
+
+def predict_array(estimator: Any, X: Any) -> Any:
+    """Check rows to predict for against the columns of the fit.
+
+    Raises
+    ------
+    DataTypeError, NonFiniteError, ShapeError
+        With the name of the argument.
+    """
+    check_design(X)
+    try:
+        X = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
+    except ValueError as error:
+        raise ShapeError(f"`X` cannot be used: {error}") from error
+    check_finite("X", X)
+    return X
+
+
+def result_dtype(precision: float, largest: float) -> type[np.floating[Any]]:
+    """Choose the dtype of fitted coefficients: that of the data, or float64 where `largest` is beyond float32."""
+    single = precision > np.finfo(np.float64).eps and largest <= np.finfo(np.float32).max
+    return np.float32 if single else np.float64

@@ -1,0 +1,281 @@
+//! The papers' training: Adam on the evidence lower bound, one draw of the latent a step. Letters as in
+//! [`energy::elbo`](crate::energy::elbo).
+
+use crate::energy::elbo::{Conditioned, Elbo, Parameters, Sample, Slopes, triangle_row};
+use crate::linalg::dot;
+use crate::report::{Hook, IterInfo};
+use crate::{Error, Result};
+use ndarray::Array2;
+use pulp::{Arch, Simd, WithSimd};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use std::ops::ControlFlow;
+
+/// Decay of the running mean of a derivative, and of its square.
+const DECAY: (f64, f64) = (0.9, 0.999);
+/// What keeps a step finite where the derivative was always 0.
+const EPSILON: f64 = 1e-8;
+/// Standard deviations of the first decoder scales, encoder weights and entries of the encoder factor.
+const INITIAL: (f64, f64, f64) = (0.1, 0.01, 0.01);
+/// A step leaves at least this share of the noise variance: Adam's steps are as large as the noise itself near the end,
+/// and a variance below 0 would end the training.
+const SHRINKAGE: f64 = 0.5;
+
+/// How to train. [`Training::default`] has the paper's values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Training {
+    /// Steps.
+    pub n_steps: usize,
+    /// Learning rate at the start.
+    pub learning_rate: f64,
+    /// Factor of the learning rate once the bound was first negative.
+    pub learning_rate_drop: f64,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self { n_steps: 50_000, learning_rate: 1e-2, learning_rate_drop: 1e-2 }
+    }
+}
+
+/// Where the noise variance of a training comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Start {
+    /// Its first value.
+    pub noise_var: f64,
+    /// The floor to which it may be trained; `None` keeps it.
+    pub floor: Option<f64>,
+}
+
+/// What a training ended with.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The parameters.
+    pub parameters: Parameters,
+    /// Mean of the encoder, `W_z P y`.
+    pub mean: Vec<f64>,
+    /// The sampled bound at every step.
+    pub energies: Vec<f64>,
+    /// Whether the bound was ever negative, so that the learning rate dropped.
+    pub settled: bool,
+}
+
+/// Running means of a block of parameters.
+#[derive(Debug, Clone)]
+struct Moments {
+    first: Vec<f64>,
+    second: Vec<f64>,
+}
+
+impl Moments {
+    fn new(len: usize) -> Self {
+        Self { first: vec![0.0; len], second: vec![0.0; len] }
+    }
+}
+
+/// The rule of one step: the rate and the scale of the second moment, both corrected for the start at 0.
+#[derive(Debug, Clone, Copy)]
+struct Rule {
+    rate: f64,
+    root: f64,
+}
+
+impl Rule {
+    fn at(step: usize, learning_rate: f64) -> Self {
+        let t = i32::try_from(step + 1).unwrap_or(i32::MAX);
+        Self { rate: learning_rate / (1.0 - DECAY.0.powi(t)), root: (1.0 - DECAY.1.powi(t)).sqrt().recip() }
+    }
+
+    #[inline(always)]
+    fn update(self, value: &mut f64, first: &mut f64, second: &mut f64, derivative: f64) {
+        *first = DECAY.0 * *first + (1.0 - DECAY.0) * derivative;
+        *second = DECAY.1 * *second + (1.0 - DECAY.1) * derivative * derivative;
+        *value -= self.rate * *first / (second.sqrt() * self.root + EPSILON);
+    }
+}
+
+/// A row of parameters with its moments.
+struct Row<'a> {
+    values: &'a mut [f64],
+    first: &'a mut [f64],
+    second: &'a mut [f64],
+}
+
+impl Row<'_> {
+    /// Updates a row whose derivative is `scale direction + own values`; returns its inner product with `next` and the
+    /// square of its norm, both after the update.
+    #[inline(always)]
+    fn update<S: Simd>(self, simd: S, rule: Rule, scale: f64, direction: &[f64], own: f64, next: &[f64]) -> (f64, f64) {
+        let len = self.values.len();
+        let (values, values_tail) = S::as_mut_simd_f64s(self.values);
+        let (first, first_tail) = S::as_mut_simd_f64s(&mut self.first[..len]);
+        let (second, second_tail) = S::as_mut_simd_f64s(&mut self.second[..len]);
+        let (direction, direction_tail) = S::as_simd_f64s(&direction[..len]);
+        let (next, next_tail) = S::as_simd_f64s(&next[..len]);
+
+        let splat = |value: f64| simd.splat_f64s(value);
+        let (scales, owns, rate, root, epsilon) =
+            (splat(scale), splat(own), splat(rule.rate), splat(rule.root), splat(EPSILON));
+        let (keep, gain) = (splat(DECAY.0), splat(1.0 - DECAY.0));
+        let (keep_square, gain_square) = (splat(DECAY.1), splat(1.0 - DECAY.1));
+        let (mut products, mut squares) = (splat(0.0), splat(0.0));
+        for ((((value, first), second), direction), next) in
+            values.iter_mut().zip(first).zip(second).zip(direction).zip(next)
+        {
+            let derivative = simd.mul_add_f64s(scales, *direction, simd.mul_f64s(owns, *value));
+            *first = simd.mul_add_f64s(keep, *first, simd.mul_f64s(gain, derivative));
+            let square = simd.mul_f64s(derivative, derivative);
+            *second = simd.mul_add_f64s(keep_square, *second, simd.mul_f64s(gain_square, square));
+            let divisor = simd.mul_add_f64s(simd.sqrt_f64s(*second), root, epsilon);
+            *value = simd.sub_f64s(*value, simd.div_f64s(simd.mul_f64s(rate, *first), divisor));
+            products = simd.mul_add_f64s(*value, *next, products);
+            squares = simd.mul_add_f64s(*value, *value, squares);
+        }
+        let (mut product, mut square) = (simd.reduce_sum_f64s(products), simd.reduce_sum_f64s(squares));
+        for ((((value, first), second), direction), next) in
+            values_tail.iter_mut().zip(first_tail).zip(second_tail).zip(direction_tail).zip(next_tail)
+        {
+            rule.update(value, first, second, scale * direction + own * *value);
+            product += *value * next;
+            square += *value * *value;
+        }
+        (product, square)
+    }
+}
+
+/// A training under way.
+struct State<'a> {
+    model: &'a Elbo,
+    parameters: Parameters,
+    /// Of the decoder scales, the encoder weights, the encoder factor and the noise variance.
+    moments: [Moments; 4],
+    conditioned: Conditioned,
+    slopes: Slopes,
+    sample: Sample,
+    noise: Vec<f64>,
+    /// Input and noise of the step before, which the derivatives belong to.
+    previous: (Vec<f64>, Vec<f64>),
+    rng: ChaCha8Rng,
+}
+
+fn draw(rng: &mut ChaCha8Rng) -> f64 {
+    StandardNormal.sample(rng)
+}
+
+impl<'a> State<'a> {
+    /// The paper's initialisation. It draws every entry of a square encoder factor; the triangular one that is drawn
+    /// here has the same law of `S S^T`, by the QR decomposition of a normal matrix.
+    fn new(model: &'a Elbo, noise_var: f64, seed: u64) -> Self {
+        let (n, d) = (model.n_features(), model.n_inputs());
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut normals =
+            |len: usize, deviation: f64| -> Vec<f64> { (0..len).map(|_| deviation * draw(&mut rng)).collect() };
+        let decoder_scale = normals(n, INITIAL.0);
+        let encoder_weights = Array2::from_shape_fn((n, d), |_| normals(1, INITIAL.1)[0]);
+        let mut encoder_factor = normals(n * (n + 1) / 2, INITIAL.2);
+        for i in 0..n {
+            let square: f64 = normals(n - i, INITIAL.2).iter().map(|v| v * v).sum();
+            encoder_factor[triangle_row(i).end - 1] = square.sqrt();
+        }
+        let noise = normals(n, 1.0);
+        let parameters = Parameters { decoder_scale, encoder_weights, encoder_factor, noise_var };
+        let conditioned = model.condition(noise_var);
+        let sample = model.sample(&parameters, &conditioned, &noise);
+        let moments = [n, n * d, n * (n + 1) / 2, 1].map(Moments::new);
+        let previous = (conditioned.input.to_vec(), noise.clone());
+        Self { model, parameters, moments, conditioned, slopes: model.slopes(), sample, noise, previous, rng }
+    }
+}
+
+/// One step of all parameters, and the latent of the next draw with the same pass over memory.
+struct Step<'s, 'a> {
+    state: &'s mut State<'a>,
+    rule: Rule,
+    floor: Option<f64>,
+}
+
+impl WithSimd for Step<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { state, rule, floor } = self;
+        let State { model, parameters, moments, conditioned, slopes, sample, noise, previous, rng } = state;
+        model.differentiate(simd, &parameters.decoder_scale, conditioned, sample, slopes);
+        let [scale, weights, factor, variance] = moments;
+        for (j, value) in parameters.decoder_scale.iter_mut().enumerate() {
+            rule.update(value, &mut scale.first[j], &mut scale.second[j], slopes.decoder_scale[j]);
+        }
+        previous.0.iter_mut().zip(&conditioned.input).for_each(|(to, v)| *to = *v);
+        previous.1.copy_from_slice(noise);
+        if let Some(floor) = floor {
+            let least = (SHRINKAGE * parameters.noise_var).max(floor);
+            let value = &mut parameters.noise_var;
+            rule.update(value, &mut variance.first[0], &mut variance.second[0], slopes.noise_var);
+            *value = value.max(least);
+            model.recondition(conditioned, *value);
+        }
+        noise.iter_mut().for_each(|e| *e = draw(rng));
+
+        let d = model.n_inputs();
+        let (Some(input), Some(input_slope)) = (conditioned.input.as_slice(), conditioned.input_slope.as_slice())
+        else {
+            return;
+        };
+        (sample.square, sample.log_det) = (0.0, 0.0);
+        for (i, mut values) in parameters.encoder_weights.outer_iter_mut().enumerate() {
+            let Some(values) = values.as_slice_mut() else { return };
+            let row = i * d..(i + 1) * d;
+            let (first, second) = (&mut weights.first[row.clone()], &mut weights.second[row]);
+            let block = Row { values: &mut *values, first, second };
+            (sample.mean[i], _) = block.update(simd, rule, slopes.mean[i], &previous.0, 0.0, input);
+            sample.mean_slope[i] = dot(simd, values, input_slope);
+
+            let mut row = triangle_row(i);
+            row.end -= 1;
+            let end = row.end;
+            let before = parameters.encoder_factor[end];
+            let (first, second) = (&mut factor.first[row.clone()], &mut factor.second[row.clone()]);
+            let block = Row { values: &mut parameters.encoder_factor[row], first, second };
+            let (product, square) = block.update(simd, rule, slopes.latent[i], &previous.1, 2.0, noise);
+            let derivative = slopes.latent[i] * previous.1[i] + 2.0 * before - 2.0 / before;
+            let value = &mut parameters.encoder_factor[end];
+            rule.update(value, &mut factor.first[end], &mut factor.second[end], derivative);
+            sample.deviation[i] = product + *value * noise[i];
+            sample.square += square + *value * *value;
+            sample.log_det += 2.0 * value.abs().ln();
+        }
+    }
+}
+
+/// Trains for `training.n_steps` steps.
+///
+/// # Errors
+/// [`Error::Interrupted`] where the hook breaks.
+///
+/// # Complexity
+/// `O(n_features (n_features + rows))` a step, in `3 n_features (n_features / 2 + rows)` numbers.
+///
+/// # References
+/// Pratihar and Mukhopadhyay (2025), "Be a Goldfish", sec. 5, and the code published with it.
+pub fn train(model: &Elbo, training: &Training, start: Start, seed: u64, hook: &mut Hook<'_>) -> Result<Trained> {
+    let arch = Arch::new();
+    let mut state = State::new(model, start.noise_var, seed);
+    let mut energies = Vec::with_capacity(training.n_steps);
+    let (mut learning_rate, mut settled) = (training.learning_rate, false);
+    for step in 0..training.n_steps {
+        let noise_var = state.parameters.noise_var;
+        arch.dispatch(Step { state: &mut state, rule: Rule::at(step, learning_rate), floor: start.floor });
+        let energy = state.slopes.value;
+        energies.push(energy);
+        if !settled && energy < 0.0 {
+            settled = true;
+            learning_rate *= training.learning_rate_drop;
+        }
+        if let ControlFlow::Break(()) = hook(&IterInfo { round: 0, step: step + 1, energy, noise_var }) {
+            return Err(Error::Interrupted { step: step + 1 });
+        }
+    }
+    Ok(Trained { parameters: state.parameters, mean: state.sample.mean, energies, settled })
+}
