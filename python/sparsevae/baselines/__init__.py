@@ -1,0 +1,19 @@
+"""Rivals of the estimators, as scikit-learn regressors.
+
+The methods that "Be a Goldfish" (Pratihar and Mukhopadhyay, ICML 2025) compares with, at their best settings, and
+reweighted basis pursuit. The Lasso is scikit-learn's.
+"""
+
+from .augmented_basis_pursuit import AugmentedBasisPursuit
+from .basis_pursuit import BasisPursuit
+from .covariance_free_em import CovarianceFreeEm
+from .reweighted_basis_pursuit import ReweightedBasisPursuit
+from .sparse_bayesian_learning import SparseBayesianLearning
+
+__all__ = [
+    "AugmentedBasisPursuit",
+    "BasisPursuit",
+    "CovarianceFreeEm",
+    "ReweightedBasisPursuit",
+    "SparseBayesianLearning",
+]

@@ -1,0 +1,161 @@
+"""What the baselines share: checks, centring, one unit for the data, prediction."""
+
+import numbers
+import warnings
+from typing import Any, NamedTuple, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+from .._validation import as_float, check_type, fit_arrays, predict_array, result_dtype
+from ..exceptions import NumericalError, ParameterError
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+class Problem(NamedTuple):
+    """The data as the solvers see them: centred if there is an intercept, in units of their largest absolute values."""
+
+    X: Array
+    y: Array
+    X_unit: float
+    y_unit: float
+    precision: float
+    centred: bool
+
+    @property
+    def coef_unit(self) -> float:
+        """Unit of the coefficients; infinite or 0 where float64 cannot hold it."""
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.float64(self.y_unit) / np.float64(self.X_unit))
+
+    def out_of_range(self) -> NumericalError:
+        """Say that float64 cannot hold a result."""
+        return NumericalError(
+            f"`X` and `y` are scaled so far apart, by their largest values {self.X_unit:.1e} and {self.y_unit:.1e}, "
+            "that float64 cannot hold the result: rescale one of them"
+        )
+
+
+def integer(name: str, value: Any, least: int) -> int:
+    """Check an integer parameter of at least `least`."""
+    wanted = f"an integer of at least {least}"
+    check_type(name, value, numbers.Integral, wanted)
+    if value < least:
+        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
+    return int(value)
+
+
+def real(name: str, value: Any, *, positive: bool, below: float = np.inf) -> float:
+    """Check a finite real parameter: positive or at least 0, and less than `below`."""
+    wanted = "a finite number greater than 0" if positive else "a finite number of at least 0"
+    wanted += "" if below == np.inf else f" and less than {below:g}"
+    check_type(name, value, numbers.Real, wanted)
+    number = as_float(name, value, wanted)
+    if not (0 < number < below if positive else 0 <= number < below):
+        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
+    return number
+
+
+class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Base of the baselines; not public."""
+
+    def _arguments(self) -> dict[str, Any]:
+        """Check the parameters of the solver."""
+        raise NotImplementedError
+
+    def _solve(self, problem: Problem, arguments: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+        """Return fitted attributes, and a warning if there is one.
+
+        "coef_" is in the units of `problem`, all else in those of the data; `fit` adds what follows from "coef_".
+        """
+        raise NotImplementedError
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Estimate sparse coefficients.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Design: float64 or float32 in any memory order, NumPy or pandas. Constant columns get coefficient 0 if
+            there is an intercept.
+        y : array-like of shape (n_samples,)
+            Response.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+
+        Raises
+        ------
+        ShapeError
+            If `X` is not two-dimensional, `y` not one-dimensional, or their lengths differ.
+        NonFiniteError
+            If there is a NaN or an infinite value.
+        DataTypeError
+            If the data are complex, sparse, or no numbers.
+        ParameterError
+            If a parameter is out of its range.
+        NumericalError
+            If the solver fails, or float64 cannot hold the result.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``status_`` is none of "optimal" and "converged"; the message has the numbers.
+        """
+        check_type("fit_intercept", self.fit_intercept, (bool, np.bool_), "True or False")
+        arguments = self._arguments()
+        X, y, precision = fit_arrays(self, X, y)
+        X_unit, y_unit = float(np.abs(X).max()) or 1.0, float(np.abs(y).max()) or 1.0
+        # One memory order, so that every layout gives the same bits.
+        X, y = np.ascontiguousarray(X) / X_unit, np.ascontiguousarray(y.ravel()) / y_unit
+        X_mean, y_mean = np.zeros(X.shape[1]), 0.0
+        if self.fit_intercept:
+            # The mean of equal numbers may differ from them by rounding, which would pass for data.
+            X_mean, y_mean = np.where(np.ptp(X, axis=0) == 0, X[0], X.mean(axis=0)), float(y.mean())
+            y_mean = float(y[0]) if np.ptp(y) == 0 else y_mean
+            X, y = X - X_mean, y - y_mean
+        problem = Problem(X, y, X_unit, y_unit, precision, bool(self.fit_intercept))
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            fitted, warning = self._solve(problem, arguments)
+            support = np.flatnonzero(fitted["coef_"])
+            intercept = y_unit * (y_mean - float(X_mean @ fitted["coef_"]))
+            coef = fitted["coef_"] * problem.coef_unit
+        fitted |= {"coef_": coef, "intercept_": np.float64(intercept)}
+        finite = all(np.isfinite(value).all() for value in fitted.values() if not isinstance(value, str))
+        if not finite or not coef[support].all():
+            raise problem.out_of_range()
+        dtype = result_dtype(precision, max(float(np.abs(coef).max()), abs(intercept)))
+        fitted |= {"coef_": coef.astype(dtype), "intercept_": dtype(intercept), "support_": support}
+        self.__dict__.update(fitted)
+        if warning:
+            warnings.warn(f"{type(self).__name__}: {warning}", ConvergenceWarning, stacklevel=2)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict for.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Predicted response.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        ShapeError, NonFiniteError, DataTypeError
+            As in :meth:`fit`, and if the columns are not those of the fit.
+        """
+        check_is_fitted(self)
+        return predict_array(self, X) @ self.coef_ + self.intercept_
