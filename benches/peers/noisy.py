@@ -7,12 +7,12 @@ import numpy as np
 import sparsevae
 from recovery import seed_of
 from report import table
-from scipy.special import gammaln
 from sklearn.linear_model import LassoCV
 from sklearn.preprocessing import normalize
-from solvers import GammaMap, McpPath, least_squares, optional, quietly
+from solvers import optional, quietly
 from sparsevae.datasets import fetch_riboflavin, make_sparse_regression, plant_response
 from sparsevae.exceptions import DataUnavailableError
+from sparsevae.experiments.rivals import GammaMap, McpPath, evidence, extended_bic, least_squares
 from sparsevae.metrics import relative_error, support_f1
 
 SNR_DB = 30
@@ -50,38 +50,9 @@ def cases():
     return known, []
 
 
-def evidence(rss, total, k, d, n):
-    """The criterion of sparsevae's default support rule, less a constant."""
-    if k == 0:
-        return 0.0
-    left = max(rss / total, 1e-30)
-    g = max((1 - left) / k * (d - k) / left - 1, 0.0)
-    return d * np.log1p(g * left) - (d - k) * np.log1p(g) + 2 * log_choose(n, k)
-
-
-def extended_bic(rss, total, k, d, n):
-    return d * np.log(max(rss / total, 1e-30)) + k * np.log(d) + 2 * log_choose(n, k)
-
-
-def log_choose(n, k):
-    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-
-
 def mcp(gamma, criterion):
     path = McpPath(gamma)
-
-    def solve(data):
-        (d, n), total = data.X.shape, data.y @ data.y
-        best, lowest = np.zeros(n), criterion(total, total, 0, d, n)
-        for support in path.supports(data.X, data.y):
-            if 0 < len(support) < 3 * d // 4:
-                coef = least_squares(data.X, data.y, support)
-                value = criterion(float(np.sum((data.y - data.X @ coef) ** 2)), total, len(support), d, n)
-                if value < lowest:
-                    best, lowest = coef, value
-        return best
-
-    return solve
+    return quietly(lambda data: path.noisy(data.X, data.y, criterion))
 
 
 @quietly
@@ -91,7 +62,7 @@ def lasso_cv(data):
 
 def gamma_map():
     kernel = GammaMap(max_iter=1000)
-    return lambda data: kernel.solve(data.X, data.y, data.noise_var)
+    return quietly(lambda data: kernel.solve(data.X, data.y, data.noise_var))
 
 
 @quietly

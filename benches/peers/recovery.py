@@ -5,12 +5,12 @@ import time
 
 import numpy as np
 import sparsevae
-from report import table, wilson
+from report import table
 from sklearn.preprocessing import normalize
 from solvers import PRECONDITIONED, VAE, noise_free_solvers, ours
 from sparsevae.datasets import fetch_riboflavin, make_sparse_regression, plant_response
 from sparsevae.exceptions import DataUnavailableError
-from sparsevae.metrics import support_match
+from sparsevae.metrics import support_match, wilson_interval
 
 KAPPAS = (2, 10, 20, 30, 40, 50, 60)
 TIMED = 20
@@ -57,7 +57,7 @@ def recovery(trials, start):
                     seen[name].append((support_match(data.coef, coef), certified, certified and not exact, spent))
             for name, outcomes in seen.items():
                 match, certified, wrong, spent = np.array(outcomes, dtype=float).T
-                low, high = wilson(match.sum(), trials)
+                low, high = wilson_interval(int(match.sum()), trials)
                 rows.append(
                     {
                         "design": design,
@@ -86,7 +86,7 @@ def show(rows):
             mine = [row for row in rows if row["design"] == design and row["solver"] == name]
             trials = sum(row["trials"] for row in mine)
             total = sum(row["rate"] for row in mine)
-            low, high = wilson(round(total / len(mine) * trials), trials)
+            low, high = wilson_interval(round(total / len(mine) * trials), trials)
             timed = next(row for row in mine if row["nonzeros"] == TIMED)
             line = {"solver": name}
             line |= {f"{row['nonzeros']}": f"{row['rate']:.2f}" for row in mine}

@@ -6,17 +6,6 @@ from pathlib import Path
 import numpy as np
 
 
-def wilson(successes, trials, z=1.959964):
-    """The Wilson 95% interval of a rate."""
-    if trials == 0:
-        return 0.0, 1.0
-    rate = successes / trials
-    centre = rate + z * z / (2 * trials)
-    half = z * np.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials**2))
-    scale = 1 + z * z / trials
-    return max(centre - half, 0.0) / scale, min((centre + half) / scale, 1.0)
-
-
 def number(value, digits=3):
     """A table cell: text as it is, numbers to `digits` significant figures."""
     if isinstance(value, str):

@@ -13,10 +13,11 @@ import environment  # first: it sets the number of threads
 import noisy
 import recovery
 import report
+import sparse_bayes
 import step
 
 NOTES = Path(__file__).with_name("notes.md").read_text(encoding="utf-8")
-PARTS = ("recovery", "step", "noisy", "certificates")
+PARTS = ("recovery", "step", "noisy", "certificates", "sparse_bayes")
 
 
 def parse():
@@ -49,6 +50,11 @@ def main():
             report.table,
         ),
         "noisy": ("Noisy recovery, 30 dB, noise variance unknown", lambda: noisy.noisy(trials, seed), noisy.show),
+        "sparse_bayes": (
+            "A step of sparse Bayesian learning",
+            lambda: sparse_bayes.run(min(trials, 3), seed),
+            steps_shown,
+        ),
     }
     head = f"{environment.machine()} {trials} problems a point, first seed {seed}."
     parts = [f"# sparsevae beside its rivals\n\n{head}\n\n{NOTES.strip()}"]

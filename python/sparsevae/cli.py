@@ -1,4 +1,4 @@
-"""The command line: ``sparsevae demo``."""
+"""The command line: ``sparsevae demo``, ``sparsevae reproduce`` and ``sparsevae plot``."""
 
 import argparse
 import sys
@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
-from . import __version__, demo, plotting
-from .exceptions import DataUnavailableError
+from . import __version__, demo, experiments, plotting
+from .exceptions import DataUnavailableError, ParameterError
 
 _EXPLANATION = """\
 Share of problems whose support is found exactly, by number of nonzero coefficients; their sum; median CPU time.
@@ -31,7 +31,36 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--trials", type=_positive, default=10, help="problems for each number of nonzeros (default: 10)")
     run.add_argument("--out", type=Path, default=Path("demo"), help="folder for the figure (default: demo)")
     run.add_argument("--seed", type=_natural, default=0, help="first seed (default: 0)")
+    run.set_defaults(run=_demo)
+    _add_reproduce(commands)
+    plot = commands.add_parser(
+        "plot",
+        help="tables and figures of trials that are there",
+        description="Write CSV files and figures from the store of trials in a folder, without running anything.",
+    )
+    plot.add_argument("folder", type=Path, metavar="DIR", help="folder that `sparsevae reproduce --out` wrote")
+    plot.set_defaults(run=_plot)
     return parser
+
+
+def _add_reproduce(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = commands.add_parser(
+        "reproduce",
+        help="run the paper's figures",
+        description="Run figures of the paper; keep every trial; write tables and pictures. The same command goes on "
+        "where a run was stopped.",
+    )
+    run.add_argument("figures", nargs="*", metavar="FIGURE", help="fig1a ... fig6b, fig1 for all its panels, or all")
+    run.add_argument("--list", action="store_true", help="list figures and methods, and run nothing")
+    run.add_argument("--methods", help="names with commas between them, or all (default: fast ones; see --list)")
+    run.add_argument("--trials", type=_positive, help="problems a point (default: 20)")
+    run.add_argument("--quick", action="store_true", help="two trials at three points, few steps of training")
+    run.add_argument("--adam-steps", type=_positive, metavar="N", help="steps of the paper's training by Adam")
+    run.add_argument("--jobs", type=_positive, help="threads (default: one a core)")
+    run.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do the trials")
+    run.add_argument("--seed", type=_natural, default=0, help="first seed (default: 0)")
+    run.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="folder (default: results)")
+    run.set_defaults(run=_reproduce)
 
 
 def _natural(text: str) -> int:
@@ -87,6 +116,78 @@ def _demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _list() -> int:
+    print("Figures")
+    for figure in experiments.FIGURES.values():
+        print(f"  {figure.name:6} {figure.title}. {figure.claim} {figure.note}".rstrip())
+    print("\nMethods")
+    for method in experiments.METHODS.values():
+        needs = f" Needs {method.package}." if method.package else ""
+        print(f"  {method.name:30} {method.note}{needs}".rstrip())
+    print("\nWithout --methods")
+    for names in dict.fromkeys(figure.methods for figure in experiments.FIGURES.values()):
+        figures = [figure.name for figure in experiments.FIGURES.values() if figure.methods == names]
+        print(f"  {', '.join(figures)}: {'; '.join(names)}")
+    return 0
+
+
+def _reproduce(arguments: argparse.Namespace) -> int:
+    if arguments.list:
+        return _list()
+    if not arguments.figures:
+        raise ParameterError(f"name a figure: {', '.join(experiments.FIGURES)}, fig1 for all its panels, or all")
+    start = time.perf_counter()
+    figures = experiments.find_figures(arguments.figures)
+    names = None if arguments.methods is None else experiments.split_names(arguments.methods)
+    settings = None
+    if arguments.adam_steps is not None:
+        chosen = [method for figure in figures for method in experiments.find_methods(figure, names)]
+        settings = experiments.training_settings(chosen, arguments.adam_steps)
+    plans, notes = experiments.lay_out(
+        figures, trials=arguments.trials, methods=names, quick=arguments.quick, seed=arguments.seed, settings=settings
+    )
+    _say(notes)
+    with experiments.Store(arguments.out / experiments.STORE_NAME) as store:
+        done, left = experiments.split_done(plans, store)
+        print(f"{len(left)} trials to do, {len(done)} done before; kept in {store.path}", flush=True)
+        try:
+            experiments.execute(left, store, jobs=arguments.jobs, scheduler=arguments.scheduler, progress=True)
+        except KeyboardInterrupt:
+            print("\nsparsevae: interrupted; the same command goes on with the trials that are left", file=sys.stderr)
+            return 130
+        results = experiments.stored_results(store, plans)
+    _show(results, arguments.out)
+    print(f"{time.perf_counter() - start:.0f} seconds")
+    return 0 if results else 1
+
+
+def _plot(arguments: argparse.Namespace) -> int:
+    with experiments.Store(arguments.folder / experiments.STORE_NAME, create=False) as store:
+        results = experiments.stored_results(store)
+    _show(results, arguments.folder)
+    return 0 if results else 1
+
+
+def _say(notes: Sequence[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr, flush=True)
+
+
+def _show(results: Sequence[experiments.Results], folder: Path) -> None:
+    if not results:
+        print("no trials to show")
+        return
+    for result in results:
+        what = "mean squared error" if result.figure.metric == "mse" else "percent recovered exactly, 95% interval"
+        print(f"\n{result.figure.name}: {result.figure.title}; {what}\n{result.text()}", flush=True)
+        _say([*([f"{result.figure.name}: {result.figure.note}"] if result.figure.note else []), *result.notes])
+    try:
+        experiments.write(results, folder)
+    except ImportError as error:
+        print(f"\nno figures: {error}")
+    print(f"\nfigures and tables: {folder}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -98,13 +199,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 where data or a folder cannot be used.
+        0; 1 where data, a folder, a store or a cluster cannot be used, or nothing could run; 2 where a name or a
+        number is wrong; 130 after Ctrl-C.
     """
     arguments = _parser().parse_args(argv)
     try:
         # On matrices of this size a second BLAS thread only costs time.
         with threadpool_limits(limits=1):
-            return _demo(arguments)
+            status: int = arguments.run(arguments)
+            return status
+    except ParameterError as error:
+        print(f"sparsevae: {error}", file=sys.stderr)
+        return 2
     except (DataUnavailableError, OSError) as error:
         print(f"sparsevae: {error}", file=sys.stderr)
         return 1

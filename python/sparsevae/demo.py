@@ -8,14 +8,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import lars_path
 from sklearn.preprocessing import normalize
 from sklearn.utils import Bunch
 
+from .baselines import BasisPursuit
 from .datasets import fetch_riboflavin, make_sparse_regression, plant_response
-from .metrics import support_f1, support_match
+from .experiments.rivals import best_lasso
+from .metrics import support_match
 from .preconditioned_vae import PreconditionedVae
 from .vae_slr import VaeSlr
 
@@ -29,30 +29,15 @@ LASSO = "Lasso"
 SOLVERS = ("VaeSlr", "PreconditionedVae", "basis pursuit", LASSO)
 
 
-def basis_pursuit(X: Array, y: Array) -> Array:
-    """Solve min ||z||_1 subject to X z = y as a linear program, by SciPy's HiGHS."""
-    n = X.shape[1]
-    found = linprog(np.ones(2 * n), A_eq=np.hstack([X, -X]), b_eq=y, method="highs")
-    solution: Array = np.zeros(n) if found.x is None else found.x[:n] - found.x[n:]
-    return solution
-
-
-def best_lasso(X: Array, y: Array, coef: Array) -> Array:
-    """Of every Lasso solution on the exact path of scikit-learn, the one whose support is nearest to the true one.
-
-    No user can choose so well: it is the Lasso's best penalty, picked with the truth at hand.
-    """
-    path: Array = lars_path(X, y, method="lasso", max_iter=10 * len(y))[2].T
-    return max(path, key=lambda found: support_f1(coef, found))
-
-
 def _solve(name: str, data: Bunch) -> Array:
-    if name == "basis pursuit":
-        return basis_pursuit(data.X, data.y)
     if name == LASSO:
         return best_lasso(data.X, data.y, data.coef)
-    model = VaeSlr() if name == "VaeSlr" else PreconditionedVae()
-    solution: Array = model.fit(data.X, data.y).coef_
+    models: dict[str, VaeSlr | PreconditionedVae | BasisPursuit] = {
+        "VaeSlr": VaeSlr(),
+        "PreconditionedVae": PreconditionedVae(),
+        "basis pursuit": BasisPursuit(fit_intercept=False),
+    }
+    solution: Array = models[name].fit(data.X, data.y).coef_
     return solution
 
 

@@ -27,3 +27,11 @@ class NumericalError(SparseVaeError, ArithmeticError):
 
 class DataUnavailableError(SparseVaeError, OSError):
     """A data set is neither in the local folder nor reachable for download."""
+
+
+class StoreError(SparseVaeError, OSError):
+    """A file of trials cannot be used: it is foreign, newer than this version, or not readable."""
+
+
+class SchedulerError(SparseVaeError, OSError):
+    """A cluster cannot be used: its package is missing, or no scheduler answers at the address."""

@@ -1,5 +1,7 @@
 """How close an estimate comes to the true sparse coefficients."""
 
+import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .exceptions import NonFiniteError, ParameterError, ShapeError
 
-__all__ = ["mse_after_least_squares", "relative_error", "support_f1", "support_match"]
+__all__ = ["mse_after_least_squares", "relative_error", "support_f1", "support_match", "wilson_interval"]
+
+# The normal quantile of a 95% interval.
+_Z = 1.959963984540054
 
 
 def support_match(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1e-3) -> bool:
@@ -176,6 +181,54 @@ def mse_after_least_squares(X: ArrayLike, y: ArrayLike, coef_true: ArrayLike, su
     if mask.any():
         coef[mask] = np.linalg.lstsq(X[:, mask], y, rcond=None)[0]
     return float(np.mean((coef - coef_true) ** 2)) if coef.size else 0.0
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Compute Wilson's 95% interval of a rate.
+
+    Parameters
+    ----------
+    successes, trials : int
+        Counts, ``0 <= successes <= trials``.
+
+    Returns
+    -------
+    low, high : float
+        The interval, within 0 and 1; (0, 1) if there are no trials.
+
+    Raises
+    ------
+    ParameterError
+        If the counts are no integers or out of their range.
+
+    References
+    ----------
+    Wilson (1927), "Probable inference, the law of succession, and statistical inference", Journal of the American
+    Statistical Association 22.
+
+    Examples
+    --------
+    >>> from sparsevae.metrics import wilson_interval
+    >>> low, high = wilson_interval(20, 20)
+    >>> round(low, 3), high
+    (0.839, 1.0)
+    """
+    counts: dict[str, Any] = {"successes": successes, "trials": trials}
+    for name, count in counts.items():
+        if not isinstance(count, numbers.Integral) or count < 0:
+            raise ParameterError(f"`{name}` is {count!r}, but it must be an integer of at least 0")
+    if successes > trials:
+        raise ParameterError(f"`successes` is {successes}, but it must be at most `trials`, which is {trials}")
+    if trials == 0:
+        return 0.0, 1.0
+    rate, square = successes / trials, _Z * _Z
+    centre = rate + square / (2 * trials)
+    half = _Z * math.sqrt(rate * (1 - rate) / trials + square / (4 * trials**2))
+    scale = 1 + square / trials
+    # At the ends rounding must not exclude the rate itself.
+    low = 0.0 if successes == 0 else (centre - half) / scale
+    high = 1.0 if successes == trials else (centre + half) / scale
+    return low, high
 
 
 def _as_float(name: str, values: ArrayLike, ndim: int) -> NDArray[np.float64]:

@@ -1,0 +1,53 @@
+"""The figures of the paper as experiments: run, kept, resumed, summarised and drawn.
+
+A figure is data: what is swept, how problems are drawn, which methods run. Trials go into an SQLite file as they end,
+so that a run which was stopped goes on where it was. See ``sparsevae reproduce --help`` for the command line.
+"""
+
+from .drawing import draw
+from .figures import FIGURES, find_figures
+from .methods import METHODS, find_methods, missing_package, split_names, training_settings
+from .plan import Plan, make_plan, split_done
+from .reference import recorded_rates
+from .results import STORE_NAME, Results, lay_out, run, stored_results, write
+from .runner import execute
+from .specification import Figure, Method, Problem, problem_seed
+from .store import Store
+from .summary import Point, Timing, summarise, time_spent
+from .trial import Key, Record, Score, Task, run_trial
+
+__all__ = [
+    "FIGURES",
+    "METHODS",
+    "STORE_NAME",
+    "Figure",
+    "Key",
+    "Method",
+    "Plan",
+    "Point",
+    "Problem",
+    "Record",
+    "Results",
+    "Score",
+    "Store",
+    "Task",
+    "Timing",
+    "draw",
+    "execute",
+    "find_figures",
+    "find_methods",
+    "lay_out",
+    "make_plan",
+    "missing_package",
+    "problem_seed",
+    "recorded_rates",
+    "run",
+    "run_trial",
+    "split_done",
+    "split_names",
+    "stored_results",
+    "summarise",
+    "time_spent",
+    "training_settings",
+    "write",
+]

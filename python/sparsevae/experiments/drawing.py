@@ -1,0 +1,91 @@
+"""One picture a figure: curves with intervals, and the authors' recorded rates. Needs matplotlib."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .methods import METHODS
+from .reference import recorded_rates
+from .specification import Figure
+from .summary import Point
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SERIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"), ("#e69f00", "v"), ("#56b4e9", "P"))
+_LEGEND_ROWS = 20
+_LINES = ("-", "--", ":", "-.")
+_UNKNOWN = ("0.4", "o")
+# Mean squared errors below this are rounding; a logarithmic axis needs a floor.
+_FLOOR = 1e-34
+_SQUARES, _RATES = ("mse_low", "mse", "mse_high"), ("low", "rate", "high")
+# Width over which curves are spread, as a share of the axis.
+_SPREAD = 0.03
+
+
+def legend_columns(entries: int) -> int:
+    """Count the columns of a legend beside the axes, so that none is longer than the axes are high."""
+    return max(1, -(-entries // _LEGEND_ROWS))
+
+
+def draw(axes: "Axes", figure: Figure, points: Sequence[Point]) -> None:
+    """Draw the curves of a figure.
+
+    A method has the same colour and marker in every figure. In a figure with several series, colour and marker tell
+    the series, and the line the method. Bars are Wilson's 95% intervals of rates, or the bootstrap's of mean
+    squared errors. Rates that the authors recorded are dashed, with hollow markers.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    figure : Figure
+        What the points belong to.
+    points : sequence of Point
+        From :func:`sparsevae.experiments.summarise`.
+    """
+    methods = list(dict.fromkeys(point.method for point in points))
+    curves = list(dict.fromkeys((point.method, point.series) for point in points))
+    places = sorted({point.x for point in points})
+    # Curves that lie on one another are drawn side by side.
+    step = _SPREAD * (places[-1] - places[0]) / len(curves) if curves else 0.0
+    for number, (method, series) in enumerate(curves):
+        mine = [point for point in points if (point.method, point.series) == (method, series)]
+        if figure.series:
+            place = [*figure.series, series].index(series)
+            (colour, marker), line = _SERIES[place % len(_SERIES)], _LINES[methods.index(method) % len(_LINES)]
+            label = f"{series}, {method}" if len(methods) > 1 else series
+        else:
+            known = METHODS.get(method)
+            (colour, marker), line, label = known.style if known else _UNKNOWN, "-", method
+        names, floor = (_SQUARES, _FLOOR) if figure.metric == "mse" else (_RATES, 0.0)
+        low, middle, high = ([max(getattr(point, name), floor) for point in mine] for name in names)
+        x = [point.x + (number - (len(curves) - 1) / 2) * step for point in mine]
+        axes.plot(x, middle, color=colour, marker=marker, linestyle=line, markersize=5, label=label)
+        axes.vlines(x, low, high, color=colour, alpha=0.45, linewidth=1)
+    title = figure.title if not figure.series or len(methods) != 1 else f"{figure.title}: {methods[0]}"
+    recorded = recorded_rates(figure.name)
+    for method, (x_recorded, rates) in (recorded or {}).items():
+        colour, marker = METHODS[method].style
+        axes.plot(
+            x_recorded,
+            rates,
+            color=colour,
+            marker=marker,
+            linestyle="--",
+            linewidth=1,
+            markersize=5,
+            markerfacecolor="none" if marker not in "x+" else colour,
+            label=f"{method}, as recorded",
+        )
+    if recorded is None:
+        title += "\n(without the authors' recorded rates: not at hand)"
+    axes.set(xlabel=figure.label, title=title)
+    if figure.metric == "mse":
+        axes.set(ylabel="mean squared error after least squares", yscale="log")
+    else:
+        axes.set(ylabel="supports recovered exactly", ylim=(-0.03, 1.03))
+    axes.grid(visible=True, alpha=0.3)
+    columns = legend_columns(len(axes.get_lines()))
+    axes.legend(
+        frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, ncols=columns
+    )

@@ -1,0 +1,262 @@
+"""Rivals from other packages. Each may be called from several threads at once; what gives up may warn."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+from sklearn.linear_model import lars_path
+
+from ..metrics import support_f1
+
+Array: TypeAlias = NDArray[np.float64]
+Criterion: TypeAlias = Callable[[float, float, int, int, int], float]
+
+# Numba compiles, and MNE-Python is imported, by one thread at a time.
+_IMPORTS = threading.Lock()
+
+
+def least_squares(X: Array, y: Array, support: list[int] | Array) -> Array:
+    """Fit by least squares on a support; zero elsewhere.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Design.
+    y : ndarray of shape (n_samples,)
+        Response.
+    support : sequence of int
+        Columns to use.
+
+    Returns
+    -------
+    ndarray of shape (n_features,), float64
+        Coefficients.
+    """
+    coef = np.zeros(X.shape[1])
+    if len(support):
+        coef[support] = np.linalg.lstsq(X[:, support], y, rcond=None)[0]
+    return coef
+
+
+def best_lasso(X: Array, y: Array, coef: Array) -> Array:
+    """Of all Lasso solutions on scikit-learn's exact path, find the one whose support is nearest to the true one.
+
+    No user can choose so well: it is the Lasso's best penalty, picked with the truth at hand.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Design.
+    y : ndarray of shape (n_samples,)
+        Response.
+    coef : ndarray of shape (n_features,)
+        The truth.
+
+    Returns
+    -------
+    ndarray of shape (n_features,), float64
+        Coefficients.
+    """
+    path: Array = lars_path(X, y, method="lasso", max_iter=10 * len(y))[2].T
+    return max(path, key=lambda found: support_f1(coef, found))
+
+
+def evidence(rss: float, total: float, k: int, d: int, n: int) -> float:
+    """Compute the criterion of sparsevae's default support rule, less a constant: the lower, the better.
+
+    Parameters
+    ----------
+    rss, total : float
+        Sum of squares of the residual and of the response.
+    k, d, n : int
+        Columns in the support, samples, features.
+
+    Returns
+    -------
+    float
+        Minus twice the logarithm of the evidence.
+    """
+    if k == 0:
+        return 0.0
+    left = max(rss / total, 1e-30)
+    g = max((1 - left) / k * (d - k) / left - 1, 0.0)
+    return float(d * np.log1p(g * left) - (d - k) * np.log1p(g) + 2 * _log_choose(n, k))
+
+
+def extended_bic(rss: float, total: float, k: int, d: int, n: int) -> float:
+    """Compute the extended Bayesian information criterion: the lower, the better.
+
+    Parameters
+    ----------
+    rss, total : float
+        Sum of squares of the residual and of the response.
+    k, d, n : int
+        Columns in the support, samples, features.
+
+    Returns
+    -------
+    float
+        The criterion, less a constant.
+    """
+    return float(d * np.log(max(rss / total, 1e-30)) + k * np.log(d) + 2 * _log_choose(n, k))
+
+
+def _log_choose(n: int, k: int) -> float:
+    return float(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+
+
+class McpPath:
+    """skglm: coordinate descent on the minimax concave penalty along a path; the supports it visits, in order.
+
+    Columns are scaled by the square root of the number of samples, so that skglm's quadratic has unit curvature. One
+    penalty serves a whole path; each call has its own, compiled once a process.
+
+    Parameters
+    ----------
+    gamma : float
+        Concavity of the penalty, greater than 1.
+    n_alphas : int, default=50
+        Penalties on the path.
+    smallest : float, default=1e-3
+        Last penalty, as a share of the first.
+    """
+
+    def __init__(self, gamma: float, n_alphas: int = 50, smallest: float = 1e-3) -> None:
+        with _IMPORTS:
+            from skglm.datafits import Quadratic
+            from skglm.penalties import MCPenalty
+            from skglm.solvers import AndersonCD
+            from skglm.utils.jit_compilation import compiled_clone
+
+        self._quadratic, self._penalty, self._solver, self._compile = Quadratic, MCPenalty, AndersonCD, compiled_clone
+        self.gamma = gamma
+        self.fractions = np.geomspace(1, smallest, n_alphas)
+
+    def supports(self, X: Array, y: Array) -> list[list[int]]:
+        """List the supports on the path, each once.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Design; columns of norm 1.
+        y : ndarray of shape (n_samples,)
+            Response.
+
+        Returns
+        -------
+        list of list of int
+            Indices of the nonzero coefficients.
+        """
+        with _IMPORTS:
+            penalty: Any = self._compile(self._penalty(1.0, self.gamma))
+            datafit: Any = self._compile(self._quadratic())
+        scaled = np.asfortranarray(X * np.sqrt(len(y)))
+        largest = np.abs(scaled.T @ y).max() / len(y)
+        solver = self._solver(tol=1e-4 * largest, max_iter=50, ws_strategy="fixpoint", fit_intercept=False)
+        datafit.initialize(scaled, y)
+        coef, fit = np.zeros(X.shape[1]), np.zeros(len(y))
+        visited: dict[tuple[int, ...], None] = {}
+        for fraction in self.fractions:
+            penalty.alpha = fraction * largest
+            coef = solver.solve(scaled, y, datafit, penalty, w_init=coef, Xw_init=fit)[0]
+            fit = scaled @ coef
+            visited[tuple(int(j) for j in np.flatnonzero(coef))] = None
+        return [list(support) for support in visited]
+
+    def noise_free(self, X: Array, y: Array) -> Array:
+        """Return the first support on the path whose least-squares fit is exact; else the last that leaves a spare row.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Design; columns of norm 1.
+        y : ndarray of shape (n_samples,)
+            Response.
+
+        Returns
+        -------
+        ndarray of shape (n_features,), float64
+            Coefficients.
+        """
+        coef = np.zeros(X.shape[1])
+        for support in self.supports(X, y):
+            if len(support) >= len(y):
+                break
+            coef = least_squares(X, y, support)
+            if np.linalg.norm(y - X @ coef) < 1e-9 * np.linalg.norm(y):
+                break
+        return coef
+
+    def noisy(self, X: Array, y: Array, criterion: Criterion = evidence) -> Array:
+        """Return the support on the path that is best by a criterion, fitted by least squares.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Design; columns of norm 1.
+        y : ndarray of shape (n_samples,)
+            Response.
+        criterion : callable, default=evidence
+            From the sums of squares of residual and response, the sizes of support, samples and features, to a number:
+            the lower, the better. :func:`evidence` or :func:`extended_bic`.
+
+        Returns
+        -------
+        ndarray of shape (n_features,), float64
+            Coefficients.
+        """
+        (d, n), total = X.shape, float(y @ y)
+        best, lowest = np.zeros(n), criterion(total, total, 0, d, n)
+        for support in self.supports(X, y):
+            if 0 < len(support) < 3 * d // 4:
+                coef = least_squares(X, y, support)
+                value = criterion(float(np.sum((y - X @ coef) ** 2)), total, len(support), d, n)
+                if value < lowest:
+                    best, lowest = coef, value
+        return best
+
+
+class GammaMap:
+    """MNE-Python: gamma-MAP, its bare kernel with the convex-bound update.
+
+    Parameters
+    ----------
+    max_iter : int, default=10000
+        Most update steps.
+    """
+
+    def __init__(self, max_iter: int = 10_000) -> None:
+        with _IMPORTS:
+            import mne
+            from mne.inverse_sparse._gamma_map import _gamma_map_opt
+
+            mne.set_log_level("ERROR")
+        self._kernel, self.max_iter = _gamma_map_opt, max_iter
+
+    def solve(self, X: Array, y: Array, noise_var: float = 1e-10) -> Array:
+        """Estimate coefficients at a given variance of the noise.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Design.
+        y : ndarray of shape (n_samples,)
+            Response.
+        noise_var : float, default=1e-10
+            Variance of the noise; the default stands for none.
+
+        Returns
+        -------
+        ndarray of shape (n_features,), float64
+            Coefficients.
+        """
+        # The kernel changes its first two arguments in place.
+        values, active = self._kernel(
+            y[:, None].copy(), X.copy(), alpha=noise_var, maxit=self.max_iter, tol=1e-6, update_mode=2
+        )[:2]
+        coef = np.zeros(X.shape[1])
+        coef[active] = np.ravel(values)
+        return coef

@@ -1,0 +1,241 @@
+"""What an experiment is made of: problems, figures and methods, as data."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+
+from ..datasets import make_sparse_regression, plant_response
+from ..exceptions import ParameterError
+from . import genes
+
+Array: TypeAlias = NDArray[np.float64]
+Number: TypeAlias = int | float
+Settings: TypeAlias = Mapping[str, Any]
+
+_GENES = ("riboflavin", "riboflavin_random")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """How a problem is drawn, but for its seed.
+
+    Parameters
+    ----------
+    design : {"gaussian", "random_walk", "toeplitz", "block", "riboflavin", "riboflavin_random"}
+        Kind of design; columns have norm 1. "riboflavin": the `n_features` genes of largest variance.
+        "riboflavin_random": `n_features` genes at random. Both have 71 samples.
+    n_samples, n_features, n_nonzero : int
+        Rows, columns, nonzero coefficients.
+    law : str, default="gaussian"
+        Law of the nonzero coefficients, see :func:`sparsevae.datasets.make_sparse_coef`.
+    snr_db : float or None, default=None
+        Signal-to-noise ratio in decibels; None for no noise.
+
+    Examples
+    --------
+    >>> from sparsevae.experiments import Problem
+    >>> data = Problem("random_walk", 50, 100, 5).draw(0)
+    >>> data.X.shape, data.y.shape, data.support.shape
+    ((50, 100), (50,), (5,))
+    """
+
+    design: str
+    n_samples: int
+    n_features: int
+    n_nonzero: int
+    law: str = "gaussian"
+    snr_db: float | None = None
+
+    def draw(self, seed: int) -> Bunch:
+        """Draw a problem: ``X``, ``y``, ``coef``, ``support`` and ``noise_var``.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of design, coefficients and noise, which are independent.
+
+        Returns
+        -------
+        Bunch
+            As from :func:`sparsevae.datasets.make_sparse_regression`.
+
+        Raises
+        ------
+        ParameterError
+            If a size or a name is out of its range.
+        DataUnavailableError
+            If the riboflavin data are needed and not at hand.
+        """
+        signal: dict[str, Any] = {
+            "n_nonzero": self.n_nonzero,
+            "law": self.law,
+            "snr_db": self.snr_db,
+            "random_state": seed,
+        }
+        if self.design in _GENES:
+            X = genes.design(self.n_features, seed if self.design == "riboflavin_random" else None)
+            return plant_response(X, **signal)
+        return make_sparse_regression(self.n_samples, self.n_features, design=self.design, **signal)
+
+    def covariance(self, data: Bunch) -> Array:
+        """Compute the covariance of the rows, in the units that the design had before its columns were scaled.
+
+        The population's for Gaussian and random-walk designs; for all others the second moments of the scaled columns,
+        times the number of samples.
+
+        Parameters
+        ----------
+        data : Bunch
+            The problem that was drawn.
+
+        Returns
+        -------
+        ndarray of shape (n_features, n_features), float64
+            The covariance.
+        """
+        if self.design == "gaussian":
+            identity: Array = np.eye(self.n_features)
+            return identity
+        if self.design == "random_walk":
+            place = np.arange(1.0, self.n_features + 1)
+            earlier: Array = np.minimum.outer(place, place)
+            return earlier
+        moments: Array = data.X.T @ data.X
+        return moments
+
+    def needs_genes(self) -> bool:
+        """Tell whether the riboflavin data are needed."""
+        return self.design in _GENES
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A panel of a figure: what is swept, how problems are drawn, what is drawn of the results.
+
+    Parameters
+    ----------
+    name, title, claim : str
+        Short name, heading, and the statement of the paper that the panel supports.
+    swept : str
+        Field of `problem` that varies.
+    values : tuple of numbers
+        What it takes, ascending.
+    problem : Problem
+        All else about the problems.
+    methods : tuple of str
+        Methods that run if none are named.
+    choices : tuple of str, default=()
+        Methods that "all" stands for; empty for every general one.
+    metric : {"rate", "mse"}, default="rate"
+        Rate of exact recovery, or mean squared error after least squares on the support that was found.
+    label : str, default="nonzero coefficients"
+        What is swept, in words.
+    series : mapping of str to mapping, default={}
+        Several curves a method: for each name the fields of `problem` that differ.
+    trials_of : str, default=""
+        Experiment whose trials are shown, where two panels share them; empty for its own.
+    trials : int, default=20
+        Problems a point.
+    note : str, default=""
+        What the paper leaves open and was decided here.
+    """
+
+    name: str
+    title: str
+    claim: str
+    swept: str
+    values: tuple[Number, ...]
+    problem: Problem
+    methods: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    metric: str = "rate"
+    label: str = "nonzero coefficients"
+    series: Mapping[str, Settings] = field(default_factory=dict)
+    trials_of: str = ""
+    trials: int = 20
+    note: str = ""
+
+    @property
+    def experiment(self) -> str:
+        """Name under which the trials are stored."""
+        return self.trials_of or self.name
+
+    def quick(self) -> "Figure":
+        """Return the same figure with three points, from end to end, and two trials."""
+        ends = (self.values[0], self.values[len(self.values) // 2], self.values[-1])
+        return replace(self, values=tuple(dict.fromkeys(ends)), trials=2)
+
+    def problem_at(self, value: Number, series: str = "") -> Problem:
+        """Return the problem at one point of the sweep."""
+        fields: dict[str, Any] = {self.swept: value, **self.series.get(series, {})}
+        return replace(self.problem, **fields)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to solve a problem, its settings, and how it is drawn.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables and legends.
+    solver : str
+        Which function of ``sparsevae.experiments.solvers`` runs it.
+    settings : mapping
+        Its settings, of JSON types. They are part of the key of a stored trial.
+    quick : mapping, default={}
+        Settings of a quick run that differ.
+    package : str, default=""
+        Package needed beyond the dependencies of sparsevae.
+    effort : float, default=1.0
+        Rough time a solve, in any unit: slow methods are started first.
+    style : tuple of two str, default=("0.3", "o")
+        Colour and marker.
+    note : str, default=""
+        What a reader of the figure should know.
+    special : bool, default=False
+        Whether it belongs to a single figure, and "all" leaves it out of the others.
+    """
+
+    name: str
+    solver: str
+    settings: Settings
+    quick: Settings = field(default_factory=dict)
+    package: str = ""
+    effort: float = 1.0
+    style: tuple[str, str] = ("0.3", "o")
+    note: str = ""
+    special: bool = False
+
+    def configured(self, quick: bool, changes: Settings) -> "Method":  # noqa: FBT001 - internal
+        """Return the method with the settings of a quick run, then with `changes`, laid over its own."""
+        own = {**self.settings, **(self.quick if quick else {}), **changes}
+        return replace(self, settings=own)
+
+
+def settings_text(method: Method, problem: Problem, swept: str) -> str:
+    """Write what a trial depends on beyond its place in the sweep, as JSON with sorted keys."""
+    fields = {name: value for name, value in asdict(problem).items() if name != swept}
+    content = {"solver": method.solver, **method.settings, "problem": fields}
+    try:
+        return json.dumps(content, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"the settings of {method.name!r} must be of JSON types: {error}") from error
+
+
+def problem_seed(seed: int, value: Number, trial: int) -> int:
+    """Derive the seed of a problem from the first seed, the place in the sweep and the number of the trial.
+
+    It depends neither on the method nor on the figure, so that all methods see the same problems.
+    """
+    if not math.isfinite(value):
+        raise ParameterError(f"a swept value is {value}, but it must be finite")
+    place = np.float64(value).view(np.uint64)
+    words = np.random.SeedSequence([seed, int(place), trial]).generate_state(1, np.uint64)
+    return int(words[0] >> np.uint64(1))

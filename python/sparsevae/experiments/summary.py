@@ -1,0 +1,231 @@
+"""From trials to numbers: rates with intervals, errors, times; as rows, CSV and text."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+from ..metrics import wilson_interval
+from .methods import METHODS
+from .specification import Figure, Number
+from .trial import Record, Score
+
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Point:
+    """One method at one point of a sweep; means are over trials without errors, NaN where there are none."""
+
+    figure: str
+    series: str
+    method: str
+    x: Number
+    trials: int
+    errors: int
+    successes: int
+    rate: float
+    low: float
+    high: float
+    f1: float
+    l2_error_over_n: float
+    relative_error: float
+    mse: float
+    mse_low: float
+    mse_high: float
+    certified: int
+    wrong_certificates: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one method took at one point of a sweep, in seconds."""
+
+    figure: str
+    series: str
+    method: str
+    x: Number
+    trials: int
+    wall_median: float
+    cpu_median: float
+    cpu_total: float
+
+
+def _order(figure: Figure) -> Mapping[str, int]:
+    return {name: place for place, name in enumerate(dict.fromkeys([*METHODS, *figure.methods]))}
+
+
+def _grouped(figure: Figure, records: Iterable[Record]) -> list[tuple[tuple[str, str, Number], list[Record]]]:
+    """Trials by curve and place: methods and series in their fixed order, places ascending."""
+    order, laws = _order(figure), {name: place for place, name in enumerate(figure.series)}
+    groups: dict[tuple[str, str, Number], list[Record]] = {}
+    for record in sorted(records, key=lambda record: record.key.trial):
+        key = record.key
+        value = int(key.value) if float(key.value).is_integer() else key.value
+        groups.setdefault((key.method, key.series, value), []).append(record)
+    late = len(order) + len(laws)
+    return sorted(
+        groups.items(),
+        key=lambda item: (order.get(item[0][0], late), item[0][0], laws.get(item[0][1], late), *item[0][1:]),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def _bootstrap(values: Sequence[float]) -> tuple[float, float]:
+    """95% interval of a mean, by the percentile bootstrap with a fixed seed."""
+    if not values:
+        return math.nan, math.nan
+    sample = np.asarray(values)
+    picks = np.random.default_rng(0).integers(len(sample), size=(_RESAMPLES, len(sample)))
+    low, high = np.quantile(sample[picks].mean(axis=1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def summarise(figure: Figure, records: Iterable[Record]) -> list[Point]:
+    """Compute rates with Wilson's 95% intervals, mean errors and counts of certificates.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure that the trials belong to.
+    records : iterable of Record
+        Trials, in any order.
+
+    Returns
+    -------
+    list of Point
+        One for each method, series and place, sorted.
+    """
+    points = []
+    for (method, series, value), group in _grouped(figure, records):
+        scores: list[Score] = [record.score for record in group if record.score is not None]
+        successes = sum(score.support_match for score in scores)
+        low, high = wilson_interval(successes, len(group))
+        squares = [score.mse_after_least_squares for score in scores]
+        mse_low, mse_high = _bootstrap(squares)
+        points.append(
+            Point(
+                figure=figure.name,
+                series=series,
+                method=method,
+                x=value,
+                trials=len(group),
+                errors=len(group) - len(scores),
+                successes=successes,
+                rate=successes / len(group),
+                low=low,
+                high=high,
+                f1=_mean([score.f1 for score in scores]),
+                l2_error_over_n=_mean([score.l2_error_over_n for score in scores]),
+                relative_error=_mean([score.relative_error for score in scores]),
+                mse=_mean(squares),
+                mse_low=mse_low,
+                mse_high=mse_high,
+                certified=sum(score.certified for score in scores),
+                wrong_certificates=sum(score.wrong_certificate for score in scores),
+            )
+        )
+    return points
+
+
+def time_spent(figure: Figure, records: Iterable[Record]) -> list[Timing]:
+    """Compute median and total times.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure that the trials belong to.
+    records : iterable of Record
+        Trials, in any order.
+
+    Returns
+    -------
+    list of Timing
+        One for each method, series and place, sorted.
+    """
+    return [
+        Timing(
+            figure.name,
+            series,
+            method,
+            value,
+            len(group),
+            float(np.median([record.wall_seconds for record in group])),
+            float(np.median([record.cpu_seconds for record in group])),
+            math.fsum(record.cpu_seconds for record in group),
+        )
+        for (method, series, value), group in _grouped(figure, records)
+    ]
+
+
+def csv_text(rows: Sequence[Point] | Sequence[Timing], kind: type[Point] | type[Timing]) -> str:
+    """Write rows as CSV; numbers to ten digits, so that the same trials give the same text.
+
+    Parameters
+    ----------
+    rows : sequence of Point or of Timing
+        What to write.
+    kind : type
+        Their type, which has the names of the columns.
+
+    Returns
+    -------
+    str
+        The text, lines ended by a newline.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([field.name for field in fields(kind)])
+    for row in rows:
+        writer.writerow([_cell(value) for value in asdict(row).values()])
+    return text.getvalue()
+
+
+def _cell(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if math.isnan(value) else f"{value:.10g}"
+
+
+def table_text(figure: Figure, points: Sequence[Point], timings: Sequence[Timing]) -> str:
+    """Write a plain table: a line a curve, a column a place.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    points, timings : sequences
+        From :func:`summarise` and :func:`time_spent`.
+
+    Returns
+    -------
+    str
+        Percentages of exact recovery with their 95% intervals, or mean squared errors; in the last column the median
+        of the CPU times in milliseconds.
+    """
+    places = sorted({point.x for point in points})
+    curves = list(dict.fromkeys((point.method, point.series) for point in points))
+    cells = {(point.method, point.series, point.x): _shown(figure, point) for point in points}
+    names = [f"{method}, {series}" if series else method for method, series in curves]
+    rows = [[figure.label, *(f"{place:g}" for place in places), "CPU ms"]]
+    for curve, name in zip(curves, names, strict=True):
+        spent = [timing.cpu_median for timing in timings if (timing.method, timing.series) == curve]
+        rows.append([name, *(cells.get((*curve, place), "-") for place in places), f"{1e3 * np.median(spent):.3g}"])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for name, *numbers in rows:
+        padded = [cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *padded]))
+    return "\n".join(lines)
+
+
+def _shown(figure: Figure, point: Point) -> str:
+    if figure.metric == "mse":
+        return "-" if math.isnan(point.mse) else f"{point.mse:.1e}"
+    return f"{100 * point.rate:.0f} {100 * point.low:.0f}-{100 * point.high:.0f}"

@@ -1,0 +1,110 @@
+"""One trial: draw a problem, solve it, score the estimate, take the time."""
+
+import socket
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from .. import __version__
+from ..metrics import mse_after_least_squares, relative_error, support_f1, support_match
+from .solvers import SOLVERS
+from .specification import Method, Number, Problem, problem_seed
+
+_THRESHOLD = 1e-3
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """What names a trial: there is one row in the store for each."""
+
+    figure: str
+    series: str
+    method: str
+    value: Number
+    trial: int
+    seed: int
+    settings: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A trial that is still to be done, with all that it takes; it travels to workers."""
+
+    key: Key
+    problem: Problem
+    method: Method
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good an estimate is."""
+
+    support_match: bool
+    f1: float
+    l2_error_over_n: float
+    relative_error: float
+    mse_after_least_squares: float
+    certified: bool
+    wrong_certificate: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """A trial that is done: its score, or the error that ended it."""
+
+    key: Key
+    problem_seed: int
+    version: str
+    host: str
+    started: str
+    wall_seconds: float
+    cpu_seconds: float
+    score: Score | None
+    error: str = ""
+
+
+def run_trial(task: Task, limit_threads: bool = False) -> Record:  # noqa: FBT001 - internal
+    """Do one trial. Whatever goes wrong is recorded.
+
+    Parameters
+    ----------
+    task : Task
+        What to do.
+    limit_threads : bool, default=False
+        Whether to hold linear algebra to one thread here; a run in one process does so once for all trials.
+
+    Returns
+    -------
+    Record
+        The trial with its score or its error.
+    """
+    key, started = task.key, datetime.now(UTC).isoformat(timespec="milliseconds")
+    wall, cpu, score, error = 0.0, 0.0, None, ""
+    seed = problem_seed(key.seed, key.value, key.trial)
+    with threadpool_limits(limits=1) if limit_threads else nullcontext():
+        wall_start, cpu_start = time.perf_counter(), time.thread_time()
+        try:
+            data = task.problem.draw(seed)
+            # What counts is the time of the solver.
+            wall_start, cpu_start = time.perf_counter(), time.thread_time()
+            solution = SOLVERS[task.method.solver](task.problem, data, task.method.settings)
+            wall, cpu = time.perf_counter() - wall_start, time.thread_time() - cpu_start
+            coef = solution.coef
+            score = Score(
+                support_match=support_match(data.coef, coef),
+                f1=support_f1(data.coef, coef),
+                l2_error_over_n=float(np.linalg.norm(coef - data.coef)) / len(coef),
+                relative_error=relative_error(data.coef, coef),
+                mse_after_least_squares=mse_after_least_squares(data.X, data.y, data.coef, np.abs(coef) > _THRESHOLD),
+                certified=solution.certified,
+                wrong_certificate=solution.certified and not np.array_equal(np.flatnonzero(coef), data.support),
+            )
+        except Exception as problem:
+            # One trial must not end a run of hours: the error is kept, counted as a failure and shown.
+            wall, cpu = time.perf_counter() - wall_start, time.thread_time() - cpu_start
+            error = f"{type(problem).__name__}: {problem}"
+    return Record(key, seed, __version__, socket.gethostname(), started, wall, cpu, score, error)
