@@ -24,8 +24,7 @@ class PreconditionedVae(LinearVae):
     noise_var : {"auto", "anneal", "learn"} or float, default="auto"
         "auto" and "anneal" as in :class:`VaeSlr`. A float is the variance of the decoder of ``P y`` and the number in
         `P`, as in the paper: it is not the variance of the noise in `y`, and rescaling `X` changes what it means.
-        "learn" follows the exact gradient through `P`, down to a floor. With "adam", "auto" and "learn" train it, in
-        the units of :class:`VaeSlr`.
+        "learn" follows the exact gradient through `P`, down to a floor. With "adam", "auto" and "learn" train it.
     n_restarts : int, default=500
         As in :class:`VaeSlr`. Restarts of annealed descents go over other powers.
     max_iter : int, default=8000

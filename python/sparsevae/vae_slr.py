@@ -107,11 +107,11 @@ class VaeSlr(LinearVae):
     another solution may be as sparse or sparser by coincidence.
 
     "adam" minimises eq. 13 with one draw of the latent a step, in ``O(n_features * (n_features + n_samples))``: about 2
-    s for its 50,000 steps at 100 x 200. Columns are scaled to norm 1 and `y` to a mean square of 1/4, the size of the
-    paper's data, for which its numbers (initial noise variance 0.1, initial weights, learning rates) were chosen. The
-    encoder factor is triangular, from the law that the paper's square one has. A step leaves at least half of the noise
-    variance: unbounded steps, as in the code published with the paper, can take it below 0, which ends that training
-    with NaN.
+    s for its 50,000 steps at 100 x 200. It works in the units of the data, and its numbers (initial noise variance 0.1,
+    initial weights, learning rates) are the paper's, for columns of norm 1 and coefficients of order 1: scale the data
+    so. The encoder factor is triangular, from the law that the paper's square one has. A step leaves at least half of
+    the noise variance: unbounded steps, as in the code published with the paper, can take it below 0, which ends that
+    training with NaN.
 
     References
     ----------

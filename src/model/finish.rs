@@ -46,7 +46,11 @@ pub(super) fn finish(
         Found::Support(mut support) => {
             support.sort_unstable();
             let fit = NestedLeastSquares::new(prepared.design.view(), &support, &response.values);
-            (support.clone(), fit.coefficients(support.len()), fit.residual[support.len()].hypot(response.outside))
+            let z = fit.coefficients(support.len());
+            let residual = fit.residual[support.len()].hypot(response.outside);
+            // A column that others make superfluous to the last bit is not chosen.
+            let (support, z) = support.into_iter().zip(z).filter(|(_, z)| *z != 0.0).unzip();
+            (support, z, residual)
         }
     };
     let spare = prepared.freedom.saturating_sub(support.len()).max(1) as f64;

@@ -33,8 +33,8 @@ struct Outcome {
     shift: f64,
     /// The design that the model sees, where it is not the prepared one.
     design: Option<Array2<f64>>,
-    /// The noise variance in the preconditioner and whether the columns there have the caller's units, else norm 1.
-    preconditioner: (f64, bool),
+    /// The noise variance in the caller's units, the number in the preconditioner.
+    gamma: f64,
 }
 
 /// Noise `given`, in the caller's units, or to be learned: a minimum of the energy, then the support.
@@ -46,7 +46,7 @@ pub(super) fn descend(
     hook: &mut Hook<'_>,
 ) -> Result<FitReport> {
     let trained = settings.optimizer == Optimizer::Adam;
-    let Outcome { minimum, shift, design, preconditioner } = if trained {
+    let Outcome { minimum, shift, design, gamma } = if trained {
         minimise_bound(prepared, response, settings, given, hook)?
     } else {
         minimise_energy(prepared, response, settings, given, hook)?
@@ -60,13 +60,16 @@ pub(super) fn descend(
         SupportRule::Criterion(_) => {
             let (_, start) = noisy.prefix(&minimum.u);
             let best = noisy.local(&start, &mut steps, hook)?;
-            if settings.noise == Noise::Auto
-                && best.rss < EXACT
-                && let Some(search) = NoiseFree::new(prepared, response, settings)?
-            {
-                certified = search.certify(&best.support)?;
+            let exact = if best.rss < EXACT { NoiseFree::new(prepared, response, settings)? } else { None };
+            match exact.map(|search| search.certify(&best.support)).transpose()?.flatten() {
+                Some(found) if settings.noise == Noise::Auto => {
+                    certified = Some(found);
+                    Vec::new()
+                }
+                // Noise was said to be there, so nothing is certified; but columns that explain nothing are dropped.
+                Some(found) => found.support,
+                None => best.support,
             }
-            best.support
         }
     };
     let status = match (&certified, minimum.collapsed, minimum.converged) {
@@ -88,7 +91,8 @@ pub(super) fn descend(
         report.posterior_mean = Some(mean);
     }
     if let Some(power) = settings.power {
-        report.condition_number = Some(modelled_conditions(prepared, power, preconditioner)?);
+        report.condition_number =
+            Some(condition_numbers(&RowSpace::by_svd(raw(prepared).view())?.spectrum()?.0, power, gamma));
     }
     Ok(report)
 }
@@ -116,12 +120,8 @@ fn minimise_energy(
             freedom: prepared.freedom,
         };
         let minimum = plain.minimise(rule, noise_var / scale, learn, settings, hook)?;
-        return Ok(Outcome {
-            minimum,
-            shift: unit_energy(prepared, response),
-            design: None,
-            preconditioner: (0.0, true),
-        });
+        let gamma = minimum.noise_var * scale;
+        return Ok(Outcome { minimum, shift: unit_energy(prepared, response), design: None, gamma });
     };
     let y: Vec<f64> = response.values.iter().map(|v| v * response.norm).collect();
     let elsewhere = response.outside * response.norm;
@@ -137,7 +137,7 @@ fn minimise_energy(
     let (mut design, _) = model.at(gamma);
     design.columns_mut().into_iter().zip(&prepared.norms).for_each(|(mut column, norm)| column /= *norm);
     found.noise_var /= scale;
-    Ok(Outcome { minimum: found, shift: 0.0, design: Some(design), preconditioner: (gamma, true) })
+    Ok(Outcome { minimum: found, shift: 0.0, design: Some(design), gamma })
 }
 
 /// Columns whose posterior mean is more than [`POSTERIOR_DEVIATIONS`] posterior standard deviations from 0, the
@@ -155,11 +155,6 @@ fn raw(prepared: &Prepared) -> Array2<f64> {
     let mut design = prepared.design.clone();
     design.columns_mut().into_iter().zip(&prepared.norms).for_each(|(mut column, norm)| column *= *norm);
     design
-}
-
-fn modelled_conditions(prepared: &Prepared, power: f64, (noise_var, units): (f64, bool)) -> Result<(f64, f64)> {
-    let design = if units { raw(prepared) } else { prepared.design.clone() };
-    Ok(condition_numbers(&RowSpace::by_svd(design.view())?.spectrum()?.0, power, noise_var))
 }
 
 /// Condition numbers of `X` and `P X` from the singular values of `X`, without the directions that `X` does not reach.

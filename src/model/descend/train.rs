@@ -12,17 +12,13 @@ use crate::solver::adam::{Start, train};
 use crate::{Error, Result};
 use ndarray::Array2;
 
-/// Mean square that the response is scaled to, with columns of norm 1: initialisation, learning rate and noise are
-/// numbers, and this is the size of the data that the paper chose them for.
-const MEAN_SQUARE: f64 = 0.25;
-/// Noise variance, at that scale, from which it is trained.
+/// Noise variance from which it is trained: the paper's, for coefficients of order 1.
 const NOISE_VAR: f64 = 0.1;
 
-/// Trains the evidence lower bound by Adam at the noise variance `given`, in the caller's units, or from
-/// [`NOISE_VAR`] on.
+/// Trains the evidence lower bound by Adam at the noise variance `given`, or from [`NOISE_VAR`] on.
 ///
-/// A preconditioned model whose noise variance is given keeps the caller's units, in which eq. 17 adds that number to
-/// eigenvalues of `X X^T`.
+/// In the caller's units, as all numbers of the training are: initial values, learning rates and noise do not follow
+/// the data.
 pub(super) fn minimise_bound(
     prepared: &Prepared,
     response: &Response,
@@ -30,17 +26,14 @@ pub(super) fn minimise_bound(
     given: Option<f64>,
     hook: &mut Hook<'_>,
 ) -> Result<Outcome> {
-    let units = settings.power.is_some() && given.is_some();
-    let freedom = prepared.freedom as f64;
-    let factor = if units { response.norm } else { (MEAN_SQUARE * freedom).sqrt() };
-    let scale = factor / response.norm;
-    let columns = if units { raw(prepared) } else { prepared.design.clone() };
-    let values: Vec<f64> = response.values.iter().map(|v| v * factor).collect();
-    let elsewhere = response.outside * factor;
+    let columns = raw(prepared);
+    let values: Vec<f64> = response.values.iter().map(|v| v * response.norm).collect();
+    let elsewhere = response.outside * response.norm;
     let model = Elbo::new(columns.view(), &values, prepared.freedom, elsewhere, settings.power)?;
+    let mean_square = response.norm * response.norm / prepared.freedom as f64;
     let start = match given {
-        Some(noise_var) => Start { noise_var: noise_var * scale * scale, floor: None },
-        None => Start { noise_var: NOISE_VAR, floor: Some(FLOOR * MEAN_SQUARE) },
+        Some(noise_var) => Start { noise_var, floor: None },
+        None => Start { noise_var: NOISE_VAR, floor: Some(FLOOR * mean_square.min(NOISE_VAR)) },
     };
     let trained = train(&model, &settings.training, start, settings.seed, hook)?;
 
@@ -54,27 +47,25 @@ pub(super) fn minimise_bound(
             (exact.evaluate(&w, gamma)?.value, Some(exact.at(gamma).0))
         }
     };
-    let unit = |j: usize| factor / if units { prepared.norms[j] } else { 1.0 };
+    let unit = |j: usize| response.norm / prepared.norms[j];
     let variance = |j: usize| -> f64 {
         w[j] * parameters.encoder_factor[triangle_row(j)].iter().map(|s| s * s).sum::<f64>() / unit(j).powi(2)
     };
-    let design = design.map(|mut design| {
-        if units {
-            design.columns_mut().into_iter().zip(&prepared.norms).for_each(|(mut column, norm)| column /= *norm);
-        }
-        design
-    });
     let minimum = Minimum {
         u: (0..w.len()).map(|j| parameters.decoder_scale[j] * trained.mean[j] / unit(j)).collect(),
         variance: (0..w.len()).map(variance).collect(),
         w: (0..w.len()).map(|j| w[j] / unit(j).powi(2)).collect(),
-        noise_var: gamma / (factor * factor),
+        noise_var: gamma / (response.norm * response.norm),
         energy,
         energies: trained.energies,
         converged: trained.settled,
         collapsed: start.floor.is_some_and(|floor| gamma <= floor),
     };
-    Ok(Outcome { minimum, shift: -2.0 * freedom * scale.ln(), design, preconditioner: (gamma, units) })
+    let design = design.map(|mut design: Array2<f64>| {
+        design.columns_mut().into_iter().zip(&prepared.norms).for_each(|(mut column, norm)| column /= *norm);
+        design
+    });
+    Ok(Outcome { minimum, shift: 0.0, design, gamma })
 }
 
 fn marginal(
