@@ -18,7 +18,7 @@ PY_SOURCES := $(wildcard python tests/python tests/data benches notebooks docs)
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo dev fmt lint lint-rust lint-python test test-rust test-python test-notebooks bench docs clean
+.PHONY: help demo dev fmt lint lint-rust lint-python test test-rust test-python test-notebooks figures bench docs clean
 
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,8 +54,14 @@ test-rust: ## Test the Rust core alone
 test-python: $(VENV)/.dev ## Test the installed wheel and the examples in its docstrings
 	$(BIN)/pytest tests/python --pyargs sparsevae
 
-test-notebooks: $(VENV)/.dev ## Execute the notebooks, if there are any
-	$(if $(NOTEBOOKS),$(BIN)/pytest --nbmake $(NOTEBOOKS),@echo "no notebooks")
+test-notebooks: $(VENV)/.dev ## Execute the notebooks, those of the figures with few trials
+	SPARSEVAE_QUICK=1 $(BIN)/pytest --nbmake $(NOTEBOOKS)
+
+figures: $(VENV)/.figures ## Run all experiments of the paper, 70 CPU minutes; renew the notebooks and their numbers
+	@start=$$(date +%s); \
+	$(BIN)/sparsevae reproduce all --methods all && \
+	$(BIN)/python notebooks/paper.py && \
+	echo "make figures: $$(( $$(date +%s) - start )) seconds"
 
 bench: $(VENV)/.bench ## Time the kernel, then the solvers beside their rivals
 	cargo bench --locked
@@ -83,7 +89,7 @@ $(VENV)/.wheel: $(WHEEL_SOURCES) | $(BIN)/maturin
 	$(BIN)/maturin build --release --out dist --interpreter $(BIN)/python
 	@touch $@
 
-$(VENV)/.demo $(VENV)/.dev $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: $(VENV)/.wheel
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.figures $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: $(VENV)/.wheel
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	$(BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[$*]"
 	@touch $@

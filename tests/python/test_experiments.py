@@ -236,6 +236,25 @@ def test_a_picture_keeps_colours_and_shows_recorded_rates(tmp_path, monkeypatch)
     assert "not at hand" not in axes.get_title()
 
 
+def test_panels_are_drawn_below_one_another_and_defaults_stand_out(monkeypatch):
+    monkeypatch.delenv("SPARSEVAE_DATA", raising=False)
+    results = small(methods=["VaeSlr", "PreconditionedVae", "VaeSlr, EM", "Lasso"])
+    picture = experiments.draw_panels([results, results])
+    assert len(picture.axes) == 2
+    widths = {line.get_label(): line.get_linewidth() for line in picture.axes[1].get_lines()}
+    assert widths["VaeSlr"] == widths["PreconditionedVae"] > widths["VaeSlr, EM"] == widths["Lasso"]
+    with pytest.raises(ParameterError, match="no results"):
+        experiments.draw_panels([])
+
+
+def test_a_table_without_times_is_the_same_for_the_same_trials():
+    results = small()
+    with_times, without = results.text().splitlines(), results.text(times=False).splitlines()
+    assert with_times[0].endswith("CPU ms")
+    assert all(line.startswith(short) and line != short for line, short in zip(with_times, without, strict=True))
+    assert results.text(times=False) == small().text(times=False)
+
+
 def test_every_method_looks_different():
     assert len({method.style for method in METHODS.values()}) == len(METHODS)
     assert len({method.style[0] for method in METHODS.values()}) == len(METHODS)

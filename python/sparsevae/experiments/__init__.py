@@ -4,12 +4,13 @@ A figure is data: what is swept, how problems are drawn, which methods run. Tria
 so that a run which was stopped goes on where it was. See ``sparsevae reproduce --help`` for the command line.
 """
 
+from .comparison import DEFAULT_ESTIMATORS, Comparison, compare, standing
 from .drawing import draw
 from .figures import FIGURES, find_figures
 from .methods import METHODS, find_methods, missing_package, split_names, training_settings
 from .plan import Plan, make_plan, split_done
 from .reference import recorded_rates
-from .results import STORE_NAME, Results, lay_out, run, stored_results, write
+from .results import STORE_NAME, Results, draw_panels, lay_out, run, stored_results, write
 from .runner import execute
 from .specification import Figure, Method, Problem, problem_seed
 from .store import Store
@@ -17,9 +18,11 @@ from .summary import Point, Timing, summarise, time_spent
 from .trial import Key, Record, Score, Task, run_trial
 
 __all__ = [
+    "DEFAULT_ESTIMATORS",
     "FIGURES",
     "METHODS",
     "STORE_NAME",
+    "Comparison",
     "Figure",
     "Key",
     "Method",
@@ -32,7 +35,9 @@ __all__ = [
     "Store",
     "Task",
     "Timing",
+    "compare",
     "draw",
+    "draw_panels",
     "execute",
     "find_figures",
     "find_methods",
@@ -45,6 +50,7 @@ __all__ = [
     "run_trial",
     "split_done",
     "split_names",
+    "standing",
     "stored_results",
     "summarise",
     "time_spent",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .comparison import DEFAULT_ESTIMATORS
 from .methods import METHODS
 from .reference import recorded_rates
 from .specification import Figure
@@ -19,7 +20,9 @@ _UNKNOWN = ("0.4", "o")
 _FLOOR = 1e-34
 _SQUARES, _RATES = ("mse_low", "mse", "mse_high"), ("low", "rate", "high")
 # Width over which curves are spread, as a share of the axis.
-_SPREAD = 0.03
+_SPREAD = 0.05
+# Line widths and opacities of bars: of the default estimators, and of all others.
+_OURS, _OTHERS = (2.4, 0.6), (1.2, 0.35)
 
 
 def legend_columns(entries: int) -> int:
@@ -31,8 +34,9 @@ def draw(axes: "Axes", figure: Figure, points: Sequence[Point]) -> None:
     """Draw the curves of a figure.
 
     A method has the same colour and marker in every figure. In a figure with several series, colour and marker tell
-    the series, and the line the method. Bars are Wilson's 95% intervals of rates, or the bootstrap's of mean
-    squared errors. Rates that the authors recorded are dashed, with hollow markers.
+    the series, and the line the method. The default estimators have the thickest lines. Bars are Wilson's 95%
+    intervals of rates, or the bootstrap's of mean squared errors. Rates that the authors recorded are dashed, with
+    hollow markers.
 
     Parameters
     ----------
@@ -60,9 +64,12 @@ def draw(axes: "Axes", figure: Figure, points: Sequence[Point]) -> None:
         names, floor = (_SQUARES, _FLOOR) if figure.metric == "mse" else (_RATES, 0.0)
         low, middle, high = ([max(getattr(point, name), floor) for point in mine] for name in names)
         x = [point.x + (number - (len(curves) - 1) / 2) * step for point in mine]
-        axes.plot(x, middle, color=colour, marker=marker, linestyle=line, markersize=5, label=label)
-        axes.vlines(x, low, high, color=colour, alpha=0.45, linewidth=1)
-    title = figure.title if not figure.series or len(methods) != 1 else f"{figure.title}: {methods[0]}"
+        width, opacity = _OURS if method in DEFAULT_ESTIMATORS else _OTHERS
+        axes.plot(x, middle, color=colour, marker=marker, linestyle=line, linewidth=width, markersize=5, label=label)
+        axes.vlines(x, low, high, color=colour, alpha=opacity, linewidth=1)
+    title = f"{figure.name}: {figure.title}"
+    if figure.series and len(methods) == 1:
+        title += f", {methods[0]}"
     recorded = recorded_rates(figure.name)
     for method, (x_recorded, rates) in (recorded or {}).items():
         colour, marker = METHODS[method].style

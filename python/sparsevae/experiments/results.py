@@ -66,15 +66,20 @@ class Results:
             return rows
         return pd.DataFrame(rows)
 
-    def text(self) -> str:
+    def text(self, *, times: bool = True) -> str:
         """Return a plain table: a line a curve, a column a place.
+
+        Parameters
+        ----------
+        times : bool, default=True
+            Whether the last column has the medians of the CPU times, which differ from run to run.
 
         Returns
         -------
         str
             Percentages of exact recovery with Wilson's 95% intervals, or mean squared errors.
         """
-        return table_text(self.figure, self.points, self.timings)
+        return table_text(self.figure, self.points, self.timings if times else ())
 
     def csv(self) -> str:
         """Return the points as CSV. The same trials give the same text; times are not in it.
@@ -105,7 +110,7 @@ class Results:
             If matplotlib is not installed.
         """
         if axes is None:
-            axes = self._picture()[1]
+            return draw_panels([self]).axes[0]
         draw(axes, self.figure, self.points)
         return axes
 
@@ -122,16 +127,38 @@ class Results:
         ImportError
             If matplotlib is not installed.
         """
-        picture, axes = self._picture()
-        self.plot(axes)
-        picture.savefig(path, dpi=120)
+        draw_panels([self]).savefig(path, dpi=120)
 
-    def _picture(self) -> "tuple[MatplotlibFigure, Axes]":
-        """Make axes with room for the legend beside them."""
-        picture, grid = plotting.new_figure(1, 1)
-        curves = len({(point.method, point.series) for point in self.points})
-        picture.set_size_inches(5.6 + 3.0 * legend_columns(curves + 4), 4.6)
-        return picture, grid[0][0]
+
+def draw_panels(results: Sequence[Results]) -> "MatplotlibFigure":
+    """Draw panels below one another, with a legend beside each.
+
+    Parameters
+    ----------
+    results : sequence of Results
+        The panels, at least one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, made without a display.
+
+    Raises
+    ------
+    ParameterError
+        If there are no panels.
+    ImportError
+        If matplotlib is not installed.
+    """
+    if not results:
+        raise ParameterError("there are no results to draw")
+    picture, grid = plotting.new_figure(len(results), 1)
+    columns = 1
+    for result, (axes,) in zip(results, grid, strict=True):
+        result.plot(axes)
+        columns = max(columns, legend_columns(len(axes.get_lines())))
+    picture.set_size_inches(5.6 + 3.0 * columns, 4.6 * len(results))
+    return picture
 
 
 def summarised(figure: Figure, records: Sequence[Record], notes: Sequence[str] = ()) -> Results:

@@ -193,15 +193,17 @@ def _cell(value: str | float) -> str:
     return "" if math.isnan(value) else f"{value:.10g}"
 
 
-def table_text(figure: Figure, points: Sequence[Point], timings: Sequence[Timing]) -> str:
+def table_text(figure: Figure, points: Sequence[Point], timings: Sequence[Timing] = ()) -> str:
     """Write a plain table: a line a curve, a column a place.
 
     Parameters
     ----------
     figure : Figure
         The figure.
-    points, timings : sequences
-        From :func:`summarise` and :func:`time_spent`.
+    points : sequence of Point
+        From :func:`summarise`.
+    timings : sequence of Timing, default=()
+        From :func:`time_spent`; empty for no column of times.
 
     Returns
     -------
@@ -213,10 +215,11 @@ def table_text(figure: Figure, points: Sequence[Point], timings: Sequence[Timing
     curves = list(dict.fromkeys((point.method, point.series) for point in points))
     cells = {(point.method, point.series, point.x): _shown(figure, point) for point in points}
     names = [f"{method}, {series}" if series else method for method, series in curves]
-    rows = [[figure.label, *(f"{place:g}" for place in places), "CPU ms"]]
+    rows = [[figure.label, *(f"{place:g}" for place in places), *(["CPU ms"] if timings else [])]]
     for curve, name in zip(curves, names, strict=True):
         spent = [timing.cpu_median for timing in timings if (timing.method, timing.series) == curve]
-        rows.append([name, *(cells.get((*curve, place), "-") for place in places), f"{1e3 * np.median(spent):.3g}"])
+        last = [f"{1e3 * np.median(spent):.3g}"] if timings else []
+        rows.append([name, *(cells.get((*curve, place), "-") for place in places), *last])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for name, *numbers in rows:

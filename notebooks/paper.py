@@ -1,0 +1,170 @@
+"""What the notebooks of the paper's figures run, and what is kept of their numbers.
+
+They run all methods with 20 trials a point, and keep the trials in results/ at the root of the repository. With the
+environment variable SPARSEVAE_QUICK they run fast methods, two trials at three points, and keep nothing.
+
+    python notebooks/paper.py
+
+executes the notebooks in place and writes their numbers into notebooks/expected.
+"""
+
+import base64
+import csv
+import io
+import logging
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from sparsevae.exceptions import DataUnavailableError
+from sparsevae.experiments import STORE_NAME, Results, find_figures, run
+
+Row: TypeAlias = Mapping[str, str]
+
+FOLDER = Path(__file__).resolve().parent
+EXPECTED = FOLDER / "expected"
+QUICK = os.environ.get("SPARSEVAE_QUICK", "0") not in ("", "0")
+FULL = {"trials": 20, "methods": "all", "store": FOLDER.parent / "results" / STORE_NAME}
+OPTIONS = {"quick": True} if QUICK else FULL
+
+# A download would tell where on this machine it goes.
+logging.disable(logging.INFO)
+
+# Mean squared errors below this are rounding.
+ROUNDING = 1e-20
+CURVE = ("figure", "series", "method", "x")
+COUNTS = ("trials", "successes", "rate", "low", "high", "outcomes")
+SQUARES = ("mse", "mse_low", "mse_high")
+
+
+def run_panels(figure: str) -> list[Results]:
+    """Run all panels of a figure; a line says what each consists of, or that it is left out for want of data."""
+    panels = []
+    for panel in find_figures([figure]):
+        try:
+            results = run(panel, **OPTIONS)
+        except DataUnavailableError:
+            print(f"{panel.name}: LEFT OUT, the riboflavin data are not at hand, see fetch_riboflavin")
+            continue
+        methods = {point.method for point in results.points}
+        print(f"{panel.name}: {panel.title}; {len(results.records)} trials, methods: {len(methods)}")
+        for line in filter(None, (panel.note, *results.notes)):
+            print(f"  {line}")
+        panels.append(results)
+    return panels
+
+
+def rows(results: Results) -> list[Row]:
+    """Reduce a panel to what is expected of it: counts, intervals, and the outcome of each trial, in order.
+
+    An outcome is 1 for a support that was recovered exactly, 0 for one that was not, e for an error.
+    """
+    outcomes: dict[tuple[str, str, float], str] = {}
+    for record in sorted(results.records, key=lambda record: record.key.trial):
+        curve = (record.key.series, record.key.method, record.key.value)
+        mark = "e" if record.score is None else str(int(record.score.support_match))
+        outcomes[curve] = outcomes.get(curve, "") + mark
+    found = []
+    for point in results.points:
+        row = {name: _cell(getattr(point, name)) for name in (*CURVE, *COUNTS[:-1])}
+        row["outcomes"] = outcomes[point.series, point.method, point.x]
+        if results.figure.metric == "mse":
+            row |= {name: _square(getattr(point, name)) for name in SQUARES}
+        found.append(row)
+    return found
+
+
+def _cell(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.10g}"
+
+
+def _square(value: float) -> str:
+    return "0" if value < ROUNDING else f"{value:.6g}"
+
+
+def read(path: Path) -> list[Row]:
+    """Read the rows of a panel."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write(path: Path, found: Sequence[Row]) -> None:
+    """Write the rows of a panel; the same trials give the same bytes."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(found[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+
+
+def disagreements(expected: Iterable[Row], found: Iterable[Row]) -> list[str]:
+    """Apply the rule by which two runs agree, to the points that both have; list those that do not.
+
+    Wilson's 95% intervals of the two rates must overlap; so must the bootstrap's of the two mean squared errors. Seeds
+    are fixed, so on one machine even the outcomes of single trials are the same, and noise-free problems that are not
+    near the phase transition have the same outcomes everywhere. But a search near the transition may take another
+    turn where floating point rounds otherwise.
+    """
+    known = {tuple(row[name] for name in CURVE): row for row in expected}
+    told = []
+    for row in found:
+        curve = tuple(row[name] for name in CURVE)
+        for low, high in (("low", "high"), ("mse_low", "mse_high")):
+            if curve in known and low in row and _apart(known[curve], row, low, high):
+                told.append(
+                    f"{', '.join(filter(None, curve))}: {row[low]} to {row[high]}, "
+                    f"but {known[curve][low]} to {known[curve][high]} was expected"
+                )
+    return told
+
+
+def _apart(one: Row, other: Row, low: str, high: str) -> bool:
+    return float(one[low]) > float(other[high]) or float(other[low]) > float(one[high])
+
+
+def _reduced(png: str) -> str:
+    """Reduce a picture to 256 colours, which makes it three times smaller; base64 as in a notebook."""
+    from PIL import Image
+
+    small = io.BytesIO()
+    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return base64.b64encode(small.getvalue()).decode("ascii")
+
+
+def _execute(path: Path) -> None:
+    """Run a notebook in place. Nothing of the machine or the moment stays in it."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    kernel, language = dict(notebook.metadata.kernelspec), {"name": "python"}
+    place = {"metadata": {"path": FOLDER}}
+    NotebookClient(notebook, timeout=None, record_timing=False, coalesce_streams=True, resources=place).execute()
+    notebook.metadata = {"kernelspec": kernel, "language_info": language}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", ()):
+                output["data"]["image/png"] = _reduced(output["data"]["image/png"])
+    nbformat.write(notebook, path)
+
+
+def main() -> int:
+    """Execute the notebooks, then write what is expected of them; say what differs from what was expected so far."""
+    if QUICK:
+        sys.exit("paper.py: unset SPARSEVAE_QUICK; a quick run has too few trials to be kept")
+    for path in sorted(FOLDER.glob("fig*.ipynb")):
+        print(path.name, flush=True)
+        _execute(path)
+    EXPECTED.mkdir(exist_ok=True)
+    for results in run_panels("all"):
+        path, found = EXPECTED / f"{results.figure.name}.csv", rows(results)
+        for line in disagreements(read(path), found) if path.exists() else ():
+            print(f"  differs: {line}")
+        write(path, found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Who leads where: the default estimators beside all other methods, place by place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .summary import Point
+
+DEFAULT_ESTIMATORS = ("VaeSlr", "PreconditionedVae")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One of our methods and a rival on the same problems."""
+
+    ours: Point
+    rival: Point
+
+    @property
+    def lead(self) -> int:
+        """1 where our rate is higher, -1 where the rival's is, 0 where they are equal."""
+        return (self.ours.rate > self.rival.rate) - (self.ours.rate < self.rival.rate)
+
+    @property
+    def beyond(self) -> bool:
+        """Whether Wilson's intervals of the two rates are apart."""
+        return self.ours.low > self.rival.high or self.ours.high < self.rival.low
+
+
+def compare(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS) -> list[Comparison]:
+    """Pair each of our methods with each other method, at every place.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        Of one panel, or of several on the same problems.
+    ours : sequence of str, default=("VaeSlr", "PreconditionedVae")
+        Names of our methods; all others are rivals, also our estimators with other optimisers.
+
+    Returns
+    -------
+    list of Comparison
+        Our methods one after the other, places ascending.
+    """
+    pairs = [
+        Comparison(mine, rival)
+        for mine in points
+        for rival in points
+        if mine.method in ours and rival.method not in ours and (mine.series, mine.x) == (rival.series, rival.x)
+    ]
+    return sorted(pairs, key=lambda pair: ours.index(pair.ours.method))
+
+
+def standing(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS) -> str:
+    """Say where our methods are ahead of every rival, where behind one, and whether intervals are apart there.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        Of one panel, or of several on the same problems.
+    ours : sequence of str, default=("VaeSlr", "PreconditionedVae")
+        Names of our methods.
+
+    Returns
+    -------
+    str
+        A line for each of our curves, then a line for each rival above it. Rates are percentages with Wilson's 95%
+        intervals.
+
+    Examples
+    --------
+    >>> from sparsevae import experiments
+    >>> results = experiments.run("fig2b", methods="VaeSlr, Lasso", trials=5, quick=True)
+    >>> print(experiments.standing(results.points))
+    VaeSlr: ahead at 60, 100, beyond the intervals at 60, 100; level at 10
+    """
+    curves: dict[tuple[str, str], dict[float, list[Comparison]]] = {}
+    for pair in compare(points, ours):
+        places = curves.setdefault((pair.ours.method, pair.ours.series), {})
+        places.setdefault(pair.ours.x, []).append(pair)
+    lines = []
+    for (method, series), places in curves.items():
+        worst = {x: min(pair.lead for pair in pairs) for x, pairs in places.items()}
+        clear = [x for x, pairs in places.items() if worst[x] > 0 and all(pair.beyond for pair in pairs)]
+        parts = []
+        for lead, word in ((1, "ahead"), (0, "level"), (-1, "behind")):
+            if found := [x for x in places if worst[x] == lead]:
+                parts.append(f"{word} at {_listed(found)}")
+            if lead > 0 and clear:
+                parts[-1] += f", beyond the intervals at {_listed(clear)}"
+        lines.append(f"{method}, {series}: " if series else f"{method}: ")
+        lines[-1] += "; ".join(parts)
+        lines += [_above(pair) for pairs in places.values() for pair in pairs if pair.lead < 0]
+    return "\n".join(lines)
+
+
+def _listed(places: Sequence[float]) -> str:
+    return ", ".join(f"{x:g}" for x in places)
+
+
+def _above(pair: Comparison) -> str:
+    how = "beyond the intervals" if pair.beyond else "within the intervals"
+    return f"    {pair.ours.x:g}: {pair.rival.method} {_shown(pair.rival)}, ours {_shown(pair.ours)}; {how}"
+
+
+def _shown(point: Point) -> str:
+    return f"{100 * point.rate:.0f} ({100 * point.low:.0f}-{100 * point.high:.0f})"
