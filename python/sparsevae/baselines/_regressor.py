@@ -2,6 +2,7 @@
 
 import numbers
 import warnings
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -60,19 +61,19 @@ def real(name: str, value: Any, *, positive: bool, below: float = np.inf) -> flo
     return number
 
 
-class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class SparseRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
     """Base of the baselines; not public."""
 
+    @abstractmethod
     def _arguments(self) -> dict[str, Any]:
         """Check the parameters of the solver."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _solve(self, problem: Problem, arguments: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
         """Return fitted attributes, and a warning if there is one.
 
         "coef_" is in the units of `problem`, all else in those of the data; `fit` adds what follows from "coef_".
         """
-        raise NotImplementedError
 
     def fit(self, X: Any, y: Any) -> Self:
         """Estimate sparse coefficients.

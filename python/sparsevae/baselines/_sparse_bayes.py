@@ -1,6 +1,7 @@
 """What the two EM algorithms of sparse Bayesian learning share: all but the E-step."""
 
 import numbers
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,9 +28,9 @@ class Posterior(NamedTuple):
 class SparseBayes(SparseRegressor):
     """Base of the EM algorithms; not public."""
 
+    @abstractmethod
     def _begin(self, X: Array, y: Array, arguments: dict[str, Any]) -> Callable[[Array, float], Posterior]:
         """Prepare the E-step: a function of prior variances and noise variance."""
-        raise NotImplementedError
 
     def _counts(self, e_step: Any) -> dict[str, int]:  # noqa: ARG002 - there are none by default
         """Return fitted attributes that tell of the work of the E-steps."""
