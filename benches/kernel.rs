@@ -74,6 +74,7 @@ fn certificate(criterion: &mut Criterion) -> Result<()> {
     let certifier = Certifier {
         basis: space.basis.view(),
         response: &response,
+        spread: &[response.iter().map(|v| v * v).sum::<f64>().sqrt()],
         response_norm: 1.0,
         smallest_singular: space.smallest_singular(),
         precision: f64::EPSILON / 2.0,
@@ -93,7 +94,8 @@ fn support_path(criterion: &mut Criterion) -> Result<()> {
     let evidence = Evidence {
         kind: SupportCriterion::Evidence,
         freedom: n_samples,
-        n_cols: n_features,
+        n_responses: 1,
+        n_choices: n_features,
         total: y.iter().map(|v| v * v).sum(),
         noise_var: None,
     };

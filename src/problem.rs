@@ -21,20 +21,28 @@ pub fn check_design(x: ArrayView2<'_, f64>) -> Result<()> {
     }
 }
 
-/// Refuses a response that does not match `n_samples`, and one that holds NaN or infinity.
+fn shape(n_samples: usize, n_responses: usize) -> String {
+    if n_responses == 1 { format!("({n_samples},)") } else { format!("({n_samples}, {n_responses})") }
+}
+
+/// Refuses responses, shape `(n_samples, n_responses)`, that do not match `n_samples`, that are none, and that hold NaN
+/// or infinity.
 ///
 /// # Errors
 /// [`Error::Shape`] or [`Error::NonFinite`], naming `y`.
-pub fn check_response(n_samples: usize, y: &[f64]) -> Result<()> {
-    if y.len() != n_samples {
+pub fn check_response(n_samples: usize, y: ArrayView2<'_, f64>) -> Result<()> {
+    if y.nrows() != n_samples || y.ncols() == 0 {
         return Err(Error::Shape {
             what: "y",
-            expected: format!("({n_samples},), one value per row of `X`"),
-            found: format!("({},)", y.len()),
+            expected: format!("{}, one value per row of `X`", shape(n_samples, y.ncols().max(1))),
+            found: shape(y.nrows(), y.ncols()),
         });
     }
-    match y.iter().position(|v| !v.is_finite()) {
-        Some(i) => Err(Error::NonFinite { what: "y", index: vec![i] }),
+    // One response was a vector to the caller.
+    match y.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        Some(((i, l), _)) => {
+            Err(Error::NonFinite { what: "y", index: if y.ncols() > 1 { vec![i, l] } else { vec![i] } })
+        }
         None => Ok(()),
     }
 }

@@ -46,15 +46,15 @@ pub type Hook<'a> = dyn FnMut(&IterInfo) -> ControlFlow<()> + 'a;
 /// The outcome of a fit, in the caller's units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitReport {
-    /// Coefficients, one per feature; least squares on the support.
+    /// Coefficients, one per feature, response after response; least squares on the support.
     pub coef: Vec<f64>,
-    /// Intercept; 0 if none was asked for.
-    pub intercept: f64,
+    /// Intercept of each response; 0 if none was asked for.
+    pub intercept: Vec<f64>,
     /// Features with a nonzero coefficient, ascending.
     pub support: Vec<usize>,
-    /// Prior variance of each coefficient.
+    /// Prior variance of each feature's coefficients.
     pub prior_var: Vec<f64>,
-    /// Posterior covariance of the coefficients on the support, row by row.
+    /// Posterior covariance of the coefficients of one response on the support, row by row.
     pub support_cov: Vec<f64>,
     /// Noise variance: of the model if it was given or learned, else of the residual; a floor if the data are
     /// noise-free.
@@ -71,7 +71,7 @@ pub struct FitReport {
     pub status: Status,
     /// Whether the solution was proved to be the sparsest one.
     pub certified: bool,
-    /// Mean of each coefficient under the encoder, where one was trained.
+    /// Mean of each coefficient under the encoder, where one was trained; as `coef`.
     pub posterior_mean: Option<Vec<f64>>,
     /// Condition number of the design, and of the preconditioned design, where one is used.
     pub condition_number: Option<(f64, f64)>,

@@ -4,10 +4,12 @@ from . import datasets, energies, exceptions, metrics
 from ._core import __version__
 from .parallel import fit_many
 from .preconditioned_vae import PreconditionedVae
+from .simultaneous_sparse_vae import SimultaneousSparseVae
 from .vae_slr import VaeSlr
 
 __all__ = [
     "PreconditionedVae",
+    "SimultaneousSparseVae",
     "VaeSlr",
     "__version__",
     "datasets",

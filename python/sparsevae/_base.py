@@ -42,8 +42,8 @@ _NUMBERS = {
 _MOST = 2**62
 
 
-class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Base of the estimators with one response; not public."""
+class CoreEstimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Base of the estimators that the core fits; not public."""
 
     _power_parameter: str | None = None
 
@@ -75,10 +75,47 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
             "max_iter": min(int(self.max_iter), _MOST),
             "n_steps": min(int(self.n_steps), _MOST),
             **{name: as_float(name, getattr(self, name), wanted) for name, wanted in _NUMBERS.items()},
+            "covariance": "full",
+            "groups": [],
+            "start": None,
             "support_rule": self.support_rule,
             "fit_intercept": bool(self.fit_intercept),
             "seed": draw_seed(self.random_state),
         }
+
+    def _call(self, fit: Any, X: Any, y: Any, arguments: dict[str, Any]) -> "_core.FitReport":
+        """Call the core, with progress if asked for."""
+        report: _core.FitReport = fit(X, y, arguments, _progress if self.verbose else None)
+        if self.verbose:
+            _progress_end(report)
+        return report
+
+    def _warn(self) -> None:
+        """Say what went wrong, and what may help."""
+        trained = self.optimizer == "adam" and self.status_ == "iteration_limit"
+        advice = _ADVICE.get("untrained" if trained else self.status_)
+        if advice:
+            warnings.warn(f"{type(self).__name__}: {advice}", ConvergenceWarning, stacklevel=3)
+
+    def _absorb_search(self, report: "_core.FitReport") -> None:
+        """Set the fitted attributes that say how the fit went."""
+        self.support_ = report["support"]
+        self.prior_var_ = report["prior_var"]
+        self.noise_var_ = report["noise_var"]
+        self.energy_ = report["energy"]
+        self.energy_path_ = report["energy_path"]
+        self.n_iter_ = report["n_iter"]
+        self.n_rounds_ = report["n_rounds"]
+        self.status_ = report["status"]
+        self.certified_ = report["certified"]
+        size = len(self.support_)
+        self.support_cov_ = report["support_cov"].reshape(size, size)
+        self.coef_var_ = np.zeros(len(self.prior_var_))
+        self.coef_var_[self.support_] = self.support_cov_.diagonal()
+
+
+class LinearVae(CoreEstimator):
+    """Base of the estimators with one response; not public."""
 
     def fit(self, X: Any, y: Any) -> Self:
         """Find the sparsest coefficients that explain `y`.
@@ -121,14 +158,9 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         """
         arguments = self._arguments()
         X, y, precision = fit_arrays(self, X, y)
-        report = _core.fit(X, y.ravel(), arguments | {"precision": precision}, _progress if self.verbose else None)
-        if self.verbose:
-            _progress_end(report)
+        report = self._call(_core.fit, X, y.ravel(), arguments | {"precision": precision})
         self._absorb(report, X, y.ravel(), precision)
-        trained = self.optimizer == "adam" and self.status_ == "iteration_limit"
-        advice = _ADVICE.get("untrained" if trained else self.status_)
-        if advice:
-            warnings.warn(f"{type(self).__name__}: {advice}", ConvergenceWarning, stacklevel=2)
+        self._warn()
         return self
 
     def _absorb(
@@ -139,33 +171,20 @@ class LinearVae(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         precision: float,
     ) -> None:
         """Turn a report into fitted attributes."""
-        support = report["support"]
+        self._absorb_search(report)
+        support, intercept = self.support_, float(report["intercept"][0])
         size = len(support)
-        covariance = report["support_cov"].reshape(size, size)
-        variance = np.zeros(X.shape[1])
-        variance[support] = covariance.diagonal()
-        dtype = result_dtype(precision, max(np.abs(report["coef"]).max(), abs(report["intercept"])))
+        dtype = result_dtype(precision, max(np.abs(report["coef"]).max(), abs(intercept)))
         self.coef_ = report["coef"].astype(dtype)
-        self.intercept_ = dtype(report["intercept"])
-        self.support_ = support
-        self.prior_var_ = report["prior_var"]
-        self.coef_var_ = variance
-        self.support_cov_ = covariance
+        self.intercept_ = dtype(intercept)
         self._support_mean = X[:, support].mean(axis=0) if self.fit_intercept else np.zeros(size)
         self._mean_share = 1 / len(X) if self.fit_intercept else 0.0
-        self.noise_var_ = report["noise_var"]
         self._response_noise_var = self.noise_var_
         if self._power_parameter is not None and (self.noise_var not in ("auto", "anneal") or self.optimizer == "adam"):
             # The noise variance is that of the preconditioned decoder; the residual tells that of the response.
-            left = y - X[:, support] @ report["coef"][support] - report["intercept"]
+            left = y - X[:, support] @ report["coef"][support] - intercept
             spare = len(y) - size - int(self.fit_intercept)
             self._response_noise_var = float(left @ left) / max(spare, 1)
-        self.energy_ = report["energy"]
-        self.energy_path_ = report["energy_path"]
-        self.n_iter_ = report["n_iter"]
-        self.n_rounds_ = report["n_rounds"]
-        self.status_ = report["status"]
-        self.certified_ = report["certified"]
         if report["posterior_mean"] is not None:
             self.posterior_mean_ = report["posterior_mean"]
         if self._power_parameter is not None:

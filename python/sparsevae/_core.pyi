@@ -13,8 +13,10 @@ __all__ = [
     "energy",
     "fit",
     "fit_many",
+    "fit_simultaneous",
     "make_design",
     "make_sparse_coef",
+    "preconditioned",
     "sample_support",
 ]
 
@@ -36,7 +38,7 @@ def add_noise(signal: NDArray[np.float64], snr_db: float, seed: int) -> tuple[ND
 @type_check_only
 class FitReport(TypedDict):
     coef: NDArray[np.float64]
-    intercept: float
+    intercept: NDArray[np.float64]
     support: NDArray[np.int64]
     prior_var: NDArray[np.float64]
     support_cov: NDArray[np.float64]
@@ -56,6 +58,12 @@ def fit(
     arguments: dict[str, Any],
     progress: Callable[[int, int, float, float], object] | None,
 ) -> FitReport: ...
+def fit_simultaneous(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    arguments: dict[str, Any],
+    progress: Callable[[int, int, float, float], object] | None,
+) -> FitReport: ...
 def fit_many(
     x: NDArray[np.float64], y: NDArray[np.float64], arguments: dict[str, Any], n_threads: int
 ) -> list[FitReport]: ...
@@ -64,6 +72,13 @@ def energy(
     y: NDArray[np.float64],
     prior_var: NDArray[np.float64],
     noise_var: float,
-    power: float | None,
+    covariance: str,
+) -> tuple[float, NDArray[np.float64], float]: ...
+def preconditioned(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    prior_var: NDArray[np.float64],
+    noise_var: float,
+    power: float,
 ) -> tuple[float, NDArray[np.float64], float]: ...
 def defaults() -> dict[str, Any]: ...

@@ -7,16 +7,31 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arrays import real_array
+from ._arrays import check_real, real_array
 from ._validation import check_type
 
-__all__ = ["marginal_energy", "preconditioned_energy"]
+__all__ = ["marginal_energy", "preconditioned_energy", "separable_energy"]
 
 
-def _arrays(X: Any, y: Any, prior_var: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+Array = NDArray[np.float64]
+
+
+def _arrays(X: Any, y: Any, prior_var: Any) -> tuple[Array, Array, Array]:
     return (
         real_array("X", X, 2, "(n_samples, n_features)"),
         real_array("y", y, 1, "(n_samples,)"),
+        real_array("prior_var", prior_var, 1, "(n_features,)"),
+    )
+
+
+def _simultaneous(X: Any, y: Any, prior_var: Any) -> tuple[Array, Array, Array]:
+    """As `_arrays`, with responses in the columns of a matrix."""
+    shape = "(n_samples,) or (n_samples, n_responses)"
+    single = len(check_real("y", y)) == 1
+    responses = real_array("y", y, 1 if single else 2, shape)
+    return (
+        real_array("X", X, 2, "(n_samples, n_features)"),
+        responses[:, None] if single else responses,
         real_array("prior_var", prior_var, 1, "(n_features,)"),
     )
 
@@ -31,12 +46,14 @@ def marginal_energy(
 ) -> tuple[float, NDArray[np.float64], float]:
     r"""Evaluate :math:`y^T \Sigma^{-1} y + \log |\Sigma|` with :math:`\Sigma = X \mathrm{diag}(w) X^T + \gamma I`.
 
+    For `L` responses it is :math:`\mathrm{tr}[Y Y^T \Sigma^{-1}] + L \log |\Sigma|`.
+
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
         Design.
-    y : array-like of shape (n_samples,)
-        Response.
+    y : array-like of shape (n_samples,) or (n_samples, n_responses)
+        Response, or several.
     prior_var : array-like of shape (n_features,)
         Prior variances, :math:`w`; not negative.
     noise_var : float
@@ -58,11 +75,11 @@ def marginal_energy(
 
     Notes
     -----
-    Costs ``O(n_samples**2 * (n_samples + n_features))``.
+    Costs ``O(n_samples**2 * (n_samples + n_features))``, and ``O(n_samples * n_features)`` for each response.
 
     References
     ----------
-    Pratihar and Mukhopadhyay (2025), "Be a Goldfish", eq. 24.
+    Pratihar and Mukhopadhyay (2025), "Be a Goldfish", eq. 24. Wipf (2023), "Marginalization is not Marginal", eq. 18.
 
     Examples
     --------
@@ -70,7 +87,47 @@ def marginal_energy(
     >>> round(value, 6)  # 2**2 / 2 + log(2)
     2.693147
     """
-    return _core.energy(*_arrays(X, y, prior_var), _number("noise_var", noise_var), None)
+    return _core.energy(*_simultaneous(X, y, prior_var), _number("noise_var", noise_var), "full")
+
+
+def separable_energy(
+    X: ArrayLike, y: ArrayLike, prior_var: ArrayLike, noise_var: float
+) -> tuple[float, NDArray[np.float64], float]:
+    r"""Evaluate the energy of a diagonal encoder covariance.
+
+    For `L` responses, `d` samples and `n` features it is
+
+    .. math:: \mathrm{tr}[Y Y^T \Sigma^{-1}] + L \sum_j \log(\gamma + w_j \|x_j\|^2) + L (d - n) \log \gamma,
+
+    no smaller than :func:`marginal_energy`, and equal to it where the columns are orthogonal. The paper leaves out the
+    last term, which no prior variance changes.
+
+    Parameters
+    ----------
+    X, y, prior_var, noise_var
+        As in :func:`marginal_energy`.
+
+    Returns
+    -------
+    value, grad_prior_var, grad_noise_var
+        As in :func:`marginal_energy`.
+
+    Raises
+    ------
+    ShapeError, NonFiniteError, DataTypeError, ParameterError, NumericalError
+        As in :func:`marginal_energy`.
+
+    References
+    ----------
+    Wipf (2023), "Marginalization is not Marginal", eq. 50.
+
+    Examples
+    --------
+    >>> value, _, _ = separable_energy([[1.0, 0.0]], [2.0], [1.0, 1.0], 1.0)
+    >>> round(value, 6)  # orthogonal columns
+    2.693147
+    """
+    return _core.energy(*_simultaneous(X, y, prior_var), _number("noise_var", noise_var), "diagonal")
 
 
 def preconditioned_energy(
@@ -102,4 +159,4 @@ def preconditioned_energy(
     Pratihar and Mukhopadhyay (2025), "Be a Goldfish", eq. 17 with its encoder at the optimum.
     """
     gamma, p = _number("noise_var", noise_var), _number("power", power)
-    return _core.energy(*_arrays(X, y, prior_var), gamma, p)
+    return _core.preconditioned(*_arrays(X, y, prior_var), gamma, p)

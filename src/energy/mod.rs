@@ -3,12 +3,14 @@
 pub mod elbo;
 mod marginal;
 mod preconditioned;
+mod separable;
 
 pub use marginal::marginal_energy;
 pub use preconditioned::{Preconditioned, preconditioned_energy};
+pub use separable::separable_energy;
 
 use crate::{Error, Result};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2, Axis};
 
 /// An energy and its gradient at one point.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,9 +38,13 @@ impl Evaluation {
     }
 }
 
-fn check(x: ArrayView2<'_, f64>, y: &[f64], prior_var: &[f64], noise_var: f64) -> Result<()> {
+/// Checks the arguments of an energy; the number of responses in `y`, stored one after the other.
+fn check(x: ArrayView2<'_, f64>, y: &[f64], prior_var: &[f64], noise_var: f64) -> Result<usize> {
     crate::problem::check_design(x)?;
-    crate::problem::check_response(x.nrows(), y)?;
+    let n_responses = if y.len() % x.nrows() == 0 { (y.len() / x.nrows()).max(1) } else { 1 };
+    let columns: Vec<_> = y.chunks(y.len().div_ceil(n_responses).max(1)).map(ArrayView1::from).collect();
+    let columns = ndarray::stack(Axis(1), &columns).unwrap_or_default();
+    crate::problem::check_response(x.nrows(), columns.view())?;
     if prior_var.len() != x.ncols() {
         return Err(Error::Shape {
             what: "prior_var",
@@ -52,5 +58,5 @@ fn check(x: ArrayView2<'_, f64>, y: &[f64], prior_var: &[f64], noise_var: f64) -
     if !(noise_var.is_finite() && noise_var > 0.0) {
         return Err(Error::invalid("noise_var", noise_var, "finite and greater than 0"));
     }
-    Ok(())
+    Ok(n_responses)
 }

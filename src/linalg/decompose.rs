@@ -133,10 +133,11 @@ pub(super) fn cholesky(mut matrix: Mat<f64>) -> Option<Mat<f64>> {
     Some(matrix)
 }
 
-/// `Sigma^-1 x` and the diagonal of `Sigma^-1`, given `L` and `b = L^-1 x`.
-pub(super) fn inverse_parts(lower: MatRef<'_, f64>, b: &[f64]) -> (Vec<f64>, Vec<f64>) {
-    let mut a = b.to_vec();
-    let column = MatMut::from_column_major_slice_mut(&mut a, b.len(), 1);
-    triangular_solve::solve_upper_triangular_in_place(lower.transpose(), column, Par::Seq);
-    (a, inverse(lower).diagonal().column_vector().iter().copied().collect())
+/// `Sigma^-1 x` and the diagonal of `Sigma^-1`, given `L` and `b = L^-1 x` for one or more `x`.
+pub(super) fn inverse_parts(lower: MatRef<'_, f64>, mut b: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
+    let rows = lower.nrows();
+    let columns = b.len().checked_div(rows).unwrap_or(0);
+    let right = MatMut::from_column_major_slice_mut(&mut b, rows, columns);
+    triangular_solve::solve_upper_triangular_in_place(lower.transpose(), right, Par::Seq);
+    (b, inverse(lower).diagonal().column_vector().iter().copied().collect())
 }

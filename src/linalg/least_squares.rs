@@ -5,45 +5,52 @@ use faer::linalg::triangular_solve;
 use faer::{Mat, MatMut, Par};
 use ndarray::{Array2, ArrayView2};
 
-/// Least squares of one response on nested sets of columns: the first, the first two, and so on.
+/// Least squares of one or more responses on nested sets of columns: the first, the first two, and so on.
 pub struct NestedLeastSquares {
     qr: Qr,
     rotated: Vec<f64>,
-    /// `residual[k]` is the norm of what the first `k` columns leave; `k = 0..=n_cols`.
+    /// `residual[k]` is the norm of what the first `k` columns leave, over all responses; `k = 0..=n_cols`.
     pub residual: Vec<f64>,
 }
 
 impl NestedLeastSquares {
-    /// Factorises the columns `chosen` of `x`, at most as many as `x` has rows, for the response `y`.
+    /// Factorises the columns `chosen` of `x`, at most as many as `x` has rows, for the responses `y`, one after the
+    /// other.
     ///
     /// # Complexity
-    /// `O(n_rows k^2)`.
+    /// `O(n_rows k (k + n_responses))`.
     pub fn new(x: ArrayView2<'_, f64>, chosen: &[usize], y: &[f64]) -> Self {
         let rows = x.nrows();
         let qr = Qr::new(Mat::from_fn(rows, chosen.len(), |i, j| x[[i, chosen[j]]]));
         let mut rotated = y.to_vec();
-        qr.apply_transpose(MatMut::from_column_major_slice_mut(&mut rotated, rows, 1));
+        let n_responses = y.len().checked_div(rows).unwrap_or(0);
+        qr.apply_transpose(MatMut::from_column_major_slice_mut(&mut rotated, rows, n_responses));
         let mut residual = vec![0.0; chosen.len() + 1];
-        let mut sum: f64 = rotated[chosen.len()..].iter().map(|v| v * v).sum();
+        let each = || rotated.chunks_exact(rows.max(1));
+        let mut sum: f64 = each().flat_map(|y| &y[chosen.len()..]).map(|v| v * v).sum();
         for k in (0..=chosen.len()).rev() {
             residual[k] = sum.sqrt();
             if k > 0 {
-                sum += rotated[k - 1] * rotated[k - 1];
+                sum += each().map(|y| y[k - 1] * y[k - 1]).sum::<f64>();
             }
         }
         Self { qr, rotated, residual }
     }
 
-    /// Coefficients on the first `k` columns; NaN or infinite where they are linearly dependent.
+    /// Coefficients on the first `k` columns, response after response; NaN or infinite where the columns are linearly
+    /// dependent.
     pub fn coefficients(&self, k: usize) -> Vec<f64> {
-        let mut z = self.rotated[..k].to_vec();
-        let r = self.qr.r().get(..k, ..k);
-        triangular_solve::solve_upper_triangular_in_place(
-            r,
-            MatMut::from_column_major_slice_mut(&mut z, k, 1),
-            Par::Seq,
-        );
+        let each = self.rotated.chunks_exact(self.qr.packed.nrows().max(1));
+        let n_responses = each.len();
+        let mut z: Vec<f64> = each.flat_map(|y| &y[..k]).copied().collect();
+        let right = MatMut::from_column_major_slice_mut(&mut z, k, n_responses);
+        triangular_solve::solve_upper_triangular_in_place(self.qr.r().get(..k, ..k), right, Par::Seq);
         z
+    }
+
+    /// Norms over the responses of the coefficients on the first `k` columns.
+    pub fn norms(&self, k: usize) -> Vec<f64> {
+        row_norms(&self.coefficients(k), k)
     }
 
     /// Distance of each column from the span of those before it.
@@ -61,6 +68,18 @@ impl NestedLeastSquares {
         triangular_solve::solve_upper_triangular_in_place(self.qr.r(), top.as_mut(), Par::Seq);
         (Array2::from_shape_fn((k, x.ncols()), |(i, j)| top[(i, j)]), distance)
     }
+}
+
+/// Norms over the responses of `n` coefficients each, stored response after response.
+pub fn row_norms(coefficients: &[f64], n: usize) -> Vec<f64> {
+    if coefficients.len() == n {
+        return coefficients.iter().map(|z| z.abs()).collect();
+    }
+    let mut squares = vec![0.0; n];
+    for z in coefficients.chunks_exact(n.max(1)) {
+        squares.iter_mut().zip(z).for_each(|(sum, z)| *sum += z * z);
+    }
+    squares.into_iter().map(f64::sqrt).collect()
 }
 
 /// `N = K - K B (B^T K B)^-1 B^T K` with `K = (X X^T)^-1` (and a jitter of `1e-13` of its mean diagonal) and `B` the

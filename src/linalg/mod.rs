@@ -9,6 +9,7 @@ mod gram;
 pub mod least_squares;
 pub mod marginal;
 pub mod packed;
+pub mod principal;
 pub mod row_space;
 mod solve;
 

@@ -70,6 +70,20 @@ impl Packed {
         Self { arch, lanes, padded_rows, rows, cols, n_rows, n_cols }
     }
 
+    /// Squared norm of each column.
+    pub fn squares(&self) -> Vec<f64> {
+        let width = self.width();
+        let mut squares = vec![0.0; self.n_cols.div_ceil(width) * width];
+        let panels = self.cols.chunks_exact((self.padded_rows * width).max(1));
+        for (sums, panel) in squares.chunks_exact_mut(width).zip(panels) {
+            for row in panel.chunks_exact(width) {
+                sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += v * v);
+            }
+        }
+        squares.truncate(self.n_cols);
+        squares
+    }
+
     /// Number of rows.
     pub fn n_rows(&self) -> usize {
         self.n_rows

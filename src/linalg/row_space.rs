@@ -112,32 +112,40 @@ impl RowSpace {
         self.basis.nrows()
     }
 
-    /// The response whose product with the pseudo-inverse of `C` is returned, and the norm of what lies outside the
+    /// The responses `y`, one after the other, times the pseudo-inverse of `C`, and the norm of what lies outside the
     /// column space.
     pub fn whiten(&self, y: &[f64]) -> (Vec<f64>, f64) {
-        let mut column = Mat::from_fn(y.len(), 1, |i, _| y[i]);
+        let rows = match &self.coordinates {
+            Coordinates::Triangular(r) => r.nrows(),
+            Coordinates::Singular { u, .. } => u.nrows(),
+        };
+        let columns = y.len().checked_div(rows).unwrap_or(0);
+        let mut right = Mat::from_fn(rows, columns, |i, l| y[l * rows + i]);
+        let flat = |values: &Mat<f64>| values.col_iter().flat_map(|column| column.iter()).copied().collect();
         match &self.coordinates {
             Coordinates::Triangular(r) => {
-                triangular_solve::solve_lower_triangular_in_place(r.transpose(), column.as_mut(), Par::Seq);
-                (column.col(0).iter().copied().collect(), 0.0)
+                triangular_solve::solve_lower_triangular_in_place(r.transpose(), right.as_mut(), Par::Seq);
+                (flat(&right), 0.0)
             }
             Coordinates::Singular { u, s } => {
-                let mut inside = product(u.transpose(), column.as_ref());
-                let outside = (&column - product(u.as_ref(), inside.as_ref())).norm_l2();
+                let mut inside = product(u.transpose(), right.as_ref());
+                let outside = (&right - product(u.as_ref(), inside.as_ref())).norm_l2();
                 for (i, s) in s.iter().enumerate() {
-                    inside[(i, 0)] /= s;
+                    inside.row_mut(i).iter_mut().for_each(|v| *v /= s);
                 }
-                (inside.col(0).iter().copied().collect(), outside)
+                (flat(&inside), outside)
             }
         }
     }
 
-    /// The response in the coordinates of `C`'s column space, and the norm of what lies outside it (for a basis found
+    /// The responses in the coordinates of `C`'s column space, and the norm of what lies outside it (for a basis found
     /// by the SVD).
     pub fn rotate(&self, y: &[f64]) -> (Vec<f64>, f64) {
         let (mut inside, outside) = self.whiten(y);
         if let Coordinates::Singular { s, .. } = &self.coordinates {
-            inside.iter_mut().zip(s).for_each(|(v, s)| *v *= s);
+            for response in inside.chunks_exact_mut(s.len().max(1)) {
+                response.iter_mut().zip(s).for_each(|(v, s)| *v *= s);
+            }
         }
         (inside, outside)
     }

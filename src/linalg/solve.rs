@@ -1,5 +1,5 @@
 //! `A = L^-1 X` panel by panel, never stored: only its column sums of squares (s) and its products with `b = L^-1 x`
-//! (q) leave.
+//! (q), for one response x or several, leave.
 
 use super::packed::{NV, Packed, block_rows};
 use pulp::{Simd, WithSimd};
@@ -65,10 +65,14 @@ impl PackedFactor {
     }
 }
 
+/// Responses whose products with a panel are summed in one pass over it.
+const TOGETHER: usize = 4;
+
 /// Fills `s_j = ||A_j||^2` and `q_j = A_j . b`.
 pub(super) struct Solve<'a> {
     pub design: &'a Packed,
     pub factor: &'a PackedFactor,
+    /// Response after response, as `q`.
     pub b: &'a [f64],
     /// Scratch of `padded_rows * width` values.
     pub panel: &'a mut [f64],
@@ -99,13 +103,69 @@ impl Solve<'_> {
             return; // Nothing to sum: `s` and `q` stay 0.
         }
         let sources = design.cols.chunks_exact(design.padded_rows * width);
+        let (b, others) = b.split_at(design.padded_rows);
+        let (q, other_q) = q.split_at_mut(s.len());
+        let stride = s.len();
         let sums = s.chunks_exact_mut(width).zip(q.chunks_exact_mut(width));
         for ((p, source), (s, q)) in sources.enumerate().zip(sums) {
+            let mut to = Strided { values: &mut *other_q, first: p * width, stride };
             match (design.n_cols() - p * width).div_ceil(S::F64_LANES) {
-                1 => solve_panel::<S, MR, 1>(simd, source, factor, b, panel, s, q),
-                2 => solve_panel::<S, MR, 2>(simd, source, factor, b, panel, s, q),
-                _ => solve_panel::<S, MR, 3>(simd, source, factor, b, panel, s, q),
+                1 => {
+                    solve_panel::<S, MR, 1>(simd, source, factor, b, panel, s, q);
+                    multiply_panel::<S, 1>(simd, panel, others, design.padded_rows, &mut to);
+                }
+                2 => {
+                    solve_panel::<S, MR, 2>(simd, source, factor, b, panel, s, q);
+                    multiply_panel::<S, 2>(simd, panel, others, design.padded_rows, &mut to);
+                }
+                _ => {
+                    solve_panel::<S, MR, 3>(simd, source, factor, b, panel, s, q);
+                    multiply_panel::<S, 3>(simd, panel, others, design.padded_rows, &mut to);
+                }
             }
+        }
+    }
+}
+
+/// One panel's place in the products of every response.
+struct Strided<'a> {
+    values: &'a mut [f64],
+    first: usize,
+    stride: usize,
+}
+
+/// Products of `V` registers of solved columns with every response of `b`, `rows` values each.
+#[inline(always)]
+fn multiply_panel<S: Simd, const V: usize>(simd: S, panel: &[f64], b: &[f64], rows: usize, to: &mut Strided<'_>) {
+    let panel = S::as_simd_f64s(panel).0.as_chunks::<V>().0;
+    for (group, b) in b.chunks(TOGETHER * rows).enumerate() {
+        let mut sums = [[simd.splat_f64s(0.0); V]; TOGETHER];
+        let count = b.len() / rows;
+        if count == TOGETHER {
+            let (b0, rest) = b.split_at(rows);
+            let (b1, rest) = rest.split_at(rows);
+            let (b2, b3) = rest.split_at(rows);
+            for ((((a, &x0), &x1), &x2), &x3) in panel.iter().zip(b0).zip(b1).zip(b2).zip(b3) {
+                for (sum, x) in sums.iter_mut().zip([x0, x1, x2, x3]) {
+                    let x = simd.splat_f64s(x);
+                    for v in 0..V {
+                        sum[v] = simd.mul_add_f64s(a[v], x, sum[v]);
+                    }
+                }
+            }
+        } else {
+            for (sum, b) in sums.iter_mut().zip(b.chunks_exact(rows)) {
+                for (a, &x) in panel.iter().zip(b) {
+                    let x = simd.splat_f64s(x);
+                    for v in 0..V {
+                        sum[v] = simd.mul_add_f64s(a[v], x, sum[v]);
+                    }
+                }
+            }
+        }
+        for (l, sum) in sums.iter().enumerate().take(count) {
+            let q = &mut to.values[(group * TOGETHER + l) * to.stride + to.first..][..V * S::F64_LANES];
+            S::as_mut_simd_f64s(q).0.copy_from_slice(sum);
         }
     }
 }

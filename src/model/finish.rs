@@ -2,7 +2,7 @@
 
 use super::prepared::{Prepared, Response};
 use super::settings::Noise;
-use crate::linalg::least_squares::{NestedLeastSquares, posterior_covariance};
+use crate::linalg::least_squares::{NestedLeastSquares, posterior_covariance, row_norms};
 use crate::linalg::{marginal::Marginal, packed::Packed};
 use crate::report::{FitReport, Status};
 use crate::support::certificate::Certified;
@@ -41,6 +41,7 @@ pub(super) fn finish(
 ) -> Result<FitReport> {
     let mut report = empty(prepared, response, status);
     let certified = matches!(found, Found::Certified(_));
+    let responses = response.n_responses() as f64;
     let (support, z, residual) = match found {
         Found::Certified(Certified { support, coefficients }) => (support, coefficients, 0.0),
         Found::Support(mut support) => {
@@ -49,13 +50,18 @@ pub(super) fn finish(
             let z = fit.coefficients(support.len());
             let residual = fit.residual[support.len()].hypot(response.outside);
             // A column that others make superfluous to the last bit is not chosen.
-            let (support, z) = support.into_iter().zip(z).filter(|(_, z)| *z != 0.0).unzip();
+            let keep: Vec<bool> = row_norms(&z, support.len()).into_iter().map(|norm| norm != 0.0).collect();
+            let z = z.into_iter().zip(keep.iter().cycle()).filter(|(_, keep)| **keep).map(|(z, _)| z).collect();
+            let support: Vec<usize> =
+                support.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(j, _)| j).collect();
             (support, z, residual)
         }
     };
+    let z = response.rotate_back(&z, support.len());
+    let mean_square: Vec<f64> = row_norms(&z, support.len()).into_iter().map(|norm| norm * norm / responses).collect();
     let spare = prepared.freedom.saturating_sub(support.len()).max(1) as f64;
-    let floor = NOISE_FLOOR / prepared.freedom as f64;
-    let noise_var = minimum.as_ref().map_or((residual * residual / spare).max(floor), |m| m.noise_var);
+    let floor = NOISE_FLOOR / (prepared.freedom as f64 * responses);
+    let noise_var = minimum.as_ref().map_or((residual * residual / (spare * responses)).max(floor), |m| m.noise_var);
 
     let design = minimum.as_ref().and_then(|m| m.design.as_ref()).unwrap_or(&prepared.design).view();
     let posterior = |prior_var: &[f64]| {
@@ -64,11 +70,11 @@ pub(super) fn finish(
     };
     let on_support: Vec<f64> = match &minimum {
         Some(minimum) => support.iter().map(|&j| minimum.w[j].max(f64::MIN_POSITIVE)).collect(),
-        None if certified => z.iter().map(|z| z * z).collect(),
+        None if certified => mean_square,
         // The second moment of the posterior under a flat prior, which EM would take as its next step.
         None => {
             let flat = posterior(&vec![f64::INFINITY; support.len()])?;
-            z.iter().zip(flat.diag()).map(|(z, v)| z * z + v).collect()
+            mean_square.iter().zip(flat.diag()).map(|(square, v)| square + v).collect()
         }
     };
     let covariance = posterior(&on_support)?;
@@ -89,19 +95,24 @@ pub(super) fn finish(
             report.energy = energy(prepared, response, &support, &on_support, noise_var)?;
         }
     }
-    for (&j, &z) in support.iter().zip(&z) {
-        report.coef[prepared.columns[j]] = z * unit(j);
-        report.intercept -= z * unit(j) * prepared.means[prepared.columns[j]];
+    let n_features = prepared.means.len();
+    for (l, intercept) in report.intercept.iter_mut().enumerate() {
+        for (&j, &z) in support.iter().zip(&z[l * support.len()..]) {
+            report.coef[l * n_features + prepared.columns[j]] = z * unit(j);
+            *intercept -= z * unit(j) * prepared.means[prepared.columns[j]];
+        }
     }
     report.support_cov = covariance.indexed_iter().map(|((a, b), v)| v * unit(support[a]) * unit(support[b])).collect();
     report.support = support.into_iter().map(|j| prepared.columns[j]).collect();
     report.noise_var = noise_var * response.norm * response.norm;
     report.certified = certified;
-    let single = [&report.intercept, &report.noise_var, &report.energy];
-    let values = report.coef.iter().chain(&report.prior_var).chain(&report.support_cov).chain(single);
+    let single = [&report.noise_var, &report.energy];
+    let values =
+        report.coef.iter().chain(&report.intercept).chain(&report.prior_var).chain(&report.support_cov).chain(single);
     let overflow = values.copied().find(|v| !v.is_finite());
     // Squares underflow long before coefficients do, and a variance of 0 would be a lie.
-    let vanished = |j: &usize| report.coef[*j] == 0.0 || (fitted && report.prior_var[*j] == 0.0);
+    let is_zero = |j: usize| report.coef.iter().skip(j).step_by(n_features).all(|z| *z == 0.0);
+    let vanished = |j: &usize| is_zero(*j) || (fitted && report.prior_var[*j] == 0.0);
     let underflow = (report.noise_var == 0.0 || report.support.iter().any(vanished)).then_some(0.0);
     overflow.or(underflow).map_or(Ok(report), |value| Err(out_of_range(value)))
 }
@@ -116,7 +127,7 @@ fn out_of_range(value: f64) -> Error {
 /// The energy of a constant response without noise is minus infinity.
 pub(super) fn trivial(prepared: &Prepared, response: &Response, noise: Noise) -> Result<FitReport> {
     let square = response.norm * response.norm;
-    let freedom = prepared.freedom as f64;
+    let freedom = (prepared.freedom * response.n_responses()) as f64;
     let status = match noise {
         Noise::Auto | Noise::Anneal if square == 0.0 => Status::Certified,
         Noise::Learn if square == 0.0 => Status::NoiseCollapsed,
@@ -136,8 +147,8 @@ pub(super) fn trivial(prepared: &Prepared, response: &Response, noise: Noise) ->
 fn empty(prepared: &Prepared, response: &Response, status: Status) -> FitReport {
     let n_features = prepared.means.len();
     FitReport {
-        coef: vec![0.0; n_features],
-        intercept: response.mean,
+        coef: vec![0.0; n_features * response.n_responses()],
+        intercept: response.means.clone(),
         support: Vec::new(),
         prior_var: vec![0.0; n_features],
         support_cov: Vec::new(),
@@ -154,19 +165,26 @@ fn empty(prepared: &Prepared, response: &Response, status: Status) -> FitReport 
 }
 
 /// Marginal energy of the centred data in the caller's units.
-fn energy(prepared: &Prepared, response: &Response, support: &[usize], w: &[f64], noise_var: f64) -> Result<f64> {
+pub(super) fn energy(
+    prepared: &Prepared,
+    response: &Response,
+    support: &[usize],
+    w: &[f64],
+    noise_var: f64,
+) -> Result<f64> {
     let rows = prepared.design.nrows();
     let chosen = Array2::from_shape_fn((rows, support.len()), |(i, k)| prepared.design[[i, support[k]]]);
     let packed = Packed::new(chosen.view());
-    let mut kernel = Marginal::new(&packed);
+    let mut kernel = Marginal::for_responses(&packed, response.values.len().checked_div(rows).unwrap_or(0).max(1));
     kernel
         .evaluate(&packed, &response.values, w, noise_var)
         .map_err(|pivot| Error::NotPositiveDefinite { step: 0, pivot: pivot.0 })?;
-    let lost = (prepared.freedom - rows) as f64 * noise_var.ln() + response.outside.powi(2) / noise_var;
-    Ok(kernel.quadratic() + kernel.log_det() + lost + unit_energy(prepared, response))
+    let log_det = kernel.log_det() + (prepared.freedom - rows) as f64 * noise_var.ln();
+    let quadratic = kernel.quadratic() + response.outside.powi(2) / noise_var;
+    Ok(quadratic + response.n_responses() as f64 * log_det + unit_energy(prepared, response))
 }
 
 /// What the change of units adds to an energy in the solver's: the response was divided by its norm.
 pub(super) fn unit_energy(prepared: &Prepared, response: &Response) -> f64 {
-    2.0 * prepared.freedom as f64 * response.norm.ln()
+    2.0 * (prepared.freedom * response.n_responses()) as f64 * response.norm.ln()
 }

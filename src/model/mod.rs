@@ -16,7 +16,7 @@ use crate::Error;
 use crate::Result;
 use crate::report::{FitReport, Hook};
 use descend::{condition_numbers, descend};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2, Axis};
 use prepared::Prepared;
 use rayon::prelude::*;
 use search::search;
@@ -51,8 +51,8 @@ const POSTERIOR_DEVIATIONS: f64 = 3.0;
 /// ```
 pub fn fit(x: ArrayView2<'_, f64>, y: &[f64], settings: &Settings, hook: &mut Hook<'_>) -> Result<FitReport> {
     settings.check()?;
-    let prepared = Prepared::new(x, settings.fit_intercept)?;
-    fit_prepared(&prepared, y, settings, hook)
+    let prepared = Prepared::new(x, settings.fit_intercept, &settings.groups)?;
+    fit_prepared(&prepared, ArrayView1::from(y).insert_axis(Axis(1)), settings, hook)
 }
 
 /// Fits many responses, the columns of `y`, independently and side by side on rayon's current threads; the design is
@@ -72,23 +72,46 @@ pub fn fit_many(
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Vec<FitReport>> {
     settings.check()?;
-    let prepared = Prepared::new(x, settings.fit_intercept)?;
-    let columns: Vec<Vec<f64>> = y.columns().into_iter().map(|c| c.to_vec()).collect();
+    let prepared = Prepared::new(x, settings.fit_intercept, &settings.groups)?;
+    let responses: Vec<_> = y.axis_chunks_iter(Axis(1), 1).collect();
     let hook = |_: &_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let fits: Vec<Result<FitReport>> =
-        columns.par_iter().map(|y| fit_prepared(&prepared, y, settings, &mut { hook })).collect();
+        responses.into_par_iter().map(|y| fit_prepared(&prepared, y, settings, &mut { hook })).collect();
     fits.into_iter().collect()
 }
 
-/// Fits one response on a design that is ready.
+/// Fits responses, the columns of `y` of shape `(n_samples, n_responses)`, that share their support.
+///
+/// # Errors
+/// As [`fit`].
+///
+/// # Complexity
+/// As [`fit`], and `3 r n` operations a step for each response (or principal axis of them) after the first.
+pub fn fit_simultaneous(
+    x: ArrayView2<'_, f64>,
+    y: ArrayView2<'_, f64>,
+    settings: &Settings,
+    hook: &mut Hook<'_>,
+) -> Result<FitReport> {
+    settings.check()?;
+    let prepared = Prepared::new(x, settings.fit_intercept, &settings.groups)?;
+    fit_prepared(&prepared, y, settings, hook)
+}
+
+/// Fits responses that share their support on a design that is ready.
 ///
 /// # Errors
 /// As [`fit`].
 ///
 /// # Complexity
 /// As [`fit`].
-pub fn fit_prepared(prepared: &Prepared, y: &[f64], settings: &Settings, hook: &mut Hook<'_>) -> Result<FitReport> {
-    let response = prepared.respond(y)?;
+pub fn fit_prepared(
+    prepared: &Prepared,
+    y: ArrayView2<'_, f64>,
+    settings: &Settings,
+    hook: &mut Hook<'_>,
+) -> Result<FitReport> {
+    let response = prepared.respond(y, settings.precision)?;
     let mut report = if response.norm == 0.0 || prepared.columns.is_empty() {
         finish::trivial(prepared, &response, settings.noise)?
     } else {

@@ -2,10 +2,12 @@
 
 use super::prepared::{Prepared, Response};
 use super::settings::{Optimizer, Settings};
+use crate::linalg::least_squares::row_norms;
 use crate::linalg::packed::Packed;
+use crate::linalg::principal::PrincipalAxes;
 use crate::report::{Hook, IterInfo};
-use crate::solver::driver::{Descent, Next, Rule};
-use crate::solver::expectation_propagation::{ExpectationPropagation, ROUND_LEN};
+use crate::solver::driver::{Covariance, Descent, Next, Rule, Structure};
+use crate::solver::expectation_propagation::ExpectationPropagation;
 use crate::solver::{Schedule, restart};
 use crate::support::certificate::{ACCIDENT, Certified, Certifier};
 use crate::support::evidence::ln_choose;
@@ -28,7 +30,12 @@ const LOOK: usize = 15;
 /// A noise-free search, ready to run round after round.
 pub(super) struct NoiseFree<'a> {
     prepared: &'a Prepared,
+    /// The responses in coordinates where the rows of the design are orthonormal.
     whitened: Vec<f64>,
+    /// Of several, an orthonormal basis of their span, and their singular values.
+    axes: Option<Vec<f64>>,
+    spread: Vec<f64>,
+    structure: Structure<'a>,
     certifier_singular: f64,
     settings: &'a Settings,
 }
@@ -39,16 +46,23 @@ pub(super) struct Trace {
     pub steps: usize,
     pub rounds: usize,
     pub energies: Vec<f64>,
+    /// The sparsest solution found that could not be certified; looked for with several responses only.
+    pub unproved: Option<Vec<usize>>,
     /// Where the next annealed descent starts, if it does not start afresh.
     away: Option<Vec<f64>>,
     /// Where those at the present power have started.
     starts: Vec<Vec<f64>>,
 }
 
-/// Factor that gives a whitened response the scale of coefficients of unit order.
-pub(super) fn unit_scale(whitened: &[f64]) -> f64 {
+/// Factor that gives whitened responses, `rank` values each once, the scale of coefficients of unit order.
+pub(super) fn unit_scale(whitened: &[f64], rank: usize, n_responses: usize) -> f64 {
     let square = whitened.iter().map(|v| v * v).sum::<f64>();
-    (UNIT * whitened.len() as f64 / square.max(f64::MIN_POSITIVE)).sqrt()
+    (UNIT * (rank * n_responses) as f64 / square.max(f64::MIN_POSITIVE)).sqrt()
+}
+
+/// What the model makes of its columns and responses.
+pub(super) fn structure<'a>(prepared: &'a Prepared, response: &Response, settings: &Settings) -> Structure<'a> {
+    Structure { n_responses: response.n_responses(), covariance: settings.covariance, groups: &prepared.groups }
 }
 
 /// Share of a response that may lie outside of the column space by rounding alone.
@@ -68,7 +82,16 @@ impl<'a> NoiseFree<'a> {
         if outside.hypot(response.outside) > rounding || whitened.iter().any(|v| !v.is_finite()) {
             return Ok(None);
         }
-        Ok(Some(Self { prepared, whitened, certifier_singular: space.smallest_singular(), settings }))
+        let smallest = space.smallest_singular();
+        let (axes, spread) = if response.n_responses() > 1 {
+            // Whitening has made the rounding of the responses this much larger.
+            let axes = PrincipalAxes::new(&whitened, space.rank(), rounding / smallest.min(1.0))?;
+            (Some(axes.directions), axes.singular)
+        } else {
+            (None, vec![whitened.iter().map(|v| v * v).sum::<f64>().sqrt()])
+        };
+        let structure = structure(prepared, response, settings);
+        Ok(Some(Self { prepared, whitened, axes, spread, structure, certifier_singular: smallest, settings }))
     }
 
     fn basis(&self) -> Result<ArrayView2<'a, f64>> {
@@ -79,6 +102,7 @@ impl<'a> NoiseFree<'a> {
         Ok(Certifier {
             basis: self.basis()?,
             response: &self.whitened,
+            spread: &self.spread,
             response_norm: 1.0,
             smallest_singular: self.certifier_singular,
             precision: self.settings.precision,
@@ -100,19 +124,23 @@ impl<'a> NoiseFree<'a> {
         if basis.ncols() > basis.nrows() {
             return Ok(None);
         }
-        let z: Vec<f64> =
-            basis.columns().into_iter().map(|c| c.iter().zip(&self.whitened).map(|(b, y)| b * y).sum()).collect();
-        let tolerance = self.certifier()?.tolerance(z.iter().map(|z: &f64| z.abs()).sum());
-        let support: Vec<usize> = (0..z.len()).filter(|&j| z[j].abs() > tolerance).collect();
-        let clear = support.iter().all(|&j| z[j].abs() > UNIQUE_MARGIN * tolerance);
-        let norm = z.iter().map(|z| z * z).sum::<f64>().sqrt();
-        let log_sets = ln_choose(z.len(), support.len());
-        let vanishing = (z.len() - support.len()) as f64 * (tolerance / norm).min(1.0).ln();
-        let spare = (self.prepared.freedom - z.len()) as f64 * rounding(self.prepared, self.settings).min(1.0).ln();
+        let (rank, n) = basis.dim();
+        let mut z = Vec::with_capacity(n * self.spread.len());
+        for whitened in self.whitened.chunks_exact(rank.max(1)) {
+            z.extend(basis.columns().into_iter().map(|c| c.iter().zip(whitened).map(|(b, y)| b * y).sum::<f64>()));
+        }
+        let norms = row_norms(&z, n);
+        let tolerance = self.certifier()?.tolerance(norms.iter().sum());
+        let support: Vec<usize> = (0..n).filter(|&j| norms[j] > tolerance).collect();
+        let clear = support.iter().all(|&j| norms[j] > UNIQUE_MARGIN * tolerance);
+        let norm = norms.iter().map(|z| z * z).sum::<f64>().sqrt();
+        let log_sets = ln_choose(n, support.len());
+        let vanishing = (n - support.len()) as f64 * (tolerance / norm).min(1.0).ln();
+        let spare = (self.prepared.freedom - n) as f64 * rounding(self.prepared, self.settings).min(1.0).ln();
         if !clear || log_sets + vanishing + spare > ACCIDENT.ln() {
             return Ok(None);
         }
-        let coefficients = support.iter().map(|&j| z[j]).collect();
+        let coefficients = z.chunks_exact(n).flat_map(|z| support.iter().map(|&j| z[j])).collect();
         Ok(Some(Certified { support, coefficients }))
     }
 
@@ -125,6 +153,9 @@ impl<'a> NoiseFree<'a> {
     ) -> Result<Option<Certified>> {
         match self.settings.optimizer {
             Optimizer::Rule(rule) => self.anneal(rule, rounds, trace, hook),
+            _ if self.settings.covariance == Covariance::Diagonal || !self.prepared.groups.is_empty() => {
+                self.anneal(Rule::Em, rounds, trace, hook)
+            }
             _ => self.propagate(rounds, trace, hook),
         }
     }
@@ -137,9 +168,10 @@ impl<'a> NoiseFree<'a> {
     ) -> Result<Option<Certified>> {
         let (basis, certifier) = (self.basis()?, self.certifier()?);
         let packed = Packed::new(basis);
-        let mut search = ExpectationPropagation::new(basis, &packed, &self.whitened, self.settings.seed);
+        let responses = self.axes.as_deref().unwrap_or(&self.whitened);
+        let mut search = ExpectationPropagation::new(basis, &packed, responses, self.settings.seed);
         for round in rounds {
-            let len = ROUND_LEN.min(self.settings.max_iter.saturating_sub(trace.steps));
+            let len = search.round_len().min(self.settings.max_iter.saturating_sub(trace.steps));
             if len == 0 {
                 break;
             }
@@ -149,7 +181,16 @@ impl<'a> NoiseFree<'a> {
                 energies.push(info.energy);
                 hook(info)
             };
-            let attempt = |means: &[f64]| certifier.attempt(&means.iter().map(|m| m.abs()).collect::<Vec<_>>());
+            let several = self.axes.is_some();
+            let unproved = &mut trace.unproved;
+            let attempt = |norms: &[f64]| {
+                let exact = certifier.exact(norms)?;
+                if several && !exact.proved && unproved.as_ref().is_none_or(|u| exact.solution.support.len() < u.len())
+                {
+                    *unproved = Some(exact.solution.support.clone());
+                }
+                exact.proved.then_some(exact.solution)
+            };
             let found = search.round(round, len, &mut trace.steps, &mut watch, attempt)?;
             trace.energies = energies;
             if found.is_some() {
@@ -192,14 +233,14 @@ impl<'a> NoiseFree<'a> {
             }
             trace.starts.push(w.clone());
             trace.rounds = round + 1;
-            let mut descent = Descent::new(packed, response, w);
+            let mut descent = Descent::new(packed, response, w, self.structure);
             let schedule = Schedule { len, end: *end, ..ANNEAL };
             let noise = |step| schedule.at(step);
             let before = IterInfo { round, step: trace.steps, energy: f64::NAN, noise_var: f64::NAN };
             let mut found = None;
             let outcome = descent.run(rule, len, noise, before, hook, |descent, step| {
                 if step % LOOK == LOOK - 1 || step + 1 == len {
-                    found = certifier.attempt(&descent.u.iter().map(|u| u.abs()).collect::<Vec<_>>());
+                    found = certifier.attempt(&descent.norms());
                 }
                 Ok(if found.is_some() { Next::Stop } else { Next::Continue })
             });
@@ -208,7 +249,7 @@ impl<'a> NoiseFree<'a> {
                 Ok(_) | Err(Error::NotPositiveDefinite { .. }) => {}
                 Err(error) => return Err(error),
             }
-            trace.away = Some(restart::away_from(&descent.u, packed.n_rows()));
+            trace.away = Some(restart::away_from(&descent.norms(), packed.n_rows()));
             trace.energies = descent.energies;
             if found.is_some() {
                 return Ok(found);
@@ -226,11 +267,12 @@ impl<'a> NoiseFree<'a> {
         let whitened: Vec<f64> = singular.iter().map(|s| s.powf(1.0 - 2.0 * power)).collect();
         turn.outer_iter_mut().zip(&whitened).for_each(|(mut row, s)| row *= *s);
         let mut design = turn.dot(&space.basis);
-        let mut response = turn.dot(&ndarray::aview1(&self.whitened));
         let scale = (design.iter().map(|v| v * v).sum::<f64>() / design.ncols() as f64).sqrt();
         design /= scale;
-        response *= unit_scale(&self.whitened) / scale;
+        let factor = unit_scale(&self.whitened, space.rank(), self.structure.n_responses) / scale;
+        let turned = |y: &[f64]| (turn.dot(&ndarray::aview1(y)) * factor).to_vec();
+        let response = self.whitened.chunks_exact(space.rank().max(1)).flat_map(turned).collect();
         let smallest = whitened.into_iter().fold(f64::INFINITY, f64::min) / scale;
-        Ok((design, response.to_vec(), smallest))
+        Ok((design, response, smallest))
     }
 }

@@ -1,6 +1,6 @@
 //! Noisy data: the best support by a criterion, and whether the data look noisy at all.
 
-use super::noise_free::unit_scale;
+use super::noise_free::{structure, unit_scale};
 use super::prepared::{Prepared, Response};
 use super::settings::{Settings, SupportRule};
 use crate::linalg::least_squares::{NestedLeastSquares, inverse_without};
@@ -37,7 +37,8 @@ pub(super) fn evidence(
     Evidence {
         kind,
         freedom: prepared.freedom,
-        n_cols: prepared.columns.len(),
+        n_responses: response.n_responses(),
+        n_choices: prepared.n_choices(),
         total: 1.0,
         noise_var: noise_var.map(|v| v / scale),
     }
@@ -48,6 +49,23 @@ pub(super) struct Noisy<'a> {
     pub prepared: &'a Prepared,
     pub response: &'a Response,
     pub evidence: Evidence,
+}
+
+/// Columns of one group together, by falling norm; each column alone where there are no groups. Values are ends of
+/// groups in the order.
+fn by_group(norms: &[f64], groups: &[usize], most: usize) -> (Vec<usize>, Vec<usize>) {
+    let mut order = restart::strongest_first(norms);
+    if !groups.is_empty() {
+        let mut rank = vec![usize::MAX; groups.iter().max().map_or(0, |last| last + 1)];
+        for (place, &j) in order.iter().enumerate() {
+            rank[groups[j]] = rank[groups[j]].min(place);
+        }
+        order.sort_by_key(|&j| rank[groups[j]]);
+    }
+    let same = |k: usize| !groups.is_empty() && k < order.len() && groups[order[k - 1]] == groups[order[k]];
+    let ends: Vec<usize> = (1..=most.min(order.len())).filter(|&k| !same(k)).collect();
+    order.truncate(ends.last().copied().unwrap_or(0));
+    (order, ends)
 }
 
 impl Noisy<'_> {
@@ -74,20 +92,27 @@ impl Noisy<'_> {
     ///
     /// In coordinates where the rows of the design are orthonormal, its noise is a dense background of small
     /// coefficients that fades away: `Sigma = X (W + gamma I) X^T`.
-    pub fn descent_start(&self, rule: Rule, steps: &mut usize, hook: &mut Hook<'_>) -> Result<Option<Vec<usize>>> {
+    pub fn descent_start(
+        &self,
+        rule: Rule,
+        settings: &Settings,
+        steps: &mut usize,
+        hook: &mut Hook<'_>,
+    ) -> Result<Option<Candidate>> {
         let space = self.prepared.row_space()?;
         let packed = Packed::new(space.basis.view());
         let (mut whitened, _) = space.whiten(&self.response.values);
-        let unit = unit_scale(&whitened);
+        let unit = unit_scale(&whitened, space.rank(), self.response.n_responses());
         whitened.iter_mut().for_each(|v| *v *= unit);
-        let mut descent = Descent::new(&packed, &whitened, vec![1.0; packed.n_cols()]);
+        let structure = structure(self.prepared, self.response, settings);
+        let mut descent = Descent::new(&packed, &whitened, vec![1.0; packed.n_cols()], structure);
         let before = IterInfo { round: 0, step: *steps, energy: f64::NAN, noise_var: f64::NAN };
         let noise = |step| BACKGROUND.at(step);
-        let mut best: Option<(f64, Vec<usize>)> = None;
+        let mut best: Option<Candidate> = None;
         let outcome = descent.run(rule, BACKGROUND.len, noise, before, hook, |descent, step| {
             if step % LOOK == LOOK - 1 {
-                let found = self.prefix(&descent.u);
-                if best.as_ref().is_none_or(|(criterion, _)| found.0 < *criterion) {
+                let found = self.prefix(&descent.norms());
+                if best.as_ref().is_none_or(|best| found.criterion < best.criterion) {
                     best = Some(found);
                 }
             }
@@ -95,22 +120,23 @@ impl Noisy<'_> {
         });
         *steps += descent.energies.len();
         match outcome {
-            Ok(_) | Err(Error::NotPositiveDefinite { .. }) => Ok(best.map(|(_, support)| support)),
+            Ok(_) | Err(Error::NotPositiveDefinite { .. }) => Ok(best),
             Err(error) => Err(error),
         }
     }
 
-    /// Along falling `|u|`, the prefix of least criterion, with its criterion.
-    pub fn prefix(&self, u: &[f64]) -> (f64, Vec<usize>) {
-        let most = (self.evidence.freedom / 2).min(self.prepared.design.nrows().saturating_sub(1)).min(u.len());
-        let mut order = restart::strongest_first(u);
-        order.truncate(most);
+    /// Along falling `norms` of the coefficients, the prefix of least criterion; groups stay together.
+    pub fn prefix(&self, norms: &[f64]) -> Candidate {
+        let most = (self.evidence.freedom / 2).min(self.prepared.design.nrows().saturating_sub(1));
+        let (mut order, ends) = by_group(norms, &self.prepared.groups, most);
         let fit = NestedLeastSquares::new(self.prepared.design.view(), &order, &self.response.values);
         let outside = self.response.outside * self.response.outside;
-        let criterion = |k: usize| self.evidence.criterion(k, fit.residual[k].powi(2) + outside);
-        let size = (0..=most).min_by(|&a, &b| criterion(a).total_cmp(&criterion(b))).unwrap_or(0);
+        let weigh =
+            |(n, &k): (usize, &usize)| (self.evidence.of_groups(n + 1, k, fit.residual[k].powi(2) + outside), k);
+        let (criterion, size) =
+            ends.iter().enumerate().map(weigh).fold((0.0, 0), |best, next| if next.0 < best.0 { next } else { best });
         order.truncate(size);
-        (criterion(size), order)
+        Candidate { support: order, rss: fit.residual[size].powi(2) + outside, criterion }
     }
 
     /// Whether what `candidate` leaves looks like noise, and not like the rest of a noise-free solution with many
@@ -146,9 +172,10 @@ impl Noisy<'_> {
         let m = (rows - k) as f64;
         let mean = inverse.diag().sum() / m;
         let mean_square = inverse.iter().map(|v| v * v).sum::<f64>() / m;
-        let y = ndarray::aview1(&self.response.values);
-        let q = y.dot(&inverse.dot(&y));
-        let spread = (2.0 * (mean_square - mean * mean) / (m + 2.0)).max(1e-300).sqrt() / mean;
+        let each = self.response.values.chunks_exact(rows).map(ndarray::aview1);
+        let q: f64 = each.map(|y| y.dot(&inverse.dot(&y))).sum();
+        let values = m * (self.response.values.len() / rows) as f64;
+        let spread = (2.0 * (mean_square - mean * mean) / (values + 2.0)).max(1e-300).sqrt() / mean;
         let whiteness = -((q / candidate.rss.max(1e-300)).ln() - mean.ln() + spread * spread / 2.0) / spread;
         let background = q / m * trace;
         let fit = NestedLeastSquares::new(design.view(), &candidate.support, &self.response.values);

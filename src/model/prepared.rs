@@ -1,5 +1,6 @@
 //! A design made ready once: centred, columns of norm 1, at most as many rows as columns. Many responses share it.
 
+use crate::linalg::principal::PrincipalAxes;
 use crate::linalg::row_space::RowSpace;
 use crate::problem::{check_design, check_response};
 use crate::{Error, Result};
@@ -17,8 +18,11 @@ pub struct Prepared {
     pub design: Array2<f64>,
     /// Index of each of them in the caller's design.
     pub columns: Vec<usize>,
-    /// Norm of each of them in the caller's units, after centring.
+    /// What each of them was divided by: its norm in the caller's units, after centring; in a group, the root mean
+    /// square of the norms.
     pub norms: Vec<f64>,
+    /// The group of each of them, where columns share prior variances; else empty.
+    pub groups: Vec<usize>,
     /// Mean of every column of the caller's design; zeros unless centred.
     pub means: Vec<f64>,
     /// Samples in the caller's design.
@@ -30,18 +34,43 @@ pub struct Prepared {
     row_space: OnceLock<RowSpace>,
 }
 
-/// A response in the solver's units: its norm, over all samples, is 1.
+/// One or more responses in the solver's units: their norm, over all samples and responses, is 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
-    /// One value per row of the design.
+    /// One value per row of the design, response after response, where several are replaced by their principal axes.
     pub values: Vec<f64>,
+    /// From responses to principal axes, shape `(n_responses, rank)`; `None` for one response.
+    pub rotation: Option<Array2<f64>>,
     /// Norm of the part that no column reaches, lost in compression.
     pub outside: f64,
-    /// Mean in the caller's units; 0 unless centred.
-    pub mean: f64,
-    /// Norm in the caller's units, after centring; 0 for a constant response.
+    /// Mean of each response in the caller's units; 0 unless centred.
+    pub means: Vec<f64>,
+    /// Norm in the caller's units, after centring; 0 for constant responses.
     pub norm: f64,
 }
+
+impl Response {
+    /// Responses that the caller gave.
+    pub fn n_responses(&self) -> usize {
+        self.means.len()
+    }
+
+    /// Coefficients of the caller's responses from those of the principal axes: `k` each, response after response.
+    pub fn rotate_back(&self, z: &[f64], k: usize) -> Vec<f64> {
+        let Some(rotation) = &self.rotation else { return z.to_vec() };
+        let mut all = vec![0.0; k * rotation.nrows()];
+        for (to, row) in all.chunks_exact_mut(k.max(1)).zip(rotation.outer_iter()) {
+            for (z, &share) in z.chunks_exact(k.max(1)).zip(row) {
+                to.iter_mut().zip(z).for_each(|(to, z)| *to += share * z);
+            }
+        }
+        all
+    }
+}
+
+/// Principal axes of the responses below this share of the strongest, in units of the precision of the data and of the
+/// root of the size, are rounding.
+const RANK_ROUNDING: f64 = 16.0;
 
 /// Columns of norm 1, and what they were before.
 struct Standardised {
@@ -102,22 +131,52 @@ fn standardise(x: ArrayView2<'_, f64>, centred: bool) -> Standardised {
     Standardised { rows, means: unit(means), norms: unit(norms) }
 }
 
+/// The root mean square of the norms of each column's group.
+fn shared_norms(norms: &[f64], groups: &[usize]) -> Vec<f64> {
+    let n_groups = groups.iter().max().map_or(0, |last| last + 1);
+    let (mut largest, mut sums) = (vec![0.0_f64; n_groups], vec![(0.0, 0.0); n_groups]);
+    norms.iter().zip(groups).for_each(|(&norm, &g)| largest[g] = largest[g].max(norm));
+    for (norm, &g) in norms.iter().zip(groups) {
+        sums[g].0 += (norm / largest[g]).powi(2);
+        sums[g].1 += 1.0;
+    }
+    groups.iter().map(|&g| largest[g] * (sums[g].0 / sums[g].1).sqrt()).collect()
+}
+
 impl Prepared {
     /// Checks and standardises `x`, shape `(n_samples, n_features)`; `centred` takes the mean of every column away.
+    /// `groups` is empty, or has the group of every feature, counted from 0: columns of a group share a prior variance,
+    /// so that one number scales them.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::NoDecomposition`] if a tall design cannot be compressed.
     ///
     /// # Complexity
     /// One copy of the design; an SVD if it has more rows than columns.
-    pub fn new(x: ArrayView2<'_, f64>, centred: bool) -> Result<Self> {
+    pub fn new(x: ArrayView2<'_, f64>, centred: bool, groups: &[usize]) -> Result<Self> {
         check_design(x)?;
+        if !groups.is_empty() && groups.len() != x.ncols() {
+            return Err(Error::Shape {
+                what: "groups",
+                expected: format!("({},), one group per column of `X`", x.ncols()),
+                found: format!("({},)", groups.len()),
+            });
+        }
         let n_samples = x.nrows();
         let Standardised { rows: mut design, means, mut norms } = standardise(x.as_standard_layout().view(), centred);
         let columns: Vec<usize> = (0..norms.len()).filter(|&j| norms[j] > 0.0).collect();
         if columns.len() < norms.len() {
             design = design.select(Axis(1), &columns);
             norms.retain(|&norm| norm > 0.0);
+        }
+        let groups: Vec<usize> =
+            if groups.is_empty() { Vec::new() } else { columns.iter().map(|&j| groups[j]).collect() };
+        if !groups.is_empty() {
+            let shared = shared_norms(&norms, &groups);
+            let own = std::mem::replace(&mut norms, shared);
+            for (mut column, (own, shared)) in design.columns_mut().into_iter().zip(own.iter().zip(&norms)) {
+                column *= own / shared;
+            }
         }
         let compression = if design.nrows() > design.ncols() && design.ncols() > 0 {
             let space = RowSpace::by_svd(design.view())?;
@@ -133,6 +192,7 @@ impl Prepared {
             columns,
             norms,
             means,
+            groups,
             n_samples,
             freedom: n_samples - usize::from(centred),
             centred,
@@ -141,17 +201,36 @@ impl Prepared {
         })
     }
 
-    /// Checks and standardises a response.
+    /// Checks and standardises the responses `y`, shape `(n_samples, n_responses)`; more than one is replaced by the
+    /// principal axes of all, whose number is their rank to within `precision`, the unit roundoff of the data.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::NonFinite`].
-    pub fn respond(&self, y: &[f64]) -> Result<Response> {
+    /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::NoDecomposition`].
+    ///
+    /// # Complexity
+    /// `O(n_samples n_responses)` for one response, an SVD for more.
+    pub fn respond(&self, y: ArrayView2<'_, f64>, precision: f64) -> Result<Response> {
         check_response(self.n_samples, y)?;
-        let column = ndarray::aview1(y).insert_axis(Axis(1));
-        let Standardised { rows, means, norms } = standardise(column, self.centred);
-        let (mut values, mean, norm) = (rows.into_iter().collect::<Vec<f64>>(), means[0], norms[0]);
-        if norm == 0.0 {
-            return Ok(Response { values: vec![0.0; self.design.nrows()], outside: 0.0, mean, norm });
+        let n_responses = y.ncols();
+        let Standardised { rows, means, norms } = standardise(y, self.centred);
+        let largest = norms.iter().copied().fold(0.0, f64::max);
+        if largest == 0.0 {
+            let (values, rotation) =
+                (vec![0.0; self.design.nrows()], (n_responses > 1).then(|| Array2::zeros((n_responses, 1))));
+            return Ok(Response { values, rotation, outside: 0.0, means, norm: 0.0 });
+        }
+        let norm = largest * norms.iter().map(|n| (n / largest) * (n / largest)).sum::<f64>().sqrt();
+        let size = rows.nrows();
+        let mut values: Vec<f64> = rows.columns().into_iter().flat_map(|column| column.to_vec()).collect();
+        let mut rotation = None;
+        if n_responses > 1 {
+            for (response, own) in values.chunks_exact_mut(size).zip(&norms) {
+                response.iter_mut().for_each(|v| *v *= own / norm);
+            }
+            let tolerance = RANK_ROUNDING * precision * (size.max(n_responses) as f64).sqrt();
+            let axes = PrincipalAxes::new(&values, size, tolerance)?;
+            values = axes.values(size);
+            rotation = Some(axes.rotation);
         }
         let mut outside = 0.0;
         if let Some(space) = &self.compression {
@@ -159,7 +238,18 @@ impl Prepared {
         } else if self.columns.is_empty() {
             (values, outside) = (Vec::new(), 1.0);
         }
-        Ok(Response { values, outside, mean, norm })
+        Ok(Response { values, rotation, outside, means, norm })
+    }
+
+    /// Columns to choose from, or groups of them.
+    pub fn n_choices(&self) -> usize {
+        if self.groups.is_empty() {
+            return self.columns.len();
+        }
+        let mut groups = self.groups.clone();
+        groups.sort_unstable();
+        groups.dedup();
+        groups.len()
     }
 
     /// The row space of the design, found at the first call.

@@ -13,7 +13,7 @@ use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use crate::Result;
 use crate::linalg::least_squares::{NestedLeastSquares, posterior_covariance};
 use crate::report::{FitReport, Hook, Status};
-use crate::solver::Rule;
+use crate::solver::{Covariance, Rule};
 use crate::support::search::Candidate;
 
 /// Entries of a design from which the support path is cheaper than one round of the noise-free search.
@@ -49,7 +49,9 @@ pub(super) fn search(
     }
 
     let noisy = Noisy { prepared, response, evidence: evidence(prepared, response, settings, None) };
-    let candidates = noisy.path(&mut trace.steps, hook)?;
+    // A path over single columns serves neither groups nor the other energy.
+    let plain = settings.covariance == Covariance::Full && prepared.groups.is_empty();
+    let candidates = if plain { noisy.path(&mut trace.steps, hook)? } else { Vec::new() };
     for exact in candidates.iter().filter(|c| c.rss < EXACT) {
         if let Some(search) = noise_free()?
             && let Some(found) = search.certify(&exact.support)?
@@ -68,10 +70,10 @@ pub(super) fn search(
     {
         return report(Found::Certified(found), Status::Certified, trace);
     }
-    if prepared.design.nrows() > 1 && !tall && doubtful {
+    if prepared.design.nrows() > 1 && (!plain || !tall && doubtful) {
         let rule = if let Optimizer::Rule(rule) = settings.optimizer { rule } else { Rule::Em };
-        if let Some(start) = noisy.descent_start(rule, &mut trace.steps, hook)? {
-            let other = noisy.local(&start, &mut trace.steps, hook)?;
+        if let Some(start) = noisy.descent_start(rule, settings, &mut trace.steps, hook)? {
+            let other = if plain { noisy.local(&start.support, &mut trace.steps, hook)? } else { start };
             if other.rss < EXACT
                 && let Some(search) = noise_free()?
                 && let Some(found) = search.certify(&other.support)?
@@ -91,6 +93,9 @@ pub(super) fn search(
                 if let Some(found) = search.search(rest, &mut trace, hook)? {
                     return report(Found::Certified(found), Status::Certified, trace);
                 }
+                if let Some(support) = trace.unproved.take() {
+                    best.support = support;
+                }
             }
             None => noisy_data = true,
         }
@@ -109,12 +114,13 @@ pub(super) fn search(
 fn significant(prepared: &Prepared, response: &Response, support: Vec<usize>) -> Vec<usize> {
     let fit = NestedLeastSquares::new(prepared.design.view(), &support, &response.values);
     let rss = fit.residual[support.len()].powi(2) + response.outside.powi(2);
-    let noise_var = rss / prepared.freedom.saturating_sub(support.len()).max(1) as f64;
+    let root = (response.n_responses() as f64).sqrt();
+    let noise_var = (rss / prepared.freedom.saturating_sub(support.len()).max(1) as f64) / (root * root);
     let flat = vec![f64::INFINITY; support.len()];
     let Some(covariance) = posterior_covariance(prepared.design.view(), &support, &flat, noise_var) else {
         return support;
     };
-    let z = fit.coefficients(support.len());
-    let keep = |i: &usize| z[*i].abs() > POSTERIOR_DEVIATIONS * covariance[[*i, *i]].sqrt();
+    let norms = fit.norms(support.len());
+    let keep = |i: &usize| norms[*i] / root > POSTERIOR_DEVIATIONS * covariance[[*i, *i]].sqrt();
     (0..support.len()).filter(keep).map(|i| support[i]).collect()
 }

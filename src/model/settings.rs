@@ -1,5 +1,6 @@
 //! What a caller chooses, checked once.
 
+use crate::solver::Covariance;
 use crate::solver::adam::Training;
 use crate::support::evidence::Criterion;
 use crate::{Error, Result};
@@ -55,6 +56,12 @@ pub struct Settings {
     pub tol: f64,
     /// How Adam trains.
     pub training: Training,
+    /// The encoder covariance.
+    pub covariance: Covariance,
+    /// The group of every feature, where columns share prior variances; else empty.
+    pub groups: Vec<usize>,
+    /// Prior variances that a descent starts from, one per feature in the caller's units; else chosen by the data.
+    pub start: Option<Vec<f64>>,
     /// How columns are chosen.
     pub support_rule: SupportRule,
     /// Whether the model has an intercept.
@@ -75,6 +82,9 @@ impl Default for Settings {
             max_iter: 8000,
             tol: 1e-6,
             training: Training::default(),
+            covariance: Covariance::Full,
+            groups: Vec::new(),
+            start: None,
             support_rule: SupportRule::Criterion(Criterion::Evidence),
             fit_intercept: true,
             seed: 0,
@@ -105,6 +115,18 @@ impl Settings {
             && !(power.is_finite() && (0.0..=2.0).contains(&power))
         {
             return Err(Error::invalid("power", power, "between 0 and 2"));
+        }
+        if let Some(start) = &self.start {
+            let descends = matches!(self.optimizer, Optimizer::Auto | Optimizer::Rule(_))
+                && matches!(self.noise, Noise::Fixed(_) | Noise::Learn);
+            if !descends {
+                let allowed =
+                    "None unless a descent starts from it: at a given or learned noise variance, not by \"adam\"";
+                return Err(Error::invalid("prior_var_init", "given", allowed));
+            }
+            if let Some(value) = start.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+                return Err(Error::invalid("prior_var_init", value, "finite and not negative, in every entry"));
+            }
         }
         if self.max_iter == 0 {
             return Err(Error::invalid("max_iter", 0, "at least 1"));
@@ -137,7 +159,7 @@ impl Settings {
 /// Names of the options, as Python shows them; the first of each list is the default.
 pub mod names {
     use super::{Noise, Optimizer, SupportRule};
-    use crate::solver::Rule;
+    use crate::solver::{Covariance, Rule};
     use crate::support::evidence::Criterion;
     use crate::{Error, Result};
 
@@ -149,6 +171,8 @@ pub mod names {
         ("mackay", Optimizer::Rule(Rule::MacKay)),
         ("adam", Optimizer::Adam),
     ];
+    /// Encoder covariances.
+    pub const COVARIANCES: [(&str, Covariance); 2] = [("full", Covariance::Full), ("diagonal", Covariance::Diagonal)];
     /// Noises.
     pub const NOISES: [(&str, Noise); 3] = [("auto", Noise::Auto), ("anneal", Noise::Anneal), ("learn", Noise::Learn)];
     /// Support rules.
@@ -171,6 +195,14 @@ pub mod names {
     /// [`Error::InvalidParameter`], as for the others.
     pub fn optimizer(value: &str) -> Result<Optimizer> {
         find(&OPTIMIZERS, "optimizer", value, "")
+    }
+
+    /// The covariance of this name.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`].
+    pub fn covariance(value: &str) -> Result<Covariance> {
+        find(&COVARIANCES, "covariance", value, "")
     }
 
     /// The noise of this name.

@@ -1,8 +1,9 @@
 //! Fits and energies for Python: views in, reports out.
 
 use super::run;
-use crate::energy::{Evaluation, marginal_energy, preconditioned_energy};
+use crate::energy::{Evaluation, marginal_energy, preconditioned_energy, separable_energy};
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, names};
+use crate::solver::Covariance;
 use crate::solver::adam::Training;
 use crate::{FitReport, model};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
@@ -31,6 +32,9 @@ struct Arguments {
     n_steps: usize,
     learning_rate: f64,
     learning_rate_drop: f64,
+    covariance: String,
+    groups: Vec<usize>,
+    start: Option<Vec<f64>>,
     support_rule: String,
     fit_intercept: bool,
     seed: u64,
@@ -54,6 +58,9 @@ impl Arguments {
                 learning_rate: self.learning_rate,
                 learning_rate_drop: self.learning_rate_drop,
             },
+            covariance: names::covariance(&self.covariance)?,
+            groups: self.groups,
+            start: self.start,
             support_rule: names::support_rule(&self.support_rule)?,
             fit_intercept: self.fit_intercept,
             seed: self.seed,
@@ -67,7 +74,7 @@ impl Arguments {
 fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDict>> {
     let out = PyDict::new(py);
     out.set_item("coef", report.coef.to_pyarray(py))?;
-    out.set_item("intercept", report.intercept)?;
+    out.set_item("intercept", report.intercept.to_pyarray(py))?;
     out.set_item("support", report.support.iter().map(|&j| j as i64).collect::<Vec<_>>().to_pyarray(py))?;
     out.set_item("prior_var", report.prior_var.to_pyarray(py))?;
     out.set_item("support_cov", report.support_cov.to_pyarray(py))?;
@@ -102,7 +109,22 @@ fn fit<'py>(
     report(py, &found)
 }
 
-/// Many responses, the columns of `y`.
+/// Responses, the columns of `y`, that share their support.
+#[pyfunction]
+fn fit_simultaneous<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray2<'py, f64>,
+    y: PyReadonlyArray2<'py, f64>,
+    arguments: Arguments,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let settings = arguments.settings()?;
+    let (x, y) = (x.as_array(), y.as_array());
+    let found = run::run(py, progress.as_ref(), |hook| model::fit_simultaneous(x, y, &settings, hook))?;
+    report(py, &found)
+}
+
+/// Independent responses, the columns of `y`.
 #[pyfunction]
 fn fit_many<'py>(
     py: Python<'py>,
@@ -117,21 +139,38 @@ fn fit_many<'py>(
     found.iter().map(|found| report(py, found)).collect()
 }
 
-/// Value, gradient in the prior variances, derivative in the noise variance; `power` chooses the preconditioned energy.
+/// Value, gradient in the prior variances, derivative in the noise variance, of the energy of this covariance for the
+/// columns of `y`.
 #[pyfunction]
 fn energy<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray2<'py, f64>,
+    y: PyReadonlyArray2<'py, f64>,
+    prior_var: PyReadonlyArray1<'py, f64>,
+    noise_var: f64,
+    covariance: &str,
+) -> PyResult<(f64, Floats<'py>, f64)> {
+    let covariance = names::covariance(covariance)?;
+    let (x, y, w) = (x.as_array(), y.as_array().t().iter().copied().collect::<Vec<_>>(), prior_var.as_array().to_vec());
+    let value = py.detach(|| match covariance {
+        Covariance::Full => marginal_energy(x, &y, &w, noise_var),
+        Covariance::Diagonal => separable_energy(x, &y, &w, noise_var),
+    })?;
+    Ok(evaluation(py, &value))
+}
+
+/// As [`energy`], of the preconditioned model.
+#[pyfunction]
+fn preconditioned<'py>(
     py: Python<'py>,
     x: PyReadonlyArray2<'py, f64>,
     y: PyReadonlyArray1<'py, f64>,
     prior_var: PyReadonlyArray1<'py, f64>,
     noise_var: f64,
-    power: Option<f64>,
+    power: f64,
 ) -> PyResult<(f64, Floats<'py>, f64)> {
     let (x, y, w) = (x.as_array(), y.as_array().to_vec(), prior_var.as_array().to_vec());
-    let value = py.detach(|| match power {
-        None => marginal_energy(x, &y, &w, noise_var),
-        Some(power) => preconditioned_energy(x, &y, &w, noise_var, power),
-    })?;
+    let value = py.detach(|| preconditioned_energy(x, &y, &w, noise_var, power))?;
     Ok(evaluation(py, &value))
 }
 
@@ -150,6 +189,7 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     out.set_item("fit_intercept", settings.fit_intercept)?;
     out.set_item("optimizer", names::OPTIMIZERS.map(|(name, _)| name).first())?;
     out.set_item("noise_var", names::NOISES.map(|(name, _)| name).first())?;
+    out.set_item("covariance", names::COVARIANCES.map(|(name, _)| name).first())?;
     out.set_item("support_rule", names::SUPPORT_RULES.map(|(name, _)| name).first())?;
     Ok(out)
 }
@@ -157,7 +197,9 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 /// Adds what this file defines to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fit, module)?)?;
+    module.add_function(wrap_pyfunction!(fit_simultaneous, module)?)?;
     module.add_function(wrap_pyfunction!(fit_many, module)?)?;
     module.add_function(wrap_pyfunction!(energy, module)?)?;
+    module.add_function(wrap_pyfunction!(preconditioned, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)
 }

@@ -9,10 +9,14 @@
 //! No noise enters, so the iteration does not change under left multiplication of design and response: preconditioning
 //! cannot help it.
 //!
+//! Several responses share the odds, the slabs and the variances of a column; each has a mean of its own. They are given
+//! as an orthonormal basis of their span: only the span says which columns are nonzero, and its weak directions say as
+//! much as the strong ones.
+//!
 //! Letters: `a`, `b` are precision and precision times mean of a site; `m` the posterior mean; `R`, `S` mean and
 //! variance of a cavity.
 
-use crate::linalg::{marginal::Marginal, packed::Packed};
+use crate::linalg::{least_squares::row_norms, marginal::Marginal, packed::Packed};
 use crate::report::{Hook, IterInfo};
 use crate::{Error, Result};
 use ndarray::ArrayView2;
@@ -21,33 +25,59 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::ops::ControlFlow;
 
-/// Slab variances that rounds start from, in turn, relative to the scale of the problem.
-const SLABS: [&[f64]; 5] = [&[0.03, 0.3, 3.0], &[0.1, 1.0], &[1.0], &[0.1, 1.0], &[1e-4, 1e-2, 0.1, 1.0, 6.0]];
-/// Share of a new site that a step takes, by round, in turn.
-const DAMPING: [f64; 4] = [0.5, 0.3, 0.4, 0.6];
+/// What the rounds of a search try.
+struct Plan {
+    /// Slab variances that rounds start from, in turn, relative to the scale of the problem.
+    slabs: &'static [&'static [f64]],
+    /// Share of a new site that a step takes, by round, in turn.
+    damping: &'static [f64],
+    /// Steps in a round.
+    len: usize,
+    /// From step [`DECIDED`] on, a round whose expected number of nonzeros exceeds this share of the rank is given up.
+    crowded: f64,
+    /// A slab this much wider than the scale of the problem ends a round.
+    runaway: f64,
+    /// Means are worth a look once those outside the `rank - 1` largest hold less than this share of the norm.
+    tail: f64,
+}
+
+/// One response.
+const SINGLE: Plan = Plan {
+    slabs: &[&[0.03, 0.3, 3.0], &[0.1, 1.0], &[1.0], &[0.1, 1.0], &[1e-4, 1e-2, 0.1, 1.0, 6.0]],
+    damping: &[0.5, 0.3, 0.4, 0.6],
+    len: 60,
+    crowded: 0.9,
+    runaway: 20.0,
+    tail: 0.01,
+};
+/// Several: nearly as many nonzeros as rows can be found, at smaller steps, and rows may differ by orders of magnitude.
+const JOINT: Plan = Plan {
+    slabs: &[&[0.03, 0.3, 3.0], WIDE, &[1.0], WIDE, &[0.1, 1.0]],
+    damping: &[0.3, 0.15, 0.2, 0.4],
+    len: 150,
+    crowded: f64::INFINITY,
+    runaway: 1e3,
+    tail: 0.01,
+};
+const WIDE: &[f64] = &[1e-8, 1e-6, 1e-4, 1e-2, 1.0, 30.0];
 /// Nonzeros expected at first, as a share of the rank; at most [`DENSEST`] of the columns.
 const EXPECTED: f64 = 0.6;
 /// Largest share of columns expected to be nonzero at first.
 const DENSEST: f64 = 0.3;
 /// Standard deviation of the tilt of the prior log-odds.
 const TILT: f64 = 0.6;
-/// Steps in a round.
-pub const ROUND_LEN: usize = 60;
-/// From this step on, a round whose expected number of nonzeros exceeds `CROWDED * rank` is given up.
+/// Steps before a round can be given up for being crowded.
 const DECIDED: usize = 8;
-const CROWDED: f64 = 0.9;
-/// A slab this much wider than the scale of the problem ends a round.
-const RUNAWAY: f64 = 20.0;
-/// Means are worth a look once those outside the `rank - 1` largest hold less than this share of the norm.
-const TAIL: f64 = 0.01;
 /// Room for the weights of a round.
-const MOST_SLABS: usize = 5;
+const MOST_SLABS: usize = 6;
 
 /// A noise-free problem in coordinates where the rows of the design are orthonormal.
 pub struct ExpectationPropagation<'a> {
     basis: ArrayView2<'a, f64>,
     packed: &'a Packed,
-    response: &'a [f64],
+    /// One or more, response after response, as all else that has one value per response.
+    responses: &'a [f64],
+    plan: Plan,
     marginal: Marginal,
     seed: u64,
     /// Share of columns expected to be nonzero at first.
@@ -73,8 +103,7 @@ struct Prior {
 }
 
 impl Prior {
-    fn start(round: usize, density: f64, unit: f64) -> Self {
-        let slabs = SLABS[round % SLABS.len()];
+    fn start(slabs: &[f64], density: f64, unit: f64) -> Self {
         let variances = slabs.iter().map(|v| unit * v).collect();
         Self { density, weights: vec![1.0 / slabs.len() as f64; slabs.len()], variances }
     }
@@ -83,24 +112,27 @@ impl Prior {
         self.weights.iter().zip(&self.variances).map(|(w, v)| w * v).sum()
     }
 
-    /// Mean and variance of one column under the prior times its cavity.
+    /// Mean (in the place of the cavity's, one per response) and variance of one column under the prior times its
+    /// cavity.
     ///
     /// `odds` is scratch, one value per slab; `counts` and `moments` gather responsibilities and second moments.
     fn tilted(
         &self,
-        mean: f64,
+        means: &mut [f64],
         variance: f64,
         tilt: f64,
         odds: &mut [f64],
         counts: &mut [f64],
         moments: &mut [f64],
-    ) -> (f64, f64) {
+    ) -> f64 {
+        let responses = means.len() as f64;
+        let half_square: f64 = means.iter().map(|mean| 0.5 * mean * mean).sum();
         let base = (self.density / (1.0 - self.density)).ln() + tilt;
         let mut largest = 0.0_f64;
         for (o, (w, v)) in odds.iter_mut().zip(self.weights.iter().zip(&self.variances)) {
             // The share of the slab in slab plus cavity, and its complement without cancellation.
             let (gain, rest) = (v / (v + variance), variance / (v + variance));
-            *o = base + w.ln() + 0.5 * rest.max(1e-16).ln() + 0.5 * mean * mean * gain / variance;
+            *o = base + w.ln() + 0.5 * responses * rest.max(1e-16).ln() + half_square * gain / variance;
             largest = largest.max(*o);
         }
         let spike = (-largest).exp();
@@ -109,24 +141,23 @@ impl Prior {
             *o = (*o - largest).exp();
             total += *o;
         }
-        let slab = |v: f64| {
-            let gain = v / (v + variance);
-            (gain * mean, gain * variance)
-        };
-        let mut first = 0.0;
-        for (c, (o, &v)) in odds.iter_mut().zip(&self.variances).enumerate() {
-            *o /= total;
-            let (mu, spread) = slab(v);
-            first += *o * mu;
-            counts[c] += *o;
-            moments[c] += *o * (mu * mu + spread);
+        odds.iter_mut().for_each(|o| *o /= total);
+        let gain = |v: f64| v / (v + variance);
+        let mut second = 0.0;
+        for (c, (o, &v)) in odds.iter().zip(&self.variances).enumerate() {
+            let square: f64 = means.iter().map(|mean| (gain(v) * mean) * (gain(v) * mean)).sum();
+            counts[c] += o;
+            moments[c] += o * (square / responses + gain(v) * variance);
         }
-        let mut second = spike / total * first * first;
-        for (o, &v) in odds.iter().zip(&self.variances) {
-            let (mu, spread) = slab(v);
-            second += o * ((mu - first) * (mu - first) + spread);
+        for mean in means.iter_mut() {
+            let first: f64 = odds.iter().zip(&self.variances).map(|(o, &v)| o * (gain(v) * *mean)).sum();
+            second += spike / total * first * first;
+            for (o, &v) in odds.iter().zip(&self.variances) {
+                second += o * ((gain(v) * *mean - first) * (gain(v) * *mean - first) + gain(v) * variance);
+            }
+            *mean = first;
         }
-        (first, second)
+        second / responses
     }
 
     fn learn(&mut self, counts: &[f64], moments: &[f64], n_cols: usize, unit: f64) {
@@ -140,35 +171,40 @@ impl Prior {
 }
 
 impl<'a> ExpectationPropagation<'a> {
-    /// Allocates all scratch. `basis` and `packed` are the same design, `(rank, n_cols)` with orthonormal rows.
-    pub fn new(basis: ArrayView2<'a, f64>, packed: &'a Packed, response: &'a [f64], seed: u64) -> Self {
+    /// Allocates all scratch. `basis` and `packed` are the same design, `(rank, n_cols)` with orthonormal rows;
+    /// `responses` is one response of any norm or several of norm 1, orthogonal to each other.
+    pub fn new(basis: ArrayView2<'a, f64>, packed: &'a Packed, responses: &'a [f64], seed: u64) -> Self {
         let (rank, n) = basis.dim();
+        let n_responses = (responses.len() / rank.max(1)).max(1);
+        let plan = if n_responses == 1 { SINGLE } else { JOINT };
         let density = DENSEST.min(EXPECTED * rank as f64 / n as f64);
         // The solution of least norm has about `rank / n` of the square of a sparse one, which has `density * n`
         // nonzeros. Nearly square designs are taken for half as high as wide: a wider slab does better there.
-        let unit = response.iter().map(|v| v * v).sum::<f64>() / (density * rank.min(n / 2).max(1) as f64);
+        let square = responses.iter().map(|v| v * v).sum::<f64>() / n_responses as f64;
+        let unit = square / (density * rank.min(n / 2).max(1) as f64);
         Self {
             basis,
             packed,
-            response,
-            marginal: Marginal::new(packed),
+            responses,
+            marginal: Marginal::for_responses(packed, n_responses),
             seed,
             unit,
             precision: vec![0.0; n],
-            shift: vec![0.0; n],
+            shift: vec![0.0; n_responses * n],
             tilt: vec![0.0; n],
             variance: vec![0.0; n],
-            residual: vec![0.0; rank],
-            means: vec![0.0; n],
-            cavity_mean: vec![0.0; n],
+            residual: vec![0.0; n_responses * rank],
+            means: vec![0.0; n_responses * n],
+            cavity_mean: vec![0.0; n_responses * n],
             cavity_var: vec![0.0; n],
             density,
-            prior: Prior::start(0, density, unit),
+            prior: Prior::start(plan.slabs[0], density, unit),
+            plan,
         }
     }
 
     fn start(&mut self, round: usize) {
-        self.prior = Prior::start(round, self.density, self.unit);
+        self.prior = Prior::start(in_turn(self.plan.slabs, round), self.density, self.unit);
         self.precision.fill(1.0 / (self.prior.density * self.prior.variance()));
         self.shift.fill(0.0);
         self.tilt.fill(0.0);
@@ -185,37 +221,53 @@ impl<'a> ExpectationPropagation<'a> {
     /// The kernel: posterior means in `means`; false where the covariance is not positive definite.
     fn evaluate(&mut self) -> bool {
         let Self { variance, precision, shift, residual, .. } = self;
+        let (rank, n) = self.basis.dim();
         variance.iter_mut().zip(precision.iter()).for_each(|(v, a)| *v = 1.0 / a);
-        for ((left, y), row) in residual.iter_mut().zip(self.response).zip(self.basis.outer_iter()) {
-            *left = y - row.iter().zip(shift.iter().zip(variance.iter())).map(|(x, (b, v))| x * b * v).sum::<f64>();
+        for ((left, y), shift) in
+            residual.chunks_exact_mut(rank).zip(self.responses.chunks_exact(rank)).zip(shift.chunks_exact(n))
+        {
+            for ((left, y), row) in left.iter_mut().zip(y).zip(self.basis.outer_iter()) {
+                *left = y - row.iter().zip(shift.iter().zip(variance.iter())).map(|(x, (b, v))| x * b * v).sum::<f64>();
+            }
         }
         if self.marginal.evaluate(self.packed, residual, variance, 0.0).is_err() {
             return false;
         }
-        let q = self.marginal.q();
-        for (m, ((b, v), q)) in self.means.iter_mut().zip(shift.iter().zip(variance.iter()).zip(q)) {
-            *m = v * (b + q);
+        for ((means, shift), q) in self.means.chunks_exact_mut(n).zip(shift.chunks_exact(n)).zip(self.marginal.each_q())
+        {
+            for (m, ((b, v), q)) in means.iter_mut().zip(shift.iter().zip(variance.iter()).zip(q)) {
+                *m = v * (b + q);
+            }
         }
         self.means.iter().all(|m| m.is_finite())
     }
 
     /// One update of all sites; false where the solution is not going to be sparse.
     fn update(&mut self, step: usize, damping: f64) -> bool {
-        let Self { prior, marginal, precision, shift, tilt, variance, means, cavity_mean, cavity_var, unit, .. } = self;
+        let Self {
+            prior, marginal, precision, shift, tilt, variance, means, cavity_mean, cavity_var, unit, plan, ..
+        } = self;
+        let (rank, n) = self.basis.dim();
         let (scale, slabs) = (prior.variance(), prior.variances.len());
         let (mut odds, mut counts, mut moments) = ([0.0; MOST_SLABS], [0.0; MOST_SLABS], [0.0; MOST_SLABS]);
-        for (j, (&q, &s)) in marginal.q().iter().zip(marginal.s()).enumerate() {
-            cavity_mean[j] = shift[j] * variance[j] + q / s;
+        for ((cavity, shift), q) in cavity_mean.chunks_exact_mut(n).zip(shift.chunks_exact(n)).zip(marginal.each_q()) {
+            for (j, (&q, &s)) in q.iter().zip(marginal.s()).enumerate() {
+                cavity[j] = shift[j] * variance[j] + q / s;
+            }
+        }
+        let mut column = vec![0.0; means.len() / n];
+        for (j, &s) in marginal.s().iter().enumerate() {
             cavity_var[j] = (1.0 / s - variance[j]).clamp(1e-14 * scale, 1e8 * *unit);
             let (odds, counts, moments) = (&mut odds[..slabs], &mut counts[..slabs], &mut moments[..slabs]);
-            (means[j], variance[j]) = prior.tilted(cavity_mean[j], cavity_var[j], tilt[j], odds, counts, moments);
+            column.iter_mut().zip(cavity_mean[j..].iter().step_by(n)).for_each(|(to, m)| *to = *m);
+            variance[j] = prior.tilted(&mut column, cavity_var[j], tilt[j], odds, counts, moments);
+            means[j..].iter_mut().step_by(n).zip(&column).for_each(|(to, m)| *to = *m);
         }
-        let (rank, n) = self.basis.dim();
         prior.learn(&counts[..slabs], &moments[..slabs], n, *unit);
         let scale = prior.variance();
-        let crowded = step > DECIDED && prior.density * n as f64 > CROWDED * rank as f64;
+        let crowded = step > DECIDED && prior.density * n as f64 > plan.crowded * rank as f64;
         // Written so that NaN ends the round too.
-        let in_bounds = scale <= RUNAWAY * *unit;
+        let in_bounds = scale <= plan.runaway * *unit;
         if crowded || !in_bounds {
             return false;
         }
@@ -223,21 +275,28 @@ impl<'a> ExpectationPropagation<'a> {
         for j in 0..n {
             let spread = variance[j].max(1e-14 * scale);
             let site = (1.0 / spread - 1.0 / cavity_var[j]).clamp(weakest, 1e14 / scale);
-            let moved = means[j] * (site + 1.0 / cavity_var[j]) - cavity_mean[j] / cavity_var[j];
             precision[j] = ((1.0 - damping) * precision[j].ln() + damping * site.ln()).exp();
-            shift[j] = (1.0 - damping) * shift[j] + damping * moved;
+            for i in (j..means.len()).step_by(n) {
+                let moved = means[i] * (site + 1.0 / cavity_var[j]) - cavity_mean[i] / cavity_var[j];
+                shift[i] = (1.0 - damping) * shift[i] + damping * moved;
+            }
         }
         true
     }
 
-    /// One round: `attempt` sees the posterior means at the steps where they are worth a look, and returns what it made
-    /// of them.
+    /// Steps in a round.
+    pub fn round_len(&self) -> usize {
+        self.plan.len
+    }
+
+    /// One round: `attempt` sees the norms over the responses of the posterior means, at the steps where they are worth
+    /// a look, and returns what it made of them.
     ///
     /// # Errors
     /// [`Error::Interrupted`] where the hook breaks.
     ///
     /// # Complexity
-    /// At most [`ROUND_LEN`] steps of `2 r^2 n + r^3 / 3` operations; a failed factorisation ends the round.
+    /// At most `len` steps of `2 r^2 n + r^3 / 3` operations and `5 r n` for each response; a failed factorisation ends the round.
     pub fn round<T>(
         &mut self,
         round: usize,
@@ -247,7 +306,7 @@ impl<'a> ExpectationPropagation<'a> {
         mut attempt: impl FnMut(&[f64]) -> Option<T>,
     ) -> Result<Option<T>> {
         self.start(round);
-        let rank = self.basis.nrows();
+        let (rank, n) = self.basis.dim();
         let mut looked_at: Vec<usize> = Vec::new();
         for step in 1..=len {
             *steps += 1;
@@ -261,20 +320,25 @@ impl<'a> ExpectationPropagation<'a> {
                 return Ok(None);
             }
             if step <= 6 && step % 2 == 0 || step > 6 && step % 3 == 0 {
-                let (top, tail) = strongest(&self.means, rank.saturating_sub(1));
-                if (step <= 4 || tail < TAIL) && top != looked_at {
+                let norms = row_norms(&self.means, n);
+                let (top, tail) = strongest(&norms, rank.saturating_sub(1));
+                if (step <= 4 || tail < self.plan.tail) && top != looked_at {
                     looked_at = top;
-                    if let Some(found) = attempt(&self.means) {
+                    if let Some(found) = attempt(&norms) {
                         return Ok(Some(found));
                     }
                 }
             }
-            if !self.update(step, DAMPING[round % DAMPING.len()]) {
+            if !self.update(step, in_turn(self.plan.damping, round)) {
                 return Ok(None);
             }
         }
         Ok(None)
     }
+}
+
+fn in_turn<T: Copy>(values: &[T], round: usize) -> T {
+    values[round % values.len()]
 }
 
 /// The `k` entries of largest magnitude, ascending by index, and the norm of the others relative to that of all.

@@ -9,5 +9,5 @@ mod mm;
 pub mod restart;
 pub mod schedule;
 
-pub use driver::{Descent, Next, Rule};
+pub use driver::{Covariance, Descent, Next, Rule, Structure};
 pub use schedule::Schedule;

@@ -23,9 +23,11 @@ pub(crate) const ACCIDENT: f64 = 1e-9;
 pub struct Certifier<'a> {
     /// The design in orthonormal coordinates, shape `(rank, n_cols)`.
     pub basis: ArrayView2<'a, f64>,
-    /// The response in the same coordinates.
+    /// The response in the same coordinates; several one after the other.
     pub response: &'a [f64],
-    /// Norm of the response before whitening, in units in which columns have norm 1.
+    /// Singular values of the responses in these coordinates, falling; the norm of a single one.
+    pub spread: &'a [f64],
+    /// Norm of the response before whitening, over all responses, in units in which columns have norm 1.
     pub response_norm: f64,
     /// Smallest singular value of the design with columns of norm 1.
     pub smallest_singular: f64,
@@ -33,26 +35,43 @@ pub struct Certifier<'a> {
     pub precision: f64,
 }
 
+/// A solution to within rounding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exact {
+    /// The solution.
+    pub solution: Certified,
+    /// Whether it was proved to be the sparsest one.
+    pub proved: bool,
+}
+
 /// A certified solution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Certified {
     /// Columns with a nonzero coefficient, ascending.
     pub support: Vec<usize>,
-    /// Their coefficients.
+    /// Their coefficients, response after response.
     pub coefficients: Vec<f64>,
 }
 
 impl Certifier<'_> {
-    /// The smallest misfit that means anything, for coefficients of this l1 norm.
+    /// The smallest misfit that means anything, for coefficients whose norms over the responses have this sum.
     pub(crate) fn tolerance(&self, l1_norm: f64) -> f64 {
         ROUNDING * self.precision * (self.response_norm + l1_norm) / self.smallest_singular
+    }
+
+    /// The certified solution among those that [`exact`](Self::exact) finds.
+    ///
+    /// # Complexity
+    /// As [`exact`](Self::exact).
+    pub fn attempt(&self, score: &[f64]) -> Option<Certified> {
+        self.exact(score).filter(|exact| exact.proved).map(|exact| exact.solution)
     }
 
     /// Tries the columns in falling order of `score` (at most `rank - 1` of them, and none of score 0).
     ///
     /// # Complexity
     /// One QR of `rank x rank`, two more and `O(rank^2 n_cols)` on success.
-    pub fn attempt(&self, score: &[f64]) -> Option<Certified> {
+    pub fn exact(&self, score: &[f64]) -> Option<Exact> {
         let rank = self.basis.nrows();
         let mut order: Vec<usize> = (0..score.len()).filter(|&j| score[j] > 0.0).collect();
         order.sort_unstable_by(|&a, &b| score[b].total_cmp(&score[a]).then(a.cmp(&b)));
@@ -61,49 +80,58 @@ impl Certifier<'_> {
         // Shrink to the shortest prefix that fits, order it by its coefficients, and shrink again.
         for _ in 0..2 {
             let fit = NestedLeastSquares::new(self.basis, &order, self.response);
-            let all = fit.coefficients(order.len());
-            let tolerance = self.tolerance(all.iter().map(|z| z.abs()).sum());
+            let tolerance = self.tolerance(fit.norms(order.len()).iter().sum());
             let size = fit.residual.iter().position(|&residual| residual <= tolerance)?;
-            let z = fit.coefficients(size);
+            let norms = fit.norms(size);
             let mut ranked: Vec<usize> = (0..size).collect();
-            ranked.sort_by(|&a, &b| z[b].abs().total_cmp(&z[a].abs()));
+            ranked.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]));
             order = ranked.into_iter().map(|i| order[i]).collect();
         }
 
         let fit = NestedLeastSquares::new(self.basis, &order, self.response);
-        let z = fit.coefficients(order.len());
-        let tolerance = self.tolerance(z.iter().map(|z| z.abs()).sum());
-        let fits = fit.residual[order.len()] <= tolerance && z.iter().all(|z| z.is_finite());
-        if !(fits
-            && self.accident_is_ruled_out(order.len(), tolerance)
-            && self.exchange_fails(&fit, &order, &z, tolerance))
-        {
+        let norms = fit.norms(order.len());
+        let tolerance = self.tolerance(norms.iter().sum());
+        let fits = fit.residual[order.len()] <= tolerance && norms.iter().all(|norm| norm.is_finite());
+        if !fits {
             return None;
         }
-        let mut pairs: Vec<(usize, f64)> = order.into_iter().zip(z).collect();
-        pairs.sort_unstable_by_key(|&(j, _)| j);
-        let (support, coefficients) = pairs.into_iter().unzip();
-        Some(Certified { support, coefficients })
+        let proved =
+            self.accident_is_ruled_out(order.len(), tolerance) && self.exchange_fails(&fit, &order, &norms, tolerance);
+        let z = fit.coefficients(order.len());
+        let mut ascending: Vec<usize> = (0..order.len()).collect();
+        ascending.sort_unstable_by_key(|&i| order[i]);
+        let each = z.chunks_exact(order.len().max(1));
+        let coefficients = each.flat_map(|z| ascending.iter().map(|&i| z[i])).collect();
+        let support = ascending.iter().map(|&i| order[i]).collect();
+        Some(Exact { solution: Certified { support, coefficients }, proved })
     }
 
     /// A response in general position comes within `t = tolerance / ||response||` of the span of a given set of `k`
     /// columns with probability at most `t^m / (m/2 B(k/2, m/2))`, `m = rank - k`; there are `n choose k` sets.
+    ///
+    /// Of several responses, the second direction has the same chance in the `rank - 1` dimensions that the first left
+    /// (`k - 1` of them in the span), and so on, each against its own share of the norm.
     fn accident_is_ruled_out(&self, k: usize, tolerance: f64) -> bool {
         let (rank, n) = self.basis.dim();
-        let norm = self.response.iter().map(|v| v * v).sum::<f64>().sqrt();
         let half = |i: usize| 0.5 * i as f64;
         let spare = rank - k;
-        let volume = if k == 0 { 0.0 } else { lgamma(half(rank)) - lgamma(half(k)) - lgamma(half(spare) + 1.0) };
-        ln_choose(n, k) + volume + spare as f64 * (tolerance / norm).ln() < ACCIDENT.ln()
+        let chance = |(taken, norm): (usize, &f64)| {
+            let volume = match k.saturating_sub(taken) {
+                0 => 0.0,
+                k => lgamma(half(k + spare)) - lgamma(half(k)) - lgamma(half(spare) + 1.0),
+            };
+            (volume + spare as f64 * (tolerance / norm).ln()).min(0.0)
+        };
+        ln_choose(n, k) + self.spread.iter().enumerate().map(chance).sum::<f64>() < ACCIDENT.ln()
     }
 
     /// With `x_j = X_S a + e`, putting column `j` in the place of column `i` leaves a misfit of `|z_i| ||e|| / |a_i|`.
-    fn exchange_fails(&self, fit: &NestedLeastSquares, order: &[usize], z: &[f64], tolerance: f64) -> bool {
+    fn exchange_fails(&self, fit: &NestedLeastSquares, order: &[usize], norms: &[f64], tolerance: f64) -> bool {
         let (a, distance) = fit.project(self.basis);
         let mut inside = vec![false; distance.len()];
         order.iter().for_each(|&j| inside[j] = true);
         (0..distance.len()).filter(|&j| !inside[j]).all(|j| {
-            z.iter().zip(a.column(j)).all(|(z, a)| z.abs() * distance[j] > EXCHANGE_MARGIN * tolerance * a.abs())
+            norms.iter().zip(a.column(j)).all(|(z, a)| z * distance[j] > EXCHANGE_MARGIN * tolerance * a.abs())
         })
     }
 }

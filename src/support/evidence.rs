@@ -2,7 +2,7 @@
 //!
 //! It is the marginal energy of the support itself, `W_A = g sigma^2 (X_A^T X_A)^-1`, at the best `g` and `sigma^2`,
 //! plus the length of the name of the support under a uniform prior over sizes and over supports of one size.
-//! Scale-free, with nothing to tune.
+//! Scale-free, with nothing to tune. Several responses share the support, `g` and `sigma^2`.
 
 use libm::lgamma;
 
@@ -25,11 +25,13 @@ pub enum Criterion {
 pub struct Evidence {
     /// Which criterion.
     pub kind: Criterion,
-    /// Degrees of freedom of the response: samples, less one if it is centred.
+    /// Degrees of freedom of a response: samples, less one if it is centred.
     pub freedom: usize,
-    /// Number of columns to choose from.
-    pub n_cols: usize,
-    /// Squared norm of the response.
+    /// Number of responses.
+    pub n_responses: usize,
+    /// Number of columns, or of groups of columns, to choose from.
+    pub n_choices: usize,
+    /// Squared norm of the responses.
     pub total: f64,
     /// Noise variance, if it is known.
     pub noise_var: Option<f64>,
@@ -39,17 +41,23 @@ impl Evidence {
     /// Twice the negative log evidence of `k` columns that leave the residual sum of squares `rss` (or the extended
     /// BIC), up to a constant; 0 for none.
     pub fn criterion(&self, k: usize, rss: f64) -> f64 {
+        self.of_groups(k, k, rss)
+    }
+
+    /// As [`criterion`](Self::criterion), for `k` columns that make up `n_groups` groups.
+    pub fn of_groups(&self, n_groups: usize, k: usize, rss: f64) -> f64 {
         if k == 0 {
             return 0.0;
         }
-        let names = 2.0 * ln_choose(self.n_cols, k);
-        let size = k as f64;
+        let names = 2.0 * ln_choose(self.n_choices, n_groups);
+        let responses = self.n_responses as f64;
+        let size = responses * k as f64;
         if self.kind == Criterion::ExtendedBic {
             let freedom = self.freedom as f64;
             return match self.noise_var {
                 Some(noise_var) => (rss - self.total) / noise_var + size * freedom.ln() + names,
                 None if k + 1 >= self.freedom => f64::INFINITY,
-                None => freedom * (rss / self.total).max(1e-30).ln() + size * freedom.ln() + names,
+                None => responses * freedom * (rss / self.total).max(1e-30).ln() + size * freedom.ln() + names,
             };
         }
         if let Some(noise_var) = self.noise_var {
@@ -60,7 +68,7 @@ impl Evidence {
         if k + 1 >= self.freedom {
             return f64::INFINITY;
         }
-        let (freedom, spare) = (self.freedom as f64, (self.freedom - k) as f64);
+        let (freedom, spare) = (responses * self.freedom as f64, responses * (self.freedom - k) as f64);
         let left = (rss / self.total).max(1e-30);
         let g = ((1.0 - left) / size * spare / left - 1.0).max(0.0);
         freedom * (g * left).ln_1p() - spare * g.ln_1p() + names
@@ -81,7 +89,8 @@ mod tests {
     /// The closed form against a grid over g and sigma^2 of the marginal energy it stands for.
     #[test]
     fn criterion_is_the_profiled_marginal_energy() {
-        let evidence = Evidence { kind: Criterion::Evidence, freedom: 50, n_cols: 80, total: 3.0, noise_var: None };
+        let kind = Criterion::Evidence;
+        let evidence = Evidence { kind, freedom: 50, n_responses: 1, n_choices: 80, total: 3.0, noise_var: None };
         let (k, rss) = (4, 0.4);
         let energy =
             |g: f64, noise: f64| rss / noise + (3.0 - rss) / (noise * (1.0 + g)) + 50.0 * noise.ln() + 4.0 * g.ln_1p();

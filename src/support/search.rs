@@ -30,7 +30,7 @@ pub struct Candidate {
 pub struct Search<'a> {
     /// The design.
     pub design: ArrayView2<'a, f64>,
-    /// The response, as far as columns can reach it.
+    /// The responses, one after the other, as far as columns can reach them.
     pub response: &'a [f64],
     /// The criterion.
     pub evidence: Evidence,
@@ -39,7 +39,7 @@ pub struct Search<'a> {
 impl Search<'_> {
     /// The largest size tried: beyond, nothing can be told from noise.
     fn largest(&self) -> usize {
-        let (n, freedom) = (self.evidence.n_cols, self.evidence.freedom);
+        let (n, freedom) = (self.evidence.n_choices, self.evidence.freedom);
         let limit = if n < freedom { n.min(freedom.saturating_sub(2)) } else { 3 * freedom / 4 };
         limit.min(self.design.nrows())
     }
@@ -49,7 +49,8 @@ impl Search<'_> {
     /// `stop` is asked after each change, so that a caller can end a long search.
     ///
     /// # Complexity
-    /// One product with the design for each column taken in, and a table of `O(k n)` for each change at size `k`.
+    /// One product with the design for each column taken in, and a table of `O(k n)` for each change at size `k`,
+    /// times the number of responses.
     pub fn path(&self, mut stop: impl FnMut() -> ControlFlow<()>) -> Vec<Candidate> {
         let (base, share) = if self.design.len() <= SMALL { (20, 1.0) } else { (8, 0.5) };
         let mut set = WorkingSet::new(self.design, self.response, self.evidence.total);

@@ -10,23 +10,26 @@ const DEPENDENT: f64 = 1e-7;
 /// Lanes of the hand-blocked loops.
 const LANES: usize = 8;
 
-/// A set `A` of columns of a design with unit columns, and what follows from it for one response.
+/// A set `A` of columns of a design with unit columns, and what follows from it for one response or more.
 ///
-/// Adding a column costs one product with the design; dropping one, and the table of all exchanges, cost `O(|A| n)`.
+/// Adding a column costs one product with the design; dropping one, and the table of all exchanges, cost `O(|A| n)`, the
+/// table for each response.
 pub struct WorkingSet<'a> {
     design: ArrayView2<'a, f64>,
     arch: Arch,
     members: Vec<usize>,
-    /// Coefficients of the members.
-    coefficients: Vec<f64>,
+    /// Coefficients of the members, one per response.
+    coefficients: Vec<Vec<f64>>,
     /// Rows `i`: coefficients of every column on member `i`, `(X_A^T X_A)^-1 X_A^T X`.
     projections: Vec<Vec<f64>>,
     /// `(X_A^T X_A)^-1`.
     inverse: Vec<Vec<f64>>,
     /// Squared distance of every column to the span of the set.
     distance: Vec<f64>,
-    /// Product of every column with the residual.
+    /// Product of every column with the residual, response after response.
     correlation: Vec<f64>,
+    /// Sum over the responses of its square.
+    power: Vec<f64>,
     /// `distance` where a column may join, infinity elsewhere.
     admissible: Vec<f64>,
     rss: f64,
@@ -44,9 +47,10 @@ pub struct Exchange {
 
 impl<'a> WorkingSet<'a> {
     /// The empty set. `design` has unit columns and standard layout, shape `(r, n)`; `total` is the squared norm of the
-    /// response, of which `response` (length `r`) is the part that columns can reach.
+    /// responses, of which `response` (`r` values each, one after the other) is the part that columns can reach.
     pub fn new(design: ArrayView2<'a, f64>, response: &[f64], total: f64) -> Self {
-        let n = design.ncols();
+        let (rows, n) = design.dim();
+        let n_responses = response.len().checked_div(rows).unwrap_or(1).max(1);
         let mut set = Self {
             design,
             arch: Arch::new(),
@@ -55,13 +59,19 @@ impl<'a> WorkingSet<'a> {
             projections: Vec::new(),
             inverse: Vec::new(),
             distance: vec![1.0; n],
-            correlation: vec![0.0; n],
+            correlation: vec![0.0; n_responses * n],
+            power: vec![0.0; n],
             admissible: vec![1.0; n],
             rss: total,
             image: vec![0.0; n],
             spare: Vec::new(),
         };
-        multiply_transposed(design, response, &mut set.correlation);
+        for (correlation, response) in
+            set.correlation.chunks_exact_mut(n.max(1)).zip(response.chunks_exact(rows.max(1)))
+        {
+            multiply_transposed(design, response, correlation);
+        }
+        set.refresh_power();
         set
     }
 
@@ -82,35 +92,35 @@ impl<'a> WorkingSet<'a> {
 
     /// The column whose joining lowers the residual sum of squares most, and by how much.
     pub fn best_addition(&self) -> Option<(usize, f64)> {
-        let gain = |j: usize| self.correlation[j] * self.correlation[j] / self.admissible[j];
+        let gain = |j: usize| self.power[j] / self.admissible[j];
         let best = (0..self.distance.len()).max_by(|&a, &b| gain(a).total_cmp(&gain(b)).then(b.cmp(&a)))?;
         (gain(best) > 0.0).then(|| (best, gain(best)))
     }
 
     /// The member whose leaving raises the residual sum of squares least (its position), and by how much.
     pub fn best_removal(&self) -> Option<(usize, f64)> {
-        let rise = |i: usize| self.coefficients[i] * self.coefficients[i] / self.inverse[i][i];
+        let rise = |i: usize| squared(&self.coefficients[i]) / self.inverse[i][i];
         (0..self.len()).map(|i| (i, rise(i))).min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
     /// The exchange of one member for one other column that lowers the residual sum of squares most.
     pub fn best_exchange(&self) -> Option<Exchange> {
         let mut best: Option<(usize, f64)> = None;
-        for (i, projection) in self.projections.iter().enumerate() {
+        let mut power = self.power.clone();
+        for i in 0..self.len() {
             let scale = 1.0 / self.inverse[i][i];
-            let loss = self.coefficients[i] * self.coefficients[i] * scale;
-            let shift = self.coefficients[i] * scale;
-            let (correlation, admissible) = (&self.correlation, &self.admissible);
-            let most = self.arch.dispatch(|| most_gained(correlation, admissible, projection, shift, scale));
+            let loss = squared(&self.coefficients[i]) * scale;
+            self.power_without(i, &mut power);
+            let (admissible, projection) = (&self.admissible, &self.projections[i]);
+            let most = self.arch.dispatch(|| most_gained(&power, admissible, projection, scale));
             if most - loss > best.map_or(0.0, |(_, gain)| gain) {
                 best = Some((i, most - loss));
             }
         }
         let (position, gain) = best?;
         let scale = 1.0 / self.inverse[position][position];
-        let shift = self.coefficients[position] * scale;
-        let gained =
-            |j: usize| gained(self.correlation[j], self.admissible[j], self.projections[position][j], shift, scale);
+        self.power_without(position, &mut power);
+        let gained = |j: usize| gained(power[j], self.admissible[j], self.projections[position][j], scale);
         let column = (0..self.distance.len()).max_by(|&a, &b| gained(a).total_cmp(&gained(b)).then(b.cmp(&a)))?;
         Some(Exchange { position, column, gain })
     }
@@ -142,17 +152,18 @@ impl<'a> WorkingSet<'a> {
         }
         let squared = left.iter().map(|e| e * e).sum::<f64>();
         multiply_transposed(self.design, &left, &mut self.image);
-        let z = self.correlation[j] / squared;
+        let n = self.distance.len();
+        let z: Vec<f64> = self.correlation.iter().skip(j).step_by(n).map(|b| b / squared).collect();
 
         let mut new = self.spare.pop().unwrap_or_else(|| vec![0.0; self.distance.len()]);
         let Self { arch, projections, distance, correlation, image, .. } = self;
         arch.dispatch(|| {
-            for (((new, &t), d), b) in
-                new.iter_mut().zip(image.iter()).zip(distance.iter_mut()).zip(correlation.iter_mut())
-            {
+            for ((new, &t), d) in new.iter_mut().zip(image.iter()).zip(distance.iter_mut()) {
                 *new = t / squared;
                 *d -= t * *new;
-                *b -= z * t;
+            }
+            for (correlation, z) in correlation.chunks_exact_mut(n).zip(&z) {
+                correlation.iter_mut().zip(image.iter()).for_each(|(b, t)| *b -= z * t);
             }
             for (old, &c) in projections.iter_mut().zip(&c) {
                 old.iter_mut().zip(&new).for_each(|(o, n)| *o -= c * n);
@@ -165,12 +176,15 @@ impl<'a> WorkingSet<'a> {
         let mut last: Vec<f64> = c.iter().map(|c| -c / squared).collect();
         last.push(1.0 / squared);
         self.inverse.push(last);
-        self.coefficients.iter_mut().zip(&c).for_each(|(old, c)| *old -= c * z);
-        self.coefficients.push(z);
+        for (old, c) in self.coefficients.iter_mut().zip(&c) {
+            old.iter_mut().zip(&z).for_each(|(old, z)| *old -= c * z);
+        }
         self.projections.push(new);
         self.members.push(j);
-        self.rss = (self.rss - z * z * squared).max(0.0);
+        self.rss = (self.rss - self::squared(&z) * squared).max(0.0);
+        self.coefficients.push(z);
         self.refresh_admissible();
+        self.refresh_power();
     }
 
     /// Lets the member at `position` go; the last member takes its position.
@@ -184,22 +198,51 @@ impl<'a> WorkingSet<'a> {
             inverse.swap_remove(position);
             inverse.iter_mut().zip(&row).for_each(|(v, r)| *v -= row[k] * r / corner);
         }
+        let n = self.distance.len();
         let Self { arch, projections, distance, correlation, .. } = self;
         arch.dispatch(|| {
-            for ((&g, d), b) in gone.iter().zip(distance.iter_mut()).zip(correlation.iter_mut()) {
-                let v = g / corner;
-                *d += g * v;
-                *b += z * v;
+            for (&g, d) in gone.iter().zip(distance.iter_mut()) {
+                *d += g * (g / corner);
+            }
+            for (correlation, z) in correlation.chunks_exact_mut(n).zip(&z) {
+                correlation.iter_mut().zip(&gone).for_each(|(b, g)| *b += z * (g / corner));
             }
             for (old, &r) in projections.iter_mut().zip(&row) {
                 let f = r / corner;
                 old.iter_mut().zip(&gone).for_each(|(o, g)| *o -= f * g);
             }
         });
-        self.coefficients.iter_mut().zip(&row).for_each(|(old, r)| *old -= r / corner * z);
-        self.rss += z * z / corner;
+        for (old, r) in self.coefficients.iter_mut().zip(&row) {
+            old.iter_mut().zip(&z).for_each(|(old, z)| *old -= r / corner * z);
+        }
+        self.rss += squared(&z) / corner;
         self.spare.push(gone);
         self.refresh_admissible();
+        self.refresh_power();
+    }
+
+    /// What `power` would be with the member at `position` gone: a sum over responses of squares of sums.
+    fn power_without(&self, position: usize, power: &mut [f64]) {
+        let scale = 1.0 / self.inverse[position][position];
+        let projection = &self.projections[position];
+        let each = self.correlation.chunks_exact(power.len().max(1)).zip(&self.coefficients[position]);
+        self.arch.dispatch(|| {
+            power.fill(0.0);
+            for (correlation, z) in each {
+                let shift = z * scale;
+                for ((power, b), p) in power.iter_mut().zip(correlation).zip(projection) {
+                    let u = b + shift * p;
+                    *power += u * u;
+                }
+            }
+        });
+    }
+
+    fn refresh_power(&mut self) {
+        self.power.fill(0.0);
+        for correlation in self.correlation.chunks_exact(self.power.len().max(1)) {
+            self.power.iter_mut().zip(correlation).for_each(|(power, b)| *power += b * b);
+        }
     }
 
     fn refresh_admissible(&mut self) {
@@ -212,26 +255,29 @@ impl<'a> WorkingSet<'a> {
     }
 }
 
-/// Fall of the residual sum of squares by column `j` once one member has left.
+fn squared(values: &[f64]) -> f64 {
+    values.iter().map(|v| v * v).sum()
+}
+
+/// Fall of the residual sum of squares by column `j` once one member has left, which gave it the power `power`.
 #[inline(always)]
-fn gained(correlation: f64, admissible: f64, projection: f64, shift: f64, scale: f64) -> f64 {
-    let u = correlation + shift * projection;
-    u * u / (admissible + scale * projection * projection)
+fn gained(power: f64, admissible: f64, projection: f64, scale: f64) -> f64 {
+    power / (admissible + scale * projection * projection)
 }
 
 #[inline(always)]
-fn most_gained(correlation: &[f64], admissible: &[f64], projection: &[f64], shift: f64, scale: f64) -> f64 {
-    let (c, c_rest) = correlation.as_chunks::<LANES>();
+fn most_gained(power: &[f64], admissible: &[f64], projection: &[f64], scale: f64) -> f64 {
+    let (c, c_rest) = power.as_chunks::<LANES>();
     let (a, a_rest) = admissible.as_chunks::<LANES>();
     let (p, p_rest) = projection.as_chunks::<LANES>();
     // Independent lanes: a single running maximum would be one long chain.
     let mut most = [0.0_f64; LANES];
     for ((c, a), p) in c.iter().zip(a).zip(p) {
         for l in 0..LANES {
-            let v = gained(c[l], a[l], p[l], shift, scale);
+            let v = gained(c[l], a[l], p[l], scale);
             most[l] = if v > most[l] { v } else { most[l] };
         }
     }
-    let rest = c_rest.iter().zip(a_rest).zip(p_rest).map(|((&c, &a), &p)| gained(c, a, p, shift, scale));
+    let rest = c_rest.iter().zip(a_rest).zip(p_rest).map(|((&c, &a), &p)| gained(c, a, p, scale));
     rest.chain(most).fold(0.0, f64::max)
 }

@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from sparsevae import PreconditionedVae, VaeSlr, _core, energies, fit_many
+from sparsevae import PreconditionedVae, SimultaneousSparseVae, VaeSlr, _core, energies, fit_many
 from sparsevae.datasets import make_sparse_regression
 
 MODELS = [VaeSlr, PreconditionedVae]
@@ -29,22 +29,29 @@ def noisy(n_samples=60, n_features=30, seed=0):
     return data.X, data.y
 
 
-@parametrize_with_checks([VaeSlr(), PreconditionedVae()])
+@pytest.mark.filterwarnings("ignore:SimultaneousSparseVae. no column was chosen")
+@parametrize_with_checks([VaeSlr(), PreconditionedVae(), SimultaneousSparseVae()])
 def test_scikit_learn_checks_pass(estimator, check):
     check(estimator)
 
 
-@both
-def test_defaults_are_those_of_the_core(model):
+@pytest.mark.parametrize(
+    ("model", "left_out", "own"),
+    [
+        (VaeSlr, {"power", "covariance"}, set()),
+        (PreconditionedVae, {"covariance"}, set()),
+        (SimultaneousSparseVae, {"power"}, {"groups", "noise_cov", "prior_var_init"}),
+    ],
+)
+def test_defaults_are_those_of_the_core(model, left_out, own):
     parameters = inspect.signature(model).parameters
     assert all(p.kind is p.KEYWORD_ONLY for p in parameters.values())
-    for name, value in _core.defaults().items():
-        if name != "power" or model is PreconditionedVae:
-            assert parameters[name].default == value, name
-    assert set(parameters) - set(_core.defaults()) == {"random_state", "verbose"}
+    defaults = {name: value for name, value in _core.defaults().items() if name not in left_out}
+    assert {name: parameters[name].default for name in defaults} == defaults
+    assert set(parameters) - set(defaults) == {"random_state", "verbose"} | own
 
 
-@both
+@pytest.mark.parametrize("model", [*MODELS, SimultaneousSparseVae])
 def test_documented_parameters_and_attributes_are_those_that_exist(model):
     def names(section):
         text = inspect.getdoc(model).split(f"{section}\n{'-' * len(section)}\n")[1].split("\n\n")[0]
@@ -53,7 +60,7 @@ def test_documented_parameters_and_attributes_are_those_that_exist(model):
     X, y = noisy()
     frame = pd.DataFrame(X, columns=[f"c{j}" for j in range(X.shape[1])])
     for options, missing in (({"optimizer": "adam", "n_steps": 4000}, set()), ({}, {"posterior_mean_"})):
-        fitted = model(**options).fit(frame, y)
+        fitted = model(**options).fit(frame, y[:, None] if model is SimultaneousSparseVae else y)
         public = {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
         assert names("Attributes") - missing == public
     assert names("Parameters") == set(model().get_params())

@@ -150,7 +150,7 @@ def test_bad_arguments_of_the_energies_are_refused(energy):
     w = np.ones(40)
     for arguments, kind, message in [
         ((Y, Y, w, 1.0), ShapeError, "`X`"),
-        ((X, X, w, 1.0), ShapeError, "`y`"),
+        ((X, X[None], w, 1.0), ShapeError, "`y`"),
         ((X, Y, X, 1.0), ShapeError, "`prior_var`"),
         ((X, Y[1:], w, 1.0), ShapeError, "`y`"),
         ((X, Y, w[1:], 1.0), ShapeError, "`prior_var`"),

@@ -7,7 +7,7 @@ use sparsevae::energy::{Evaluation, marginal_energy, preconditioned_energy};
 use sparsevae::linalg::marginal::Marginal;
 use sparsevae::linalg::packed::Packed;
 use sparsevae::report::IterInfo;
-use sparsevae::solver::{Descent, Next, Rule};
+use sparsevae::solver::{Descent, Next, Rule, Structure};
 use std::ops::ControlFlow;
 
 struct Case {
@@ -82,7 +82,7 @@ fn kernel_and_update_rules_match_the_reference() {
         assert_all_close(kernel.q(), &steps["q"], 1e-11, "q");
         assert_all_close(kernel.s(), &steps["s"], 1e-11, "s");
         for (rule, name) in [(Rule::Em, "em"), (Rule::Mm, "mm"), (Rule::MacKay, "mackay")] {
-            let mut descent = Descent::new(&packed, &y, w.clone());
+            let mut descent = Descent::new(&packed, &y, w.clone(), Structure::default());
             let before = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var: gamma };
             let noise = |_| gamma;
             let hook = &mut |_: &IterInfo| ControlFlow::Continue(());

@@ -120,10 +120,14 @@ fn intercept_takes_up_shifts_of_response_and_columns() {
         let found = fitted(moved.view(), &lifted, &settings);
         assert_eq!(found.support, base.support);
         let expected =
-            base.intercept + 5.0 - found.coef.iter().enumerate().map(|(j, c)| c * j as f64 / 10.0).sum::<f64>();
-        assert!((found.intercept - expected).abs() < 1e-6 * (1.0 + expected.abs()), "{} {expected}", found.intercept);
+            base.intercept[0] + 5.0 - found.coef.iter().enumerate().map(|(j, c)| c * j as f64 / 10.0).sum::<f64>();
+        assert!(
+            (found.intercept[0] - expected).abs() < 1e-6 * (1.0 + expected.abs()),
+            "{} {expected}",
+            found.intercept[0]
+        );
         // What is left has mean zero.
-        let left: f64 = y.iter().zip(x.dot(&aview1(&base.coef))).map(|(y, f)| y - f - base.intercept).sum();
+        let left: f64 = y.iter().zip(x.dot(&aview1(&base.coef))).map(|(y, f)| y - f - base.intercept[0]).sum();
         assert!(left.abs() < 1e-9, "{left}");
     }
 }
@@ -190,7 +194,7 @@ fn preparation_gives_unit_columns_without_the_constant_ones() {
     x.column_mut(4).fill(7.0);
     x.column_mut(9).fill(0.0);
     for (centred, left) in [(true, 28), (false, 29)] {
-        let prepared = Prepared::new(x.view(), centred).unwrap();
+        let prepared = Prepared::new(x.view(), centred, &[]).unwrap();
         assert_eq!(prepared.columns.len(), left);
         assert_eq!(prepared.freedom, if centred { 11 } else { 12 });
         assert_eq!(prepared.design.dim(), (prepared.freedom, left));

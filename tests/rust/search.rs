@@ -16,7 +16,7 @@ fn unit_columns(mut x: Array2<f64>) -> Array2<f64> {
 }
 
 fn evidence(kind: Criterion, d: usize, n: usize, y: &[f64]) -> Evidence {
-    Evidence { kind, freedom: d, n_cols: n, total: y.iter().map(|v| v * v).sum(), noise_var: None }
+    Evidence { kind, freedom: d, n_responses: 1, n_choices: n, total: y.iter().map(|v| v * v).sum(), noise_var: None }
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_search_that_is_stopped_returns_what_it_has() {
 #[test]
 fn criteria_are_zero_for_no_column_and_infinite_beyond_the_data() {
     for kind in [Criterion::Evidence, Criterion::ExtendedBic] {
-        let unknown = Evidence { kind, freedom: 10, n_cols: 30, total: 2.0, noise_var: None };
+        let unknown = Evidence { kind, freedom: 10, n_responses: 1, n_choices: 30, total: 2.0, noise_var: None };
         assert_eq!(unknown.criterion(0, 2.0), 0.0);
         assert_eq!(unknown.criterion(9, 0.1), f64::INFINITY);
         assert!(unknown.criterion(2, 1e-9) < unknown.criterion(2, 1e-3));

@@ -5,7 +5,7 @@ use crate::energy::Preconditioned;
 use crate::linalg::packed::Packed;
 use crate::model::settings::Settings;
 use crate::report::{Hook, IterInfo};
-use crate::solver::driver::{Descent, Next, Rule};
+use crate::solver::driver::{Descent, Next, Rule, Structure};
 use crate::{Error, Result};
 use ndarray::ArrayView2;
 use std::cell::Cell;
@@ -20,7 +20,10 @@ const STRIDE: f64 = 0.5;
 /// Where a descent ended.
 pub(in crate::model) struct Minimum {
     pub w: Vec<f64>,
+    /// Posterior means, response after response.
     pub u: Vec<f64>,
+    /// Norms of the posterior means over the responses, and over a group for each of its columns.
+    pub norms: Vec<f64>,
     /// Posterior variance of each coefficient.
     pub variance: Vec<f64>,
     pub noise_var: f64,
@@ -39,11 +42,12 @@ pub(in crate::model) struct Plain<'a> {
     pub response: &'a [f64],
     pub outside: f64,
     pub freedom: usize,
+    pub structure: Structure<'a>,
 }
 
-fn start(design: ArrayView2<'_, f64>, response: &[f64]) -> Vec<f64> {
-    // The prior explains the response, each column an equal part.
-    let total = response.iter().map(|v| v * v).sum::<f64>();
+fn start(design: ArrayView2<'_, f64>, response: &[f64], n_responses: usize) -> Vec<f64> {
+    // The prior explains the responses, each column an equal part.
+    let total = response.iter().map(|v| v * v).sum::<f64>() / n_responses as f64;
     design.columns().into_iter().map(|c| total / (c.dot(&c) * design.ncols() as f64).max(f64::MIN_POSITIVE)).collect()
 }
 
@@ -56,34 +60,37 @@ fn settled(previous: &mut [f64], w: &[f64], tol: f64) -> bool {
 }
 
 fn minimum(descent: Descent<'_>, noise_var: f64, converged: bool, collapsed: bool) -> Minimum {
-    let s = descent.marginal.s();
-    let variance = descent.w.iter().zip(s).map(|(w, s)| (w * (1.0 - w * s)).max(0.0)).collect();
+    let norms = descent.norms();
+    let variance = descent.w.iter().zip(descent.sensitivity()).map(|(w, s)| (w * (1.0 - w * s)).max(0.0)).collect();
     let energy = descent.energies.last().copied().unwrap_or(f64::NAN);
     let (w, u, energies) = (descent.w, descent.u, descent.energies);
-    Minimum { w, u, variance, noise_var, energy, energies, converged, collapsed }
+    Minimum { w, u, norms, variance, noise_var, energy, energies, converged, collapsed }
 }
 
 impl Plain<'_> {
     /// The constant that compression took out of the energy.
     pub fn lost(&self, noise_var: f64) -> f64 {
-        (self.freedom - self.design.nrows()) as f64 * noise_var.ln() + self.outside * self.outside / noise_var
+        let directions = self.structure.n_responses * (self.freedom - self.design.nrows());
+        directions as f64 * noise_var.ln() + self.outside * self.outside / noise_var
     }
 
-    /// Minimises the marginal energy in `w`, and in gamma as well if `learn`, from `noise_var` on.
+    /// Minimises the energy in `w`, and in gamma as well if `learn`, from `w` (or what the data suggest) and `noise_var`
+    /// on.
     pub fn minimise(
         &self,
         rule: Rule,
+        w: Option<Vec<f64>>,
         noise_var: f64,
         learn: bool,
         settings: &Settings,
         hook: &mut Hook<'_>,
     ) -> Result<Minimum> {
         let packed = Packed::new(self.design);
-        let w = start(self.design, self.response);
+        let w = w.unwrap_or_else(|| start(self.design, self.response, self.structure.n_responses));
         let mut previous = w.clone();
-        let mut descent = Descent::new(&packed, self.response, w);
+        let mut descent = Descent::new(&packed, self.response, w, self.structure);
         let total = self.response.iter().map(|v| v * v).sum::<f64>() + self.outside * self.outside;
-        let floor = FLOOR * total / self.freedom as f64;
+        let floor = FLOOR * total / (self.freedom * self.structure.n_responses) as f64;
         let (gamma, used, collapsed) =
             (Cell::new(noise_var.max(if learn { floor } else { 0.0 })), Cell::new(noise_var), Cell::new(false));
         let before = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var };
@@ -108,14 +115,17 @@ impl Plain<'_> {
         Ok(minimum(descent, used.get(), converged, collapsed.get()))
     }
 
-    /// The update of gamma by EM: `(||y - X u||^2 + gamma sum_j w_j s_j) / n_samples`.
+    /// The update of gamma by EM: `(||Y - X U||^2 / n_responses + gamma sum_j w_j s_j) / n_samples`.
     fn expected_noise(&self, descent: &Descent<'_>, gamma: f64) -> f64 {
         let mut left = self.outside * self.outside;
-        for (row, y) in self.design.outer_iter().zip(self.response) {
-            left += (y - row.iter().zip(&descent.u).map(|(x, u)| x * u).sum::<f64>()).powi(2);
+        let (rows, n) = self.design.dim();
+        for (y, u) in self.response.chunks_exact(rows).zip(descent.u.chunks_exact(n)) {
+            for (row, y) in self.design.outer_iter().zip(y) {
+                left += (y - row.iter().zip(u).map(|(x, u)| x * u).sum::<f64>()).powi(2);
+            }
         }
-        let explained: f64 = descent.w.iter().zip(descent.marginal.s()).map(|(w, s)| w * s).sum();
-        (left + gamma * explained) / self.freedom as f64
+        let explained: f64 = descent.w.iter().zip(descent.sensitivity()).map(|(w, s)| w * s).sum();
+        (left / self.structure.n_responses as f64 + gamma * explained) / self.freedom as f64
     }
 }
 
@@ -132,12 +142,12 @@ pub(in crate::model) fn minimise_preconditioned(
     let floor = FLOOR * model.mean_square();
     let mut gamma = noise_var.max(if learn { floor } else { 0.0 });
     let (mut design, mut response) = model.at(gamma);
-    let mut w = start(design.view(), &response);
+    let mut w = start(design.view(), &response, 1);
     let mut previous = w.clone();
     let mut energies = Vec::new();
     loop {
         let packed = Packed::new(design.view());
-        let mut descent = Descent::new(&packed, &response, w);
+        let mut descent = Descent::new(&packed, &response, w, Structure::default());
         let left = settings.max_iter.saturating_sub(energies.len());
         let len = if learn { left.min(INNER) } else { left };
         let before = IterInfo { round: 0, step: energies.len(), energy: f64::NAN, noise_var: gamma };

@@ -2,19 +2,19 @@
 //! (docs/notation).
 
 use super::finish::{AtMinimum, Found, finish, unit_energy};
-use super::noise_free::NoiseFree;
+use super::noise_free::{NoiseFree, structure};
 use super::noisy::{Noisy, evidence};
 use super::prepared::{Prepared, Response};
 use super::search::EXACT;
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use super::{LEARN_FROM, POSTERIOR_DEVIATIONS};
-use crate::Result;
 use crate::energy::Preconditioned;
-use crate::linalg::least_squares::NestedLeastSquares;
+use crate::linalg::least_squares::{NestedLeastSquares, row_norms};
 use crate::linalg::row_space::RowSpace;
 use crate::report::{FitReport, Hook, Status};
-use crate::solver::Rule;
 use crate::solver::restart::strongest_first;
+use crate::solver::{Covariance, Rule};
+use crate::{Error, Result};
 use ndarray::Array2;
 
 pub(super) mod minimise;
@@ -58,8 +58,9 @@ pub(super) fn descend(
     let support = match settings.support_rule {
         SupportRule::Posterior => significant_means(prepared, response, &minimum),
         SupportRule::Criterion(_) => {
-            let (_, start) = noisy.prefix(&minimum.u);
-            let best = noisy.local(&start, &mut steps, hook)?;
+            let start = noisy.prefix(&minimum.norms);
+            let plain = settings.covariance == Covariance::Full && prepared.groups.is_empty();
+            let best = if plain { noisy.local(&start.support, &mut steps, hook)? } else { start };
             let exact = if best.rss < EXACT { NoiseFree::new(prepared, response, settings)? } else { None };
             match exact.map(|search| search.certify(&best.support)).transpose()?.flatten() {
                 Some(found) if settings.noise == Noise::Auto => {
@@ -84,9 +85,12 @@ pub(super) fn descend(
     (report.n_iter, report.n_rounds) = (minimum.energies.len(), 1);
     report.energy_path = minimum.energies.into_iter().map(|energy| energy + shift).collect();
     if trained {
-        let mut mean = vec![0.0; prepared.means.len()];
-        for (j, u) in minimum.u.iter().enumerate() {
-            mean[prepared.columns[j]] = u * response.norm / prepared.norms[j];
+        let (n, n_features) = (prepared.columns.len(), prepared.means.len());
+        let mut mean = vec![0.0; n_features * response.n_responses()];
+        for (to, u) in mean.chunks_exact_mut(n_features).zip(response.rotate_back(&minimum.u, n).chunks_exact(n)) {
+            for (j, u) in u.iter().enumerate() {
+                to[prepared.columns[j]] = u * response.norm / prepared.norms[j];
+            }
         }
         report.posterior_mean = Some(mean);
     }
@@ -106,7 +110,7 @@ fn minimise_energy(
 ) -> Result<Outcome> {
     let scale = response.norm * response.norm;
     let learn = given.is_none();
-    let noise_var = given.unwrap_or(LEARN_FROM * scale / prepared.freedom as f64);
+    let noise_var = given.unwrap_or(LEARN_FROM * scale / (prepared.freedom * response.n_responses()) as f64);
     let rule = match settings.optimizer {
         Optimizer::Rule(rule) => rule,
         _ if learn => Rule::Em,
@@ -118,8 +122,10 @@ fn minimise_energy(
             response: &response.values,
             outside: response.outside,
             freedom: prepared.freedom,
+            structure: structure(prepared, response, settings),
         };
-        let minimum = plain.minimise(rule, noise_var / scale, learn, settings, hook)?;
+        let start = settings.start.as_ref().map(|w| in_solver_units(prepared, response, w)).transpose()?;
+        let minimum = plain.minimise(rule, start, noise_var / scale, learn, settings, hook)?;
         let gamma = minimum.noise_var * scale;
         return Ok(Outcome { minimum, shift: unit_energy(prepared, response), design: None, gamma });
     };
@@ -130,6 +136,7 @@ fn minimise_energy(
     let unit = |j: usize| response.norm / prepared.norms[j];
     for j in 0..found.w.len() {
         found.u[j] /= unit(j);
+        found.norms[j] /= unit(j);
         found.w[j] /= unit(j) * unit(j);
         found.variance[j] /= unit(j) * unit(j);
     }
@@ -140,11 +147,26 @@ fn minimise_energy(
     Ok(Outcome { minimum: found, shift: 0.0, design: Some(design), gamma })
 }
 
-/// Columns whose posterior mean is more than [`POSTERIOR_DEVIATIONS`] posterior standard deviations from 0, the
-/// strongest `rows - 1`; none in the span of stronger ones.
+/// Prior variances in the caller's units as the solver sees them.
+fn in_solver_units(prepared: &Prepared, response: &Response, w: &[f64]) -> Result<Vec<f64>> {
+    if w.len() != prepared.means.len() {
+        return Err(Error::Shape {
+            what: "prior_var_init",
+            expected: format!("({},), one value per column of `X`", prepared.means.len()),
+            found: format!("({},)", w.len()),
+        });
+    }
+    let unit = |norm: f64| response.norm / norm;
+    Ok(prepared.columns.iter().zip(&prepared.norms).map(|(&j, &norm)| w[j] / unit(norm) / unit(norm)).collect())
+}
+
+/// Columns whose posterior mean, in the root mean square over responses, is more than [`POSTERIOR_DEVIATIONS`] posterior
+/// standard deviations from 0, the strongest `rows - 1`; none in the span of stronger ones.
 fn significant_means(prepared: &Prepared, response: &Response, minimum: &Minimum) -> Vec<usize> {
-    let mut order = strongest_first(&minimum.u);
-    order.retain(|&j| minimum.u[j].abs() > POSTERIOR_DEVIATIONS * minimum.variance[j].sqrt());
+    let norms = row_norms(&minimum.u, minimum.w.len());
+    let mut order = strongest_first(&norms);
+    let root = (response.n_responses() as f64).sqrt();
+    order.retain(|&j| norms[j] / root > POSTERIOR_DEVIATIONS * minimum.variance[j].sqrt());
     order.truncate(prepared.design.nrows().saturating_sub(1));
     let distances = NestedLeastSquares::new(prepared.design.view(), &order, &response.values).distances();
     order.into_iter().zip(distances).filter(|(_, distance)| *distance > DEPENDENT).map(|(j, _)| j).collect()

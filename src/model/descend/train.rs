@@ -4,10 +4,11 @@ use super::minimise::{FLOOR, Minimum, Plain};
 use super::{Outcome, raw};
 use crate::energy::Preconditioned;
 use crate::energy::elbo::{Elbo, triangle_row};
-use crate::linalg::{marginal::Marginal, packed::Packed};
+use crate::linalg::{least_squares::row_norms, marginal::Marginal, packed::Packed};
 use crate::model::prepared::{Prepared, Response};
 use crate::model::settings::Settings;
 use crate::report::Hook;
+use crate::solver::Structure;
 use crate::solver::adam::{Start, train};
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -51,8 +52,10 @@ pub(super) fn minimise_bound(
     let variance = |j: usize| -> f64 {
         w[j] * parameters.encoder_factor[triangle_row(j)].iter().map(|s| s * s).sum::<f64>() / unit(j).powi(2)
     };
+    let u: Vec<f64> = (0..w.len()).map(|j| parameters.decoder_scale[j] * trained.mean[j] / unit(j)).collect();
     let minimum = Minimum {
-        u: (0..w.len()).map(|j| parameters.decoder_scale[j] * trained.mean[j] / unit(j)).collect(),
+        norms: row_norms(&u, w.len()),
+        u,
         variance: (0..w.len()).map(variance).collect(),
         w: (0..w.len()).map(|j| w[j] / unit(j).powi(2)).collect(),
         noise_var: gamma / (response.norm * response.norm),
@@ -81,6 +84,6 @@ fn marginal(
     kernel
         .evaluate(&packed, response, w, noise_var)
         .map_err(|pivot| Error::NotPositiveDefinite { step: 0, pivot: pivot.0 })?;
-    let plain = Plain { design: design.view(), response, outside, freedom };
+    let plain = Plain { design: design.view(), response, outside, freedom, structure: Structure::default() };
     Ok(kernel.quadratic() + kernel.log_det() + plain.lost(noise_var))
 }
