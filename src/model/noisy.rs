@@ -19,6 +19,9 @@ const BACKGROUND: Schedule = Schedule { start: 1e-1, end: 1e-4, len: 60 };
 const LOOK: usize = 5;
 /// Scores below this are noisy: 0 of 2,700 noise-free problems scored lower (designs 1.4 to 4 times as wide as high).
 const NOISY_SCORE: f64 = 2.0;
+/// Where noise and a background of small coefficients differ by at least this many standard deviations in how white they
+/// leave the residual, that alone tells which of the two it is.
+const DECISIVE: f64 = 6.0;
 /// A fit that leaves less than this share of the response is trusted without a second opinion.
 const QUIET: f64 = 0.03;
 
@@ -145,7 +148,7 @@ impl Noisy<'_> {
     /// White noise has the same share in all directions; a background of small coefficients is coloured like `X X^T`.
     /// With `N` the inverse of `X X^T` on what the support leaves, `q = y^T N y` tells the two apart. The score adds
     /// how small a background would explain the residual, and how sparse the support is; its weights were fitted to
-    /// simulated problems of both kinds.
+    /// simulated problems of both kinds. Several responses make the whiteness alone decisive.
     ///
     /// # Complexity
     /// `O(r^2 (r + n))` for a design `(r, n)`.
@@ -155,7 +158,7 @@ impl Noisy<'_> {
         if rows >= n || self.response.outside > 0.0 {
             return true;
         }
-        self.score(candidate).is_some_and(|score| score < NOISY_SCORE)
+        self.looks_noisy(candidate).unwrap_or(false)
     }
 
     /// Whether the fit leaves so little that [`is_noisy`](Self::is_noisy) needs no second opinion.
@@ -163,7 +166,7 @@ impl Noisy<'_> {
         candidate.rss < QUIET * self.evidence.total
     }
 
-    fn score(&self, candidate: &Candidate) -> Option<f64> {
+    fn looks_noisy(&self, candidate: &Candidate) -> Option<bool> {
         let design = &self.prepared.design;
         let rows = design.nrows();
         let k = candidate.support.len();
@@ -177,10 +180,19 @@ impl Noisy<'_> {
         let values = m * (self.response.values.len() / rows) as f64;
         let spread = (2.0 * (mean_square - mean * mean) / (values + 2.0)).max(1e-300).sqrt() / mean;
         let whiteness = -((q / candidate.rss.max(1e-300)).ln() - mean.ln() + spread * spread / 2.0) / spread;
-        let background = q / m * trace;
         let fit = NestedLeastSquares::new(design.view(), &candidate.support, &self.response.values);
+        if values > m {
+            let (_, distances) = fit.project(design.view());
+            let unreached = distances.iter().map(|v| v * v).sum::<f64>() / m;
+            let coloured = (mean * unreached).ln() / spread;
+            if coloured > DECISIVE {
+                return Some(whiteness < coloured / 2.0);
+            }
+        }
+        let background = q / m * trace;
         let explained: f64 = fit.coefficients(k).iter().map(|z| z * z).sum();
-        Some(whiteness + 2.0 * (background / (background + explained)).log10() + 28.0 * k as f64 / rows as f64)
+        let score = whiteness + 2.0 * (background / (background + explained)).log10() + 28.0 * k as f64 / rows as f64;
+        Some(score < NOISY_SCORE)
     }
 }
 
