@@ -1,4 +1,8 @@
-"""How close an estimate comes to the true sparse coefficients."""
+"""How close an estimate comes to the true sparse coefficients.
+
+Coefficients of many responses have shape (n_responses, n_features), as in scikit-learn. A feature is in their support
+if the norm of its coefficients counts as nonzero.
+"""
 
 import math
 import numbers
@@ -18,15 +22,16 @@ _Z = 1.959963984540054
 def support_match(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1e-3) -> bool:
     """Tell whether the estimate has exactly the true support.
 
-    A coefficient counts as nonzero if its absolute value exceeds `threshold`, in the truth as in the estimate. The mean
-    over trials is the recovery rate of the paper's figures.
+    A coefficient counts as nonzero if its absolute value exceeds `threshold`, in the truth as in the estimate; a
+    feature of many responses if the Euclidean norm of its coefficients does. The mean over trials is the recovery rate
+    of the paper's figures.
 
     Parameters
     ----------
-    coef_true, coef : array-like of shape (n_features,)
+    coef_true, coef : array-like of shape (n_features,) or (n_responses, n_features)
         True and estimated coefficients, in the same unit.
     threshold : float, default=1e-3
-        Largest absolute value that counts as zero, in the unit of the coefficients. The default is the paper's and
+        Largest value or norm that counts as zero, in the unit of the coefficients. The default is the paper's and
         presumes coefficients of order one.
 
     Returns
@@ -37,7 +42,7 @@ def support_match(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1
     Raises
     ------
     ShapeError
-        If the arrays are not one-dimensional and of equal length.
+        If the arrays are neither one- nor two-dimensional, or differ in shape.
     NonFiniteError
         If an array holds NaN or infinity.
     ParameterError
@@ -54,6 +59,8 @@ def support_match(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1
     True
     >>> support_match([0, 2.0, -1.0], [0.1, 2.0, -1.0])
     False
+    >>> support_match([[0, 2.0, -1.0], [0, 1.0, 0]], [[0, 1.8, -1.1], [1e-6, 1.2, 0.1]])
+    True
     """
     return bool(np.array_equal(*_supports(coef_true, coef, threshold)))
 
@@ -63,10 +70,10 @@ def support_f1(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1e-3
 
     Parameters
     ----------
-    coef_true, coef : array-like of shape (n_features,)
+    coef_true, coef : array-like of shape (n_features,) or (n_responses, n_features)
         True and estimated coefficients, in the same unit.
     threshold : float, default=1e-3
-        Largest absolute value that counts as zero, in the unit of the coefficients.
+        Largest value, or norm over the responses, that counts as zero, in the unit of the coefficients.
 
     Returns
     -------
@@ -76,7 +83,7 @@ def support_f1(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1e-3
     Raises
     ------
     ShapeError
-        If the arrays are not one-dimensional and of equal length.
+        If the arrays are neither one- nor two-dimensional, or differ in shape.
     NonFiniteError
         If an array holds NaN or infinity.
     ParameterError
@@ -94,11 +101,11 @@ def support_f1(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1e-3
 
 
 def relative_error(coef_true: ArrayLike, coef: ArrayLike) -> float:
-    """Compute the Euclidean norm of the error over that of the true coefficients.
+    """Compute the Euclidean norm of the error over that of the true coefficients, of all responses together.
 
     Parameters
     ----------
-    coef_true, coef : array-like of shape (n_features,)
+    coef_true, coef : array-like of shape (n_features,) or (n_responses, n_features)
         True and estimated coefficients, in the same unit.
 
     Returns
@@ -109,7 +116,7 @@ def relative_error(coef_true: ArrayLike, coef: ArrayLike) -> float:
     Raises
     ------
     ShapeError
-        If the arrays are not one-dimensional and of equal length.
+        If the arrays are neither one- nor two-dimensional, or differ in shape.
     NonFiniteError
         If an array holds NaN or infinity.
     ParameterError
@@ -231,12 +238,13 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return low, high
 
 
-def _as_float(name: str, values: ArrayLike, ndim: int) -> NDArray[np.float64]:
+def _as_float(name: str, values: ArrayLike, *ndims: int) -> NDArray[np.float64]:
     array: NDArray[Any] = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise ParameterError(f"`{name}` has dtype {array.dtype}, but it must hold real numbers")
-    if array.ndim != ndim:
-        raise ShapeError(f"`{name}` has {array.ndim} dimensions, but needs {ndim}")
+    if array.ndim not in ndims:
+        wanted = " or ".join(str(ndim) for ndim in ndims)
+        raise ShapeError(f"`{name}` has {array.ndim} dimensions, but needs {wanted}")
     array = array.astype(np.float64, copy=False)
     if not np.isfinite(array).all():
         raise NonFiniteError(f"`{name}` has a NaN or an infinite value")
@@ -260,7 +268,7 @@ def _as_mask(support: ArrayLike, n_features: int) -> NDArray[np.bool_]:
 
 
 def _pair(coef_true: ArrayLike, coef: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    true, found = _as_float("coef_true", coef_true, 1), _as_float("coef", coef, 1)
+    true, found = _as_float("coef_true", coef_true, 1, 2), _as_float("coef", coef, 1, 2)
     if true.shape != found.shape:
         raise ShapeError(f"`coef` has shape {found.shape}, but {true.shape} is needed to match `coef_true`")
     return true, found
@@ -270,4 +278,14 @@ def _supports(coef_true: ArrayLike, coef: ArrayLike, threshold: float) -> tuple[
     true, found = _pair(coef_true, coef)
     if not 0 <= threshold < np.inf:
         raise ParameterError(f"`threshold` is {threshold!r}, but it must be finite and at least 0")
-    return np.abs(true) > threshold, np.abs(found) > threshold
+    return _sizes(true) > threshold, _sizes(found) > threshold
+
+
+def _sizes(coef: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Absolute values, or the norms over the responses, of any size that float64 can hold."""
+    if coef.ndim == 1:
+        return np.abs(coef)
+    largest = np.abs(coef).max(axis=0, initial=0.0)
+    unit = np.where(largest > 0, largest, 1.0)
+    norms: NDArray[np.float64] = unit * np.linalg.norm(coef / unit, axis=0)
+    return norms

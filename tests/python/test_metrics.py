@@ -37,6 +37,20 @@ def test_two_empty_supports_agree():
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-300, 1e300])
+def test_features_of_many_responses_count_by_the_norm_of_their_coefficients(scale):
+    true = scale * np.array([[3.0, 0.0, 0.0], [4.0, 0.0, 1.0]])
+    for coef, match, f1, error in [
+        ([[3.0, 0.6, 0.0], [4.0, 0.6, 1.0]], True, 1.0, np.sqrt(0.72 / 26)),
+        ([[3.0, 0.8, 0.0], [4.0, 0.8, 1.0]], False, 0.8, np.sqrt(1.28 / 26)),
+        ([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]], False, 2 / 3, np.sqrt(25 / 26)),
+    ]:
+        found = scale * np.array(coef)
+        assert metrics.support_match(true, found, threshold=0.9 * scale) is match
+        assert metrics.support_f1(true, found, threshold=0.9 * scale) == pytest.approx(f1)
+        assert metrics.relative_error(true, found) == pytest.approx(error)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-300, 1e300])
 def test_relative_error_does_not_depend_on_the_unit(scale):
     true, found = np.array([3.0, 4.0, 0.0]), np.array([3.0, 4.0, 1.0])
     assert metrics.relative_error(scale * true, scale * found) == pytest.approx(0.2)
@@ -61,8 +75,10 @@ def test_a_repeated_index_counts_once():
 def test_pairs_are_validated(metric):
     with pytest.raises(ShapeError, match=r"`coef` has shape \(3,\), but \(2,\)"):
         metric([1.0, 2.0], [1.0, 2.0, 3.0])
-    with pytest.raises(ShapeError, match="`coef_true` has 2 dimensions"):
-        metric([[1.0, 2.0]], [[1.0, 2.0]])
+    with pytest.raises(ShapeError, match=r"`coef` has shape \(2, 1\), but \(1, 2\)"):
+        metric([[1.0, 2.0]], [[1.0], [2.0]])
+    with pytest.raises(ShapeError, match="`coef_true` has 3 dimensions, but needs 1 or 2"):
+        metric([[[1.0, 2.0]]], [[[1.0, 2.0]]])
     with pytest.raises(NonFiniteError, match="`coef`"):
         metric([1.0, 2.0], [1.0, np.nan])
     for bad in ([1j, 0j], ["a", "b"], np.array([1, None], dtype=object)):
