@@ -1,12 +1,15 @@
 """Rivals of the estimators, as scikit-learn regressors.
 
 The methods that "Be a Goldfish" (Pratihar and Mukhopadhyay, ICML 2025) compares with, at their best settings, and
-reweighted basis pursuit. The Lasso is scikit-learn's.
+reweighted basis pursuit. The Lasso is scikit-learn's. For many responses whose coefficients share their zeros, those
+of "Marginalization is not Marginal" (Wipf, ICML 2023).
 """
 
 from .augmented_basis_pursuit import AugmentedBasisPursuit
 from .basis_pursuit import BasisPursuit
 from .covariance_free_em import CovarianceFreeEm
+from .group_basis_pursuit import GroupBasisPursuit
+from .log_autoencoder import LogAutoencoder
 from .reweighted_basis_pursuit import ReweightedBasisPursuit
 from .sparse_bayesian_learning import SparseBayesianLearning
 
@@ -14,6 +17,8 @@ __all__ = [
     "AugmentedBasisPursuit",
     "BasisPursuit",
     "CovarianceFreeEm",
+    "GroupBasisPursuit",
+    "LogAutoencoder",
     "ReweightedBasisPursuit",
     "SparseBayesianLearning",
 ]

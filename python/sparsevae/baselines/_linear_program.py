@@ -15,10 +15,14 @@ _ROUNDINGS = 64
 
 
 class Equations(NamedTuple):
-    """``rows @ coef = target``: all that least squares of `y` on `X` says, with orthonormal rows."""
+    """``rows @ coef = target``: all that least squares of `y` on `X` says, with orthonormal rows.
+
+    `values` are the singular values of `X`.
+    """
 
     rows: Array
     target: Array
+    values: Array
     to_dual: Array
     residual: float
     rounding: float
@@ -34,12 +38,12 @@ class Vertex(NamedTuple):
 
 
 def least_squares_equations(problem: Problem) -> Equations:
-    """Find the equations that ``coef`` solves if and only if it minimises ``norm(y - X @ coef)``.
+    """Find the equations that ``coef`` solves if and only if it minimises ``norm(y - X @ coef)``, for any responses.
 
     Parameters
     ----------
     problem : Problem
-        Design and response.
+        Design, and one response or many.
 
     Returns
     -------
@@ -56,14 +60,13 @@ def least_squares_equations(problem: Problem) -> Equations:
     length = float(np.linalg.norm(y))
     residual = float(np.linalg.norm(y - U @ image)) / length if length else 0.0
     rounding = max(_ROUNDING, _ROUNDINGS * problem.precision)
-    warning, centred = None, " once centred" if problem.centred else ""
+    warning, name, centred = None, "`Y`" if y.ndim == 2 else "`y`", " once centred" if problem.centred else ""
     if residual > rounding:
         warning = (
-            f"no coefficients reproduce `y`: {residual:.2g} of its norm lies outside the column space of `X`, which "
-            f"has shape {X.shape} and rank {rank}{centred}. `coef_` minimises the weighted l1 norm among the "
-            "least-squares solutions"
+            f"no coefficients reproduce {name}: {residual:.2g} of its norm lies outside the column space of `X`, which "
+            f"has shape {X.shape} and rank {rank}{centred}. `coef_` is the best of the least-squares solutions"
         )
-    return Equations(rows, image / s, U / s, residual, rounding, warning)
+    return Equations(rows, (image.T / s).T, s, U / s, residual, rounding, warning)
 
 
 def minimise_weighted_l1(equations: Equations, weights: Array) -> Vertex:

@@ -3,7 +3,7 @@
 import numbers
 import warnings
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,10 @@ Array: TypeAlias = NDArray[np.float64]
 
 
 class Problem(NamedTuple):
-    """The data as the solvers see them: centred if there is an intercept, in units of their largest absolute values."""
+    """The data as the solvers see them: centred if there is an intercept, in units of their largest absolute values.
+
+    `y` has shape (n_samples,), or (n_samples, n_responses) for a regressor of many responses.
+    """
 
     X: Array
     y: Array
@@ -63,6 +66,8 @@ def real(name: str, value: Any, *, positive: bool, below: float = np.inf) -> flo
 
 class SparseRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
     """Base of the baselines; not public."""
+
+    _multi_output: ClassVar[bool] = False
 
     @abstractmethod
     def _arguments(self) -> dict[str, Any]:
@@ -109,33 +114,36 @@ class SparseRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
         ConvergenceWarning
             If ``status_`` is none of "optimal" and "converged"; the message has the numbers.
         """
+        return self._fit(X, y)
+
+    def _fit(self, X: Any, y: Any) -> Self:
         check_type("fit_intercept", self.fit_intercept, (bool, np.bool_), "True or False")
         arguments = self._arguments()
-        X, y, precision = fit_arrays(self, X, y)
+        X, y, precision = fit_arrays(self, X, y, multi_output=self._multi_output)
         X_unit, y_unit = float(np.abs(X).max()) or 1.0, float(np.abs(y).max()) or 1.0
         # One memory order, so that every layout gives the same bits.
-        X, y = np.ascontiguousarray(X) / X_unit, np.ascontiguousarray(y.ravel()) / y_unit
-        X_mean, y_mean = np.zeros(X.shape[1]), 0.0
+        X, y = np.ascontiguousarray(X) / X_unit, np.ascontiguousarray(y) / y_unit
+        y = y if self._multi_output else y.ravel()
+        X_mean, y_mean = np.zeros(X.shape[1]), np.zeros(y.shape[1:])
         if self.fit_intercept:
             # The mean of equal numbers may differ from them by rounding, which would pass for data.
-            X_mean, y_mean = np.where(np.ptp(X, axis=0) == 0, X[0], X.mean(axis=0)), float(y.mean())
-            y_mean = float(y[0]) if np.ptp(y) == 0 else y_mean
+            X_mean, y_mean = (np.where(np.ptp(Z, axis=0) == 0, Z[0], Z.mean(axis=0)) for Z in (X, y))
             X, y = X - X_mean, y - y_mean
         problem = Problem(X, y, X_unit, y_unit, precision, bool(self.fit_intercept))
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             fitted, warning = self._solve(problem, arguments)
-            support = np.flatnonzero(fitted["coef_"])
-            intercept = y_unit * (y_mean - float(X_mean @ fitted["coef_"]))
+            support = _support(fitted["coef_"])
+            intercept = y_unit * (y_mean - fitted["coef_"] @ X_mean)
             coef = fitted["coef_"] * problem.coef_unit
-        fitted |= {"coef_": coef, "intercept_": np.float64(intercept)}
+        fitted |= {"coef_": coef, "intercept_": intercept}
         finite = all(np.isfinite(value).all() for value in fitted.values() if not isinstance(value, str))
-        if not finite or not coef[support].all():
+        if not finite or not np.array_equal(_support(coef), support):
             raise problem.out_of_range()
-        dtype = result_dtype(precision, max(float(np.abs(coef).max()), abs(intercept)))
-        fitted |= {"coef_": coef.astype(dtype), "intercept_": dtype(intercept), "support_": support}
+        dtype = result_dtype(precision, float(max(np.abs(coef).max(), np.abs(intercept).max())))
+        fitted |= {"coef_": coef.astype(dtype), "intercept_": intercept.astype(dtype), "support_": support}
         self.__dict__.update(fitted)
         if warning:
-            warnings.warn(f"{type(self).__name__}: {warning}", ConvergenceWarning, stacklevel=2)
+            warnings.warn(f"{type(self).__name__}: {warning}", ConvergenceWarning, stacklevel=3)
         return self
 
     def predict(self, X: Any) -> Any:
@@ -148,7 +156,7 @@ class SparseRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,), or (n_samples, n_responses) after a fit of many responses
             Predicted response.
 
         Raises
@@ -159,4 +167,9 @@ class SparseRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
             As in :meth:`fit`, and if the columns are not those of the fit.
         """
         check_is_fitted(self)
-        return predict_array(self, X) @ self.coef_ + self.intercept_
+        return predict_array(self, X) @ self.coef_.T + self.intercept_
+
+
+def _support(coef: Array) -> NDArray[np.int64]:
+    """Columns of any nonzero coefficient, for one response or many."""
+    return np.flatnonzero(np.atleast_2d(coef).any(axis=0))

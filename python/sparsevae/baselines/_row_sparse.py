@@ -1,0 +1,82 @@
+"""What the baselines for many responses share."""
+
+from abc import ABC
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ._regressor import Array, SparseRegressor
+
+
+class RowSparseRegressor(SparseRegressor, ABC):
+    """Base of the baselines that choose the same features for all responses; not public."""
+
+    _multi_output: ClassVar[bool] = True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.single_output = False
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(self, X: Any, Y: Any) -> Self:
+        """Estimate coefficients that are zero for the same features in all responses.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Design: float64 or float32 in any memory order, NumPy or pandas. Constant columns get coefficients 0 if
+            there is an intercept.
+        Y : array-like of shape (n_samples, n_responses)
+            Responses.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+
+        Raises
+        ------
+        ShapeError
+            If `X` or `Y` is not two-dimensional, or their lengths differ.
+        NonFiniteError
+            If there is a NaN or an infinite value.
+        DataTypeError
+            If the data are complex, sparse, or no numbers.
+        ParameterError
+            If a parameter is out of its range.
+        NumericalError
+            If the solver fails, or float64 cannot hold the result.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``status_`` is none of "optimal" and "converged"; the message has the numbers.
+        """
+        return self._fit(X, Y)
+
+
+def compress(responses: Array) -> tuple[Array, Array]:
+    """Split responses into as many columns as they have rank and orthonormal rows that take these back.
+
+    Parameters
+    ----------
+    responses : ndarray of shape (n_equations, n_responses)
+        Right-hand sides.
+
+    Returns
+    -------
+    factor : ndarray of shape (n_equations, rank)
+        What a criterion of row norms needs to know of the responses: it does not change under rotations.
+    rotation : ndarray of shape (rank, n_responses)
+        ``factor @ rotation`` equals `responses`; one row at least.
+    """
+    U, s, rotation = np.linalg.svd(responses, full_matrices=False)
+    rank = max(1, int((s > max(responses.shape) * np.finfo(np.float64).eps * s.max(initial=0.0)).sum()))
+    return U[:, :rank] * s[:rank], rotation[:rank]
+
+
+def squared_rows(U: Array) -> Array:
+    """Squared Euclidean norms of the rows."""
+    squares: Array = np.einsum("ij,ij->i", U, U)
+    return squares
