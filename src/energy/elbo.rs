@@ -2,19 +2,22 @@
 //! `encoder_weights`, `S` is `encoder_factor`, gamma is `noise_var`, p is `power`, mu is the mean of the encoder
 //! (docs/notation).
 
-use crate::Result;
 use crate::linalg::dot;
 use crate::linalg::row_space::RowSpace;
+use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use pulp::{Scalar, Simd};
 
-/// Twice the negative evidence lower bound of a linear autoencoder for one response,
+/// Twice the negative evidence lower bound of a linear autoencoder, for one response
 ///
 /// `||P y - P X diag(w_x) z||^2 / gamma + d ln gamma + ||S||_F^2 - ln |S S^T| + ||mu||^2 - n`
 ///
 /// with `P = (X X^T + gamma I)^-p`, `mu = W_z P y` and a latent `z = mu + S e` for one standard normal draw `e`. Its
 /// mean over `e` is no smaller than the marginal energy of the prior variances `w_x^2`, and equal to it at the optimal
 /// encoder. Additive constants are those of that energy: eq. 13 less `n`.
+///
+/// For `L` responses it is the sum of their bounds. They may be given as fewer principal axes: each axis then has one
+/// draw for several responses, larger by the root of their number, which leaves the mean of the bound what it was.
 ///
 /// Inside, the residual is rotated by the left singular vectors of `X`, which leaves its norm alone and makes `P`
 /// diagonal; the encoder sees `P y` unrotated, since Adam is not invariant under rotations.
@@ -27,8 +30,12 @@ pub struct Elbo {
     rows: Array2<f64>,
     /// The same by columns.
     columns: Array2<f64>,
-    /// The response, or its coordinates in the left singular vectors over the singular values.
+    /// The responses, or the coordinates of a single one in the left singular vectors over the singular values.
     response: Vec<f64>,
+    /// Responses, before they were compressed to `response`.
+    n_responses: f64,
+    /// Principal axes of them in `response`.
+    n_axes: usize,
     preconditioner: Option<Preconditioner>,
     n_inputs: usize,
     /// Norm of the part of the response that no column reaches.
@@ -72,7 +79,7 @@ pub struct Conditioned {
     /// Derivative of the logarithm of that factor in the noise variance.
     slope: Vec<f64>,
     target: Vec<f64>,
-    /// `P y`, what the encoder sees.
+    /// `P y`, what the encoder sees; axis after axis.
     pub input: Array1<f64>,
     /// Its derivative in the noise variance.
     pub input_slope: Array1<f64>,
@@ -81,7 +88,7 @@ pub struct Conditioned {
 /// The latent of one draw, and the terms of the bound that need a pass over the parameters.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    /// `mu = W_z P y`.
+    /// `mu = W_z P y`; axis after axis, as the other vectors.
     pub mean: Vec<f64>,
     /// Derivative of `mu` in the noise variance.
     pub mean_slope: Vec<f64>,
@@ -94,7 +101,7 @@ pub struct Sample {
 }
 
 /// The bound at one draw and its derivatives, those of matrices as factors: in `W_z` it is `mean input^T`, in `S` it is
-/// the lower triangle of `latent e^T` plus `2 S` less `2 / S_ii` on the diagonal.
+/// the lower triangle of `latent e^T` plus `2 S` less `2 / S_ii` on the diagonal (times the number of responses).
 #[derive(Debug, Clone)]
 pub struct Slopes {
     /// The bound.
@@ -112,9 +119,9 @@ pub struct Slopes {
 }
 
 impl Elbo {
-    /// Makes the model ready: `x` of shape `(rows, n_features)`, where `samples - rows` directions that no column
-    /// reaches may have been taken away before, and with them a part of the response of norm `elsewhere`; `power` is
-    /// that of the preconditioner, if there is one.
+    /// Makes the model ready for one response: `x` of shape `(rows, n_features)`, where `samples - rows` directions that
+    /// no column reaches may have been taken away before, and with them a part of the response of norm `elsewhere`;
+    /// `power` is that of the preconditioner, if there is one.
     ///
     /// # Errors
     /// [`Error::NoDecomposition`](crate::Error::NoDecomposition) if the singular value decomposition that the
@@ -123,7 +130,33 @@ impl Elbo {
     /// # Complexity
     /// A copy of the design, or one singular value decomposition.
     pub fn new(x: ArrayView2<'_, f64>, y: &[f64], samples: usize, elsewhere: f64, power: Option<f64>) -> Result<Self> {
+        Self::for_responses(x, y, samples, elsewhere, power, 1)
+    }
+
+    /// As [`new`](Self::new) for `n_responses` responses, given as at most as many axes `y`, one after the other; more
+    /// than one without a preconditioner.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::InvalidParameter`](crate::Error::InvalidParameter) for several preconditioned
+    /// responses.
+    ///
+    /// # Complexity
+    /// As [`new`](Self::new).
+    pub fn for_responses(
+        x: ArrayView2<'_, f64>,
+        y: &[f64],
+        samples: usize,
+        elsewhere: f64,
+        power: Option<f64>,
+        n_responses: usize,
+    ) -> Result<Self> {
         let n_inputs = x.nrows();
+        let n_axes = y.len().checked_div(n_inputs).unwrap_or(1).max(1);
+        if let Some(power) = power
+            && n_axes > 1
+        {
+            return Err(Error::invalid("power", power, "None for several responses"));
+        }
         let (rows, response, outside, preconditioner) = match power {
             None => (x.as_standard_layout().into_owned(), y.to_vec(), 0.0, None),
             Some(power) => {
@@ -137,7 +170,8 @@ impl Elbo {
         };
         let columns = rows.t().as_standard_layout().into_owned();
         let absent = (samples - rows.nrows()) as f64;
-        Ok(Self { rows, columns, response, preconditioner, n_inputs, outside: outside.hypot(elsewhere), absent })
+        let (outside, n_responses) = (outside.hypot(elsewhere), n_responses as f64);
+        Ok(Self { rows, columns, response, n_responses, n_axes, preconditioner, n_inputs, outside, absent })
     }
 
     /// Features of the design.
@@ -150,6 +184,16 @@ impl Elbo {
         self.n_inputs
     }
 
+    /// Axes of the responses: each has a latent of its own.
+    pub fn n_axes(&self) -> usize {
+        self.n_axes
+    }
+
+    /// Standard deviation of a draw.
+    pub fn draw_deviation(&self) -> f64 {
+        (self.n_responses / self.n_axes as f64).sqrt()
+    }
+
     /// Design and response at this noise variance.
     pub fn condition(&self, noise_var: f64) -> Conditioned {
         let r = self.rows.nrows();
@@ -158,8 +202,8 @@ impl Elbo {
             gain: vec![1.0; r],
             slope: vec![0.0; r],
             target: self.response.clone(),
-            input: Array1::zeros(self.n_inputs),
-            input_slope: Array1::zeros(self.n_inputs),
+            input: Array1::zeros(self.n_axes * self.n_inputs),
+            input_slope: Array1::zeros(self.n_axes * self.n_inputs),
         };
         if self.preconditioner.is_none() {
             conditioned.input.iter_mut().zip(&self.response).for_each(|(to, y)| *to = *y);
@@ -193,16 +237,21 @@ impl Elbo {
     /// The latent of the draw `noise`.
     ///
     /// # Complexity
-    /// `O(n_features (n_features + n_inputs))`.
+    /// `O(n_axes n_features (n_features + n_inputs))`.
     pub fn sample(&self, parameters: &Parameters, conditioned: &Conditioned, noise: &[f64]) -> Sample {
         let factor = &parameters.encoder_factor;
         let draw = ArrayView1::from(noise);
         let row = |i: usize| ArrayView1::from(&factor[triangle_row(i)]);
         let n = self.n_features();
+        let encode = |inputs: &Array1<f64>| -> Vec<f64> {
+            let each = inputs.exact_chunks(self.n_inputs);
+            each.into_iter().flat_map(|input| parameters.encoder_weights.dot(&input).to_vec()).collect()
+        };
+        let deviation = |axis: usize, i: usize| row(i).dot(&draw.slice(ndarray::s![axis * n..=axis * n + i]));
         Sample {
-            mean: parameters.encoder_weights.dot(&conditioned.input).to_vec(),
-            mean_slope: parameters.encoder_weights.dot(&conditioned.input_slope).to_vec(),
-            deviation: (0..n).map(|i| row(i).dot(&draw.slice(ndarray::s![..=i]))).collect(),
+            mean: encode(&conditioned.input),
+            mean_slope: encode(&conditioned.input_slope),
+            deviation: (0..self.n_axes * n).map(|k| deviation(k / n, k % n)).collect(),
             square: factor.iter().map(|s| s * s).sum(),
             log_det: (0..n).map(|i| 2.0 * row(i)[i].abs().ln()).sum(),
         }
@@ -214,8 +263,8 @@ impl Elbo {
         Slopes {
             value: 0.0,
             decoder_scale: vec![0.0; n],
-            mean: vec![0.0; n],
-            latent: vec![0.0; n],
+            mean: vec![0.0; self.n_axes * n],
+            latent: vec![0.0; self.n_axes * n],
             noise_var: 0.0,
             residual: vec![0.0; self.rows.nrows()],
             active: vec![0.0; n],
@@ -225,7 +274,7 @@ impl Elbo {
     /// The bound and its derivatives at one draw.
     ///
     /// # Complexity
-    /// `O(rows n_features)`, no allocation.
+    /// `O(n_axes rows n_features)`, no allocation.
     #[inline(always)]
     pub fn differentiate<S: Simd>(
         &self,
@@ -236,32 +285,42 @@ impl Elbo {
         to: &mut Slopes,
     ) {
         let gamma = conditioned.noise_var;
-        for (j, v) in to.active.iter_mut().enumerate() {
-            *v = decoder_scale[j] * (sample.mean[j] + sample.deviation[j]);
-        }
+        let (r, n) = self.rows.dim();
         let (mut misfit, mut through_gain) = (0.0, 0.0);
-        for (i, row) in self.rows.outer_iter().enumerate() {
-            let fitted = row.as_slice().map_or(0.0, |row| dot(simd, row, &to.active));
-            let residual = conditioned.target[i] - conditioned.gain[i] * fitted;
-            misfit += residual * residual;
-            through_gain += residual * residual * conditioned.slope[i];
-            to.residual[i] = 2.0 / gamma * residual * conditioned.gain[i];
-        }
-        let n = self.n_features();
         let (mut mean_square, mut through_mean) = (0.0, 0.0);
-        for (j, column) in self.columns.outer_iter().enumerate() {
-            let pull = -column.as_slice().map_or(0.0, |column| dot(simd, column, &to.residual));
-            to.decoder_scale[j] = pull * (sample.mean[j] + sample.deviation[j]);
-            to.latent[j] = pull * decoder_scale[j];
-            to.mean[j] = to.latent[j] + 2.0 * sample.mean[j];
-            mean_square += sample.mean[j] * sample.mean[j];
-            through_mean += to.mean[j] * sample.mean_slope[j];
+        to.decoder_scale.fill(0.0);
+        for axis in 0..self.n_axes {
+            let (mean, deviation) = (&sample.mean[axis * n..][..n], &sample.deviation[axis * n..][..n]);
+            let mean_slope = &sample.mean_slope[axis * n..][..n];
+            let target = &conditioned.target[axis * r..][..r];
+            for (j, v) in to.active.iter_mut().enumerate() {
+                *v = decoder_scale[j] * (mean[j] + deviation[j]);
+            }
+            for (i, row) in self.rows.outer_iter().enumerate() {
+                let fitted = row.as_slice().map_or(0.0, |row| dot(simd, row, &to.active));
+                let residual = target[i] - conditioned.gain[i] * fitted;
+                misfit += residual * residual;
+                through_gain += residual * residual * conditioned.slope[i];
+                to.residual[i] = 2.0 / gamma * residual * conditioned.gain[i];
+            }
+            for (j, column) in self.columns.outer_iter().enumerate() {
+                let pull = -column.as_slice().map_or(0.0, |column| dot(simd, column, &to.residual));
+                let here = axis * n + j;
+                to.decoder_scale[j] += pull * (mean[j] + deviation[j]);
+                to.latent[here] = pull * decoder_scale[j];
+                to.mean[here] = to.latent[here] + 2.0 * mean[j];
+                mean_square += mean[j] * mean[j];
+                through_mean += to.mean[here] * mean_slope[j];
+            }
         }
-        let freedom = self.rows.nrows() as f64 + self.absent;
+        let freedom = self.n_responses * (r as f64 + self.absent);
         let power = self.preconditioner.as_ref().map_or(0.0, |p| p.power);
         let lost = self.outside * self.outside * gamma.powf(-2.0 * power - 1.0);
-        to.value =
-            misfit / gamma + freedom * gamma.ln() + lost + sample.square - sample.log_det + mean_square - n as f64;
+        to.value = misfit / gamma
+            + freedom * gamma.ln()
+            + lost
+            + self.n_responses * (sample.square - sample.log_det - n as f64)
+            + mean_square;
         to.noise_var =
             (freedom - misfit / gamma + 2.0 * through_gain - (2.0 * power + 1.0) * lost) / gamma + through_mean;
     }
@@ -275,14 +334,21 @@ impl Elbo {
         let sample = self.sample(parameters, &conditioned, noise);
         let mut slopes = self.slopes();
         self.differentiate(Scalar::new(), &parameters.decoder_scale, &conditioned, &sample, &mut slopes);
-        let mut factor: Vec<f64> = parameters.encoder_factor.iter().map(|s| 2.0 * s).collect();
-        for (i, latent) in slopes.latent.iter().enumerate() {
+        let n = self.n_features();
+        let own = 2.0 * self.n_responses;
+        let mut factor: Vec<f64> = parameters.encoder_factor.iter().map(|s| own * s).collect();
+        let mut weights = Array2::zeros(parameters.encoder_weights.dim());
+        for i in 0..n {
             let row = &mut factor[triangle_row(i)];
-            row[i] -= 4.0 / row[i];
-            row.iter_mut().zip(noise).for_each(|(to, e)| *to += latent * e);
+            row[i] -= own * own / row[i];
+            let mut weights = weights.row_mut(i);
+            for axis in 0..self.n_axes {
+                let (latent, noise) = (slopes.latent[axis * n + i], &noise[axis * n..]);
+                row.iter_mut().zip(noise).for_each(|(to, e)| *to += latent * e);
+                let input = conditioned.input.slice(ndarray::s![axis * self.n_inputs..(axis + 1) * self.n_inputs]);
+                weights.scaled_add(slopes.mean[axis * n + i], &input);
+            }
         }
-        let weights =
-            Array2::from_shape_fn(parameters.encoder_weights.dim(), |(i, k)| slopes.mean[i] * conditioned.input[k]);
         let gradient = Parameters {
             decoder_scale: slopes.decoder_scale,
             encoder_weights: weights,
@@ -299,7 +365,7 @@ impl Elbo {
     pub fn expected(&self, parameters: &Parameters) -> f64 {
         let n = self.n_features();
         let conditioned = self.condition(parameters.noise_var);
-        let sample = self.sample(parameters, &conditioned, &vec![0.0; n]);
+        let sample = self.sample(parameters, &conditioned, &vec![0.0; self.n_axes * n]);
         let mut slopes = self.slopes();
         self.differentiate(Scalar::new(), &parameters.decoder_scale, &conditioned, &sample, &mut slopes);
         let mut factor = Array2::zeros((n, n));
@@ -309,6 +375,6 @@ impl Elbo {
         }
         let mut spread = self.rows.dot(&factor);
         spread.outer_iter_mut().zip(&conditioned.gain).for_each(|(mut row, gain)| row *= *gain);
-        slopes.value + spread.iter().map(|v| v * v).sum::<f64>() / parameters.noise_var
+        slopes.value + self.n_responses * spread.iter().map(|v| v * v).sum::<f64>() / parameters.noise_var
     }
 }

@@ -5,6 +5,7 @@ use crate::linalg::row_space::RowSpace;
 use crate::problem::{check_design, check_response};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, Axis};
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// Below this share of its size before centring, a column (or a response) is constant.
@@ -131,6 +132,17 @@ fn standardise(x: ArrayView2<'_, f64>, centred: bool) -> Standardised {
     Standardised { rows, means: unit(means), norms: unit(norms) }
 }
 
+/// The same groups, numbered from 0 in the order in which they first appear.
+fn renumber(groups: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut numbers = HashMap::new();
+    groups
+        .map(|group| {
+            let next = numbers.len();
+            *numbers.entry(group).or_insert(next)
+        })
+        .collect()
+}
+
 /// The root mean square of the norms of each column's group.
 fn shared_norms(norms: &[f64], groups: &[usize]) -> Vec<f64> {
     let n_groups = groups.iter().max().map_or(0, |last| last + 1);
@@ -145,7 +157,7 @@ fn shared_norms(norms: &[f64], groups: &[usize]) -> Vec<f64> {
 
 impl Prepared {
     /// Checks and standardises `x`, shape `(n_samples, n_features)`; `centred` takes the mean of every column away.
-    /// `groups` is empty, or has the group of every feature, counted from 0: columns of a group share a prior variance,
+    /// `groups` is empty, or has the group of every feature, any number: columns of a group share a prior variance,
     /// so that one number scales them.
     ///
     /// # Errors
@@ -169,8 +181,7 @@ impl Prepared {
             design = design.select(Axis(1), &columns);
             norms.retain(|&norm| norm > 0.0);
         }
-        let groups: Vec<usize> =
-            if groups.is_empty() { Vec::new() } else { columns.iter().map(|&j| groups[j]).collect() };
+        let groups = if groups.is_empty() { Vec::new() } else { renumber(columns.iter().map(|&j| groups[j])) };
         if !groups.is_empty() {
             let shared = shared_norms(&norms, &groups);
             let own = std::mem::replace(&mut norms, shared);
@@ -243,13 +254,7 @@ impl Prepared {
 
     /// Columns to choose from, or groups of them.
     pub fn n_choices(&self) -> usize {
-        if self.groups.is_empty() {
-            return self.columns.len();
-        }
-        let mut groups = self.groups.clone();
-        groups.sort_unstable();
-        groups.dedup();
-        groups.len()
+        self.groups.iter().max().map_or(self.columns.len(), |last| last + 1)
     }
 
     /// The row space of the design, found at the first call.

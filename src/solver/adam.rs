@@ -4,6 +4,7 @@
 use crate::energy::elbo::{Conditioned, Elbo, Parameters, Sample, Slopes, triangle_row};
 use crate::linalg::dot;
 use crate::report::{Hook, IterInfo};
+use crate::solver::driver::{Covariance, Structure};
 use crate::{Error, Result};
 use ndarray::Array2;
 use pulp::{Arch, Simd, WithSimd};
@@ -53,7 +54,7 @@ pub struct Start {
 pub struct Trained {
     /// The parameters.
     pub parameters: Parameters,
-    /// Mean of the encoder, `W_z P y`.
+    /// Mean of the encoder, `W_z P y`, axis after axis.
     pub mean: Vec<f64>,
     /// The sampled bound at every step.
     pub energies: Vec<f64>,
@@ -156,6 +157,9 @@ struct State<'a> {
     noise: Vec<f64>,
     /// Input and noise of the step before, which the derivatives belong to.
     previous: (Vec<f64>, Vec<f64>),
+    /// Scratch for a row of a gradient.
+    direction: Vec<f64>,
+    structure: Structure<'a>,
     rng: ChaCha8Rng,
 }
 
@@ -166,26 +170,60 @@ fn draw(rng: &mut ChaCha8Rng) -> f64 {
 impl<'a> State<'a> {
     /// The paper's initialisation. It draws every entry of a square encoder factor; the triangular one that is drawn
     /// here has the same law of `S S^T`, by the QR decomposition of a normal matrix.
-    fn new(model: &'a Elbo, noise_var: f64, seed: u64) -> Self {
+    ///
+    /// A diagonal factor is drawn as the diagonal of the square one; decoder scales of a group are the first one's.
+    fn new(model: &'a Elbo, noise_var: f64, structure: Structure<'a>, seed: u64) -> Self {
         let (n, d) = (model.n_features(), model.n_inputs());
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut normals =
             |len: usize, deviation: f64| -> Vec<f64> { (0..len).map(|_| deviation * draw(&mut rng)).collect() };
-        let decoder_scale = normals(n, INITIAL.0);
+        let mut decoder_scale = normals(n, INITIAL.0);
+        structure.tie(&mut decoder_scale);
         let encoder_weights = Array2::from_shape_fn((n, d), |_| normals(1, INITIAL.1)[0]);
         let mut encoder_factor = normals(n * (n + 1) / 2, INITIAL.2);
+        let diagonal = structure.covariance == Covariance::Diagonal;
         for i in 0..n {
-            let square: f64 = normals(n - i, INITIAL.2).iter().map(|v| v * v).sum();
-            encoder_factor[triangle_row(i).end - 1] = square.sqrt();
+            let row = triangle_row(i);
+            let end = row.end - 1;
+            if diagonal {
+                encoder_factor[row.start..end].fill(0.0);
+                encoder_factor[end] = encoder_factor[end].abs();
+            } else {
+                let square: f64 = normals(n - i, INITIAL.2).iter().map(|v| v * v).sum();
+                encoder_factor[end] = square.sqrt();
+            }
         }
-        let noise = normals(n, 1.0);
+        let noise = normals(model.n_axes() * n, model.draw_deviation());
         let parameters = Parameters { decoder_scale, encoder_weights, encoder_factor, noise_var };
         let conditioned = model.condition(noise_var);
         let sample = model.sample(&parameters, &conditioned, &noise);
         let moments = [n, n * d, n * (n + 1) / 2, 1].map(Moments::new);
         let previous = (conditioned.input.to_vec(), noise.clone());
-        Self { model, parameters, moments, conditioned, slopes: model.slopes(), sample, noise, previous, rng }
+        let (slopes, direction) = (model.slopes(), vec![0.0; n.max(d)]);
+        Self { model, parameters, moments, conditioned, slopes, sample, noise, previous, direction, structure, rng }
     }
+}
+
+/// The gradient of row `i` of a matrix, as a factor and a vector: the sum over axes of `slopes[axis n + i]` times their
+/// vectors of length `len`.
+#[inline(always)]
+fn gradient<'v>(
+    slopes: &[f64],
+    i: usize,
+    n: usize,
+    vectors: &'v [f64],
+    len: usize,
+    direction: &'v mut [f64],
+) -> (f64, &'v [f64]) {
+    if vectors.len() == len {
+        return (slopes[i], vectors);
+    }
+    let direction = &mut direction[..len];
+    direction.fill(0.0);
+    for (vector, slope) in vectors.chunks_exact(len).zip(slopes[i..].iter().step_by(n)) {
+        direction.iter_mut().zip(vector).for_each(|(to, v)| *to += slope * v);
+    }
+    (1.0, direction)
 }
 
 /// One step of all parameters, and the latent of the next draw with the same pass over memory.
@@ -201,8 +239,21 @@ impl WithSimd for Step<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { state, rule, floor } = self;
-        let State { model, parameters, moments, conditioned, slopes, sample, noise, previous, rng } = state;
+        let State {
+            model,
+            parameters,
+            moments,
+            conditioned,
+            slopes,
+            sample,
+            noise,
+            previous,
+            direction,
+            structure,
+            rng,
+        } = state;
         model.differentiate(simd, &parameters.decoder_scale, conditioned, sample, slopes);
+        structure.add_up(&mut slopes.decoder_scale);
         let [scale, weights, factor, variance] = moments;
         for (j, value) in parameters.decoder_scale.iter_mut().enumerate() {
             rule.update(value, &mut scale.first[j], &mut scale.second[j], slopes.decoder_scale[j]);
@@ -216,9 +267,12 @@ impl WithSimd for Step<'_, '_> {
             *value = value.max(least);
             model.recondition(conditioned, *value);
         }
-        noise.iter_mut().for_each(|e| *e = draw(rng));
+        let deviation = model.draw_deviation();
+        noise.iter_mut().for_each(|e| *e = deviation * draw(rng));
 
-        let d = model.n_inputs();
+        let (n, d) = (model.n_features(), model.n_inputs());
+        let own = 2.0 * structure.n_responses as f64;
+        let diagonal = structure.covariance == Covariance::Diagonal;
         let (Some(input), Some(input_slope)) = (conditioned.input.as_slice(), conditioned.input_slope.as_slice())
         else {
             return;
@@ -229,21 +283,35 @@ impl WithSimd for Step<'_, '_> {
             let row = i * d..(i + 1) * d;
             let (first, second) = (&mut weights.first[row.clone()], &mut weights.second[row]);
             let block = Row { values: &mut *values, first, second };
-            (sample.mean[i], _) = block.update(simd, rule, slopes.mean[i], &previous.0, 0.0, input);
-            sample.mean_slope[i] = dot(simd, values, input_slope);
+            let (scale, along) = gradient(&slopes.mean, i, n, &previous.0, d, direction);
+            (sample.mean[i], _) = block.update(simd, rule, scale, along, 0.0, input);
+            sample.mean_slope[i] = dot(simd, values, &input_slope[..d]);
+            for (axis, input) in input.chunks_exact(d).enumerate().skip(1) {
+                sample.mean[axis * n + i] = dot(simd, values, input);
+            }
 
             let mut row = triangle_row(i);
             row.end -= 1;
             let end = row.end;
             let before = parameters.encoder_factor[end];
-            let (first, second) = (&mut factor.first[row.clone()], &mut factor.second[row.clone()]);
-            let block = Row { values: &mut parameters.encoder_factor[row], first, second };
-            let (product, square) = block.update(simd, rule, slopes.latent[i], &previous.1, 2.0, noise);
-            let derivative = slopes.latent[i] * previous.1[i] + 2.0 * before - 2.0 / before;
+            let (mut product, mut square) = (0.0, 0.0);
+            let (scale, along) = gradient(&slopes.latent, i, n, &previous.1, n, direction);
+            let derivative = scale * along[i] + own * before - own / before;
+            if !diagonal {
+                let (first, second) = (&mut factor.first[row.clone()], &mut factor.second[row.clone()]);
+                let block = Row { values: &mut parameters.encoder_factor[row.clone()], first, second };
+                (product, square) = block.update(simd, rule, scale, along, own, noise);
+            }
             let value = &mut parameters.encoder_factor[end];
             rule.update(value, &mut factor.first[end], &mut factor.second[end], derivative);
-            sample.deviation[i] = product + *value * noise[i];
-            sample.square += square + *value * *value;
+            let value = *value;
+            sample.deviation[i] = product + value * noise[i];
+            for (axis, noise) in noise.chunks_exact(n).enumerate().skip(1) {
+                let product =
+                    if diagonal { 0.0 } else { dot(simd, &parameters.encoder_factor[row.clone()], &noise[..i]) };
+                sample.deviation[axis * n + i] = product + value * noise[i];
+            }
+            sample.square += square + value * value;
             sample.log_det += 2.0 * value.abs().ln();
         }
     }
@@ -255,13 +323,20 @@ impl WithSimd for Step<'_, '_> {
 /// [`Error::Interrupted`] where the hook breaks.
 ///
 /// # Complexity
-/// `O(n_features (n_features + rows))` a step, in `3 n_features (n_features / 2 + rows)` numbers.
+/// `O(n_axes n_features (n_features + rows))` a step, in `3 n_features (n_features / 2 + rows)` numbers.
 ///
 /// # References
 /// Pratihar and Mukhopadhyay (2025), "Be a Goldfish", sec. 5, and the code published with it.
-pub fn train(model: &Elbo, training: &Training, start: Start, seed: u64, hook: &mut Hook<'_>) -> Result<Trained> {
+pub fn train(
+    model: &Elbo,
+    training: &Training,
+    start: Start,
+    structure: Structure<'_>,
+    seed: u64,
+    hook: &mut Hook<'_>,
+) -> Result<Trained> {
     let arch = Arch::new();
-    let mut state = State::new(model, start.noise_var, seed);
+    let mut state = State::new(model, start.noise_var, structure, seed);
     let mut energies = Vec::with_capacity(training.n_steps);
     let (mut learning_rate, mut settled) = (training.learning_rate, false);
     for step in 0..training.n_steps {

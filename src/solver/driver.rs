@@ -44,6 +44,26 @@ impl Default for Structure<'_> {
     }
 }
 
+impl Structure<'_> {
+    /// Gives every column of a group the value of the first.
+    pub(super) fn tie(&self, values: &mut [f64]) {
+        let mut first = vec![usize::MAX; values.len()];
+        for (j, &g) in self.groups.iter().enumerate() {
+            first[g] = first[g].min(j);
+            values[j] = values[first[g]];
+        }
+    }
+
+    /// Gives every column of a group the sum over the group.
+    pub(super) fn add_up(&self, values: &mut [f64]) {
+        if !self.groups.is_empty() {
+            let mut totals = vec![0.0; values.len()];
+            self.groups.iter().zip(values.iter()).for_each(|(&g, v)| totals[g] += v);
+            self.groups.iter().zip(values).for_each(|(&g, v)| *v = totals[g]);
+        }
+    }
+}
+
 impl Rule {
     /// `q` is the root of the mean over responses (and over a group) of `q^2`, `s` the derivative of the log-determinant
     /// in `w`, or its mean over a group.

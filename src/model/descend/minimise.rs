@@ -74,6 +74,14 @@ impl Plain<'_> {
         directions as f64 * noise_var.ln() + self.outside * self.outside / noise_var
     }
 
+    /// The energy at `w` and `noise_var`.
+    pub fn energy(&self, w: &[f64], noise_var: f64) -> Result<f64> {
+        let packed = Packed::new(self.design);
+        let mut descent = Descent::new(&packed, self.response, w.to_vec(), self.structure);
+        descent.evaluate(noise_var)?;
+        Ok(descent.energies[0] + self.lost(noise_var))
+    }
+
     /// Minimises the energy in `w`, and in gamma as well if `learn`, from `w` (or what the data suggest) and `noise_var`
     /// on.
     pub fn minimise(

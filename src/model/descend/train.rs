@@ -2,15 +2,15 @@
 
 use super::minimise::{FLOOR, Minimum, Plain};
 use super::{Outcome, raw};
+use crate::Result;
 use crate::energy::Preconditioned;
 use crate::energy::elbo::{Elbo, triangle_row};
-use crate::linalg::{least_squares::row_norms, marginal::Marginal, packed::Packed};
+use crate::linalg::least_squares::row_norms;
+use crate::model::noise_free::structure;
 use crate::model::prepared::{Prepared, Response};
 use crate::model::settings::Settings;
 use crate::report::Hook;
-use crate::solver::Structure;
 use crate::solver::adam::{Start, train};
-use crate::{Error, Result};
 use ndarray::Array2;
 
 /// Noise variance from which it is trained: the paper's, for coefficients of order 1.
@@ -30,19 +30,30 @@ pub(super) fn minimise_bound(
     let columns = raw(prepared);
     let values: Vec<f64> = response.values.iter().map(|v| v * response.norm).collect();
     let elsewhere = response.outside * response.norm;
-    let model = Elbo::new(columns.view(), &values, prepared.freedom, elsewhere, settings.power)?;
-    let mean_square = response.norm * response.norm / prepared.freedom as f64;
+    let n_responses = response.n_responses();
+    let model = Elbo::for_responses(columns.view(), &values, prepared.freedom, elsewhere, settings.power, n_responses)?;
+    let structure = structure(prepared, response, settings);
+    let mean_square = response.norm * response.norm / (prepared.freedom * n_responses) as f64;
     let start = match given {
         Some(noise_var) => Start { noise_var, floor: None },
         None => Start { noise_var: NOISE_VAR, floor: Some(FLOOR * mean_square.min(NOISE_VAR)) },
     };
-    let trained = train(&model, &settings.training, start, settings.seed, hook)?;
+    let trained = train(&model, &settings.training, start, structure, settings.seed, hook)?;
 
     let parameters = trained.parameters;
     let gamma = parameters.noise_var;
     let w: Vec<f64> = parameters.decoder_scale.iter().map(|w| w * w).collect();
     let (energy, design) = match settings.power {
-        None => (marginal(&columns, &values, elsewhere, prepared.freedom, &w, gamma)?, None),
+        None => {
+            let plain = Plain {
+                design: columns.view(),
+                response: &values,
+                outside: elsewhere,
+                freedom: prepared.freedom,
+                structure,
+            };
+            (plain.energy(&w, gamma)?, None)
+        }
         Some(power) => {
             let exact = Preconditioned::new(columns.view(), &values, prepared.freedom, elsewhere, power)?;
             (exact.evaluate(&w, gamma)?.value, Some(exact.at(gamma).0))
@@ -52,7 +63,9 @@ pub(super) fn minimise_bound(
     let variance = |j: usize| -> f64 {
         w[j] * parameters.encoder_factor[triangle_row(j)].iter().map(|s| s * s).sum::<f64>() / unit(j).powi(2)
     };
-    let u: Vec<f64> = (0..w.len()).map(|j| parameters.decoder_scale[j] * trained.mean[j] / unit(j)).collect();
+    let n = w.len();
+    let mean = trained.mean.iter().enumerate();
+    let u: Vec<f64> = mean.map(|(k, mean)| parameters.decoder_scale[k % n] * mean / unit(k % n)).collect();
     let minimum = Minimum {
         norms: row_norms(&u, w.len()),
         u,
@@ -69,21 +82,4 @@ pub(super) fn minimise_bound(
         design
     });
     Ok(Outcome { minimum, shift: 0.0, design, gamma })
-}
-
-fn marginal(
-    design: &Array2<f64>,
-    response: &[f64],
-    outside: f64,
-    freedom: usize,
-    w: &[f64],
-    noise_var: f64,
-) -> Result<f64> {
-    let packed = Packed::new(design.view());
-    let mut kernel = Marginal::new(&packed);
-    kernel
-        .evaluate(&packed, response, w, noise_var)
-        .map_err(|pivot| Error::NotPositiveDefinite { step: 0, pivot: pivot.0 })?;
-    let plain = Plain { design: design.view(), response, outside, freedom, structure: Structure::default() };
-    Ok(kernel.quadratic() + kernel.log_det() + plain.lost(noise_var))
 }
