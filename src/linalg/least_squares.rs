@@ -1,6 +1,7 @@
 //! Least squares on chosen columns, and what it leaves uncertain.
 
-use super::decompose::{Qr, cholesky, copy, gram, inverse, product};
+use super::decompose::{Qr, Svd, cholesky, copy, gram, inverse, product, thin_svd};
+use crate::Result;
 use faer::linalg::triangular_solve;
 use faer::{Mat, MatMut, Par};
 use ndarray::{Array2, ArrayView2};
@@ -68,6 +69,28 @@ impl NestedLeastSquares {
         triangular_solve::solve_upper_triangular_in_place(self.qr.r(), top.as_mut(), Par::Seq);
         (Array2::from_shape_fn((k, x.ncols()), |(i, j)| top[(i, j)]), distance)
     }
+}
+
+/// The least-squares coefficients of least norm on the columns `chosen` of `x`, response after response, where columns may
+/// be linearly dependent: directions whose singular value is below `tolerance` of the largest are left out.
+///
+/// # Errors
+/// [`Error::NoDecomposition`](crate::Error::NoDecomposition).
+///
+/// # Complexity
+/// An SVD of the chosen columns.
+pub fn least_norm(x: ArrayView2<'_, f64>, chosen: &[usize], y: &[f64], tolerance: f64) -> Result<Vec<f64>> {
+    let rows = x.nrows();
+    let columns = Mat::from_fn(rows, chosen.len(), |i, j| x[[i, chosen[j]]]);
+    let Svd { u, s, v } = thin_svd(columns.as_ref(), "X")?;
+    let right = Mat::from_fn(rows, y.len().checked_div(rows).unwrap_or(0), |i, l| y[l * rows + i]);
+    let mut inside = product(u.transpose(), right.as_ref());
+    let largest = s.first().copied().unwrap_or(0.0);
+    for (i, &s) in s.iter().enumerate() {
+        let factor = if s > tolerance * largest { 1.0 / s } else { 0.0 };
+        inside.row_mut(i).iter_mut().for_each(|v| *v *= factor);
+    }
+    Ok(product(v.as_ref(), inside.as_ref()).col_iter().flat_map(|z| z.iter()).copied().collect())
 }
 
 /// Norms over the responses of `n` coefficients each, stored response after response.

@@ -1,8 +1,9 @@
 //! From a support in the solver's units to a report in the caller's.
 
+use super::noisy::DEPENDENT;
 use super::prepared::{Prepared, Response};
 use super::settings::Noise;
-use crate::linalg::least_squares::{NestedLeastSquares, posterior_covariance, row_norms};
+use crate::linalg::least_squares::{NestedLeastSquares, least_norm, posterior_covariance, row_norms};
 use crate::linalg::{marginal::Marginal, packed::Packed};
 use crate::report::{FitReport, Status};
 use crate::support::certificate::Certified;
@@ -47,7 +48,12 @@ pub(super) fn finish(
         Found::Support(mut support) => {
             support.sort_unstable();
             let fit = NestedLeastSquares::new(prepared.design.view(), &support, &response.values);
-            let z = fit.coefficients(support.len());
+            let dependent = fit.distances().iter().any(|distance| *distance <= DEPENDENT);
+            let z = if dependent {
+                least_norm(prepared.design.view(), &support, &response.values, DEPENDENT)?
+            } else {
+                fit.coefficients(support.len())
+            };
             let residual = fit.residual[support.len()].hypot(response.outside);
             // A column that others make superfluous to the last bit is not chosen.
             let keep: Vec<bool> = row_norms(&z, support.len()).into_iter().map(|norm| norm != 0.0).collect();
@@ -73,8 +79,9 @@ pub(super) fn finish(
         None if certified => mean_square,
         // The second moment of the posterior under a flat prior, which EM would take as its next step.
         None => {
-            let flat = posterior(&vec![f64::INFINITY; support.len()])?;
-            mean_square.iter().zip(flat.diag()).map(|(square, v)| square + v).collect()
+            let flat = posterior(&vec![f64::INFINITY; support.len()]);
+            let variance = |i: usize| flat.as_ref().map_or(0.0, |flat| flat[[i, i]]);
+            mean_square.iter().enumerate().map(|(i, square)| square + variance(i)).collect()
         }
     };
     let covariance = posterior(&on_support)?;

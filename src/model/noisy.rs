@@ -22,6 +22,8 @@ const NOISY_SCORE: f64 = 2.0;
 /// Where noise and a background of small coefficients differ by at least this many standard deviations in how white they
 /// leave the residual, that alone tells which of the two it is.
 const DECISIVE: f64 = 6.0;
+/// Distance of a column of norm 1 from the span of others within which it is rounding that tells it from them.
+pub(super) const DEPENDENT: f64 = 1e-10;
 /// A fit that leaves less than this share of the response is trusted without a second opinion.
 const QUIET: f64 = 0.03;
 
@@ -132,14 +134,25 @@ impl Noisy<'_> {
     pub fn prefix(&self, norms: &[f64]) -> Candidate {
         let most = (self.evidence.freedom / 2).min(self.prepared.design.nrows().saturating_sub(1));
         let (mut order, ends) = by_group(norms, &self.prepared.groups, most);
-        let fit = NestedLeastSquares::new(self.prepared.design.view(), &order, &self.response.values);
-        let outside = self.response.outside * self.response.outside;
-        let weigh =
-            |(n, &k): (usize, &usize)| (self.evidence.of_groups(n + 1, k, fit.residual[k].powi(2) + outside), k);
-        let (criterion, size) =
-            ends.iter().enumerate().map(weigh).fold((0.0, 0), |best, next| if next.0 < best.0 { next } else { best });
+        let design = self.prepared.design.view();
+        // Columns of a group may depend on each other, as those of a dipole's orientations do; a dependent one explains
+        // nothing and costs nothing.
+        let distances = NestedLeastSquares::new(design, &order, &self.response.values).distances();
+        let independent: Vec<usize> = (0..order.len()).filter(|&i| distances[i] > DEPENDENT).collect();
+        let columns: Vec<usize> = independent.iter().map(|&i| order[i]).collect();
+        let fit = NestedLeastSquares::new(design, &columns, &self.response.values);
+        let rss = |k: usize| fit.residual[k].powi(2) + self.response.outside.powi(2);
+        let mut best = Candidate { support: Vec::new(), rss: rss(0), criterion: 0.0 };
+        let mut size = 0;
+        for (n_groups, &end) in ends.iter().enumerate() {
+            let k = independent.partition_point(|&i| i < end);
+            let criterion = self.evidence.of_groups(n_groups + 1, k, rss(k));
+            if criterion < best.criterion {
+                (best.criterion, best.rss, size) = (criterion, rss(k), end);
+            }
+        }
         order.truncate(size);
-        Candidate { support: order, rss: fit.residual[size].powi(2) + outside, criterion }
+        Candidate { support: order, ..best }
     }
 
     /// Whether what `candidate` leaves looks like noise, and not like the rest of a noise-free solution with many

@@ -133,7 +133,7 @@ fn standardise(x: ArrayView2<'_, f64>, centred: bool) -> Standardised {
 }
 
 /// The same groups, numbered from 0 in the order in which they first appear.
-fn renumber(groups: impl Iterator<Item = usize>) -> Vec<usize> {
+pub(super) fn renumber(groups: impl Iterator<Item = usize>) -> Vec<usize> {
     let mut numbers = HashMap::new();
     groups
         .map(|group| {

@@ -143,6 +143,15 @@ impl<'a> Descent<'a> {
         norms
     }
 
+    /// Share of each column (or group) in its own direction of the covariance, `w_j s_j`.
+    pub fn weights(&self) -> Vec<f64> {
+        let mut weights: Vec<f64> = self.w.iter().zip(&self.s).map(|(w, s)| w * s).collect();
+        if !self.structure.groups.is_empty() {
+            self.share(&mut weights, |total, _| total);
+        }
+        weights
+    }
+
     /// Derivative of the log-determinant, or of what stands in its place, in each prior variance.
     pub fn sensitivity(&self) -> &[f64] {
         &self.s

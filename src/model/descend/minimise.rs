@@ -52,19 +52,22 @@ fn start(design: ArrayView2<'_, f64>, response: &[f64], n_responses: usize) -> V
 }
 
 /// Whether the last update moved any prior variance by more than `tol` of the largest; remembers the present ones.
-fn settled(previous: &mut [f64], w: &[f64], tol: f64) -> bool {
+pub(super) fn settled(previous: &mut [f64], w: &[f64], tol: f64) -> bool {
     let largest = w.iter().copied().fold(0.0, f64::max);
     let moved = previous.iter().zip(w).map(|(p, w)| (p - w).abs()).fold(0.0, f64::max);
     previous.copy_from_slice(w);
     moved <= tol * largest
 }
 
-fn minimum(descent: Descent<'_>, noise_var: f64, converged: bool, collapsed: bool) -> Minimum {
-    let norms = descent.norms();
-    let variance = descent.w.iter().zip(descent.sensitivity()).map(|(w, s)| (w * (1.0 - w * s)).max(0.0)).collect();
-    let energy = descent.energies.last().copied().unwrap_or(f64::NAN);
-    let (w, u, energies) = (descent.w, descent.u, descent.energies);
-    Minimum { w, u, norms, variance, noise_var, energy, energies, converged, collapsed }
+impl Minimum {
+    /// What a descent ended with.
+    pub fn of(descent: Descent<'_>, noise_var: f64, converged: bool, collapsed: bool) -> Self {
+        let norms = descent.norms();
+        let variance = descent.w.iter().zip(descent.sensitivity()).map(|(w, s)| (w * (1.0 - w * s)).max(0.0)).collect();
+        let energy = descent.energies.last().copied().unwrap_or(f64::NAN);
+        let (w, u, energies) = (descent.w, descent.u, descent.energies);
+        Self { w, u, norms, variance, noise_var, energy, energies, converged, collapsed }
+    }
 }
 
 impl Plain<'_> {
@@ -72,6 +75,11 @@ impl Plain<'_> {
     pub fn lost(&self, noise_var: f64) -> f64 {
         let directions = self.structure.n_responses * (self.freedom - self.design.nrows());
         directions as f64 * noise_var.ln() + self.outside * self.outside / noise_var
+    }
+
+    /// Prior variances to start from.
+    pub fn start(&self) -> Vec<f64> {
+        start(self.design, self.response, self.structure.n_responses)
     }
 
     /// The energy at `w` and `noise_var`.
@@ -94,7 +102,7 @@ impl Plain<'_> {
         hook: &mut Hook<'_>,
     ) -> Result<Minimum> {
         let packed = Packed::new(self.design);
-        let w = w.unwrap_or_else(|| start(self.design, self.response, self.structure.n_responses));
+        let w = w.unwrap_or_else(|| self.start());
         let mut previous = w.clone();
         let mut descent = Descent::new(&packed, self.response, w, self.structure);
         let total = self.response.iter().map(|v| v * v).sum::<f64>() + self.outside * self.outside;
@@ -120,7 +128,7 @@ impl Plain<'_> {
             }
             Ok(if still { Next::Stop } else { Next::Continue })
         })?;
-        Ok(minimum(descent, used.get(), converged, collapsed.get()))
+        Ok(Minimum::of(descent, used.get(), converged, collapsed.get()))
     }
 
     /// The update of gamma by EM: `(||Y - X U||^2 / n_responses + gamma sum_j w_j s_j) / n_samples`.
@@ -195,7 +203,7 @@ pub(in crate::model) fn minimise_preconditioned(
             converged &= (next / gamma).ln().abs() <= settings.tol.max(1e-4);
         }
         if converged || collapsed || energies.len() >= settings.max_iter {
-            let mut found = minimum(descent, gamma, converged, collapsed);
+            let mut found = Minimum::of(descent, gamma, converged, collapsed);
             found.energies = energies;
             return Ok(found);
         }

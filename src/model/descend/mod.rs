@@ -3,7 +3,7 @@
 
 use super::finish::{AtMinimum, Found, finish, unit_energy};
 use super::noise_free::{NoiseFree, structure};
-use super::noisy::{Noisy, evidence};
+use super::noisy::{DEPENDENT, Noisy, evidence};
 use super::prepared::{Prepared, Response};
 use super::search::EXACT;
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
@@ -17,13 +17,12 @@ use crate::solver::{Covariance, Rule};
 use crate::{Error, Result};
 use ndarray::Array2;
 
+mod active;
 pub(super) mod minimise;
 mod train;
+use active::minimise_active;
 use minimise::{Minimum, Plain, minimise_preconditioned};
 use train::minimise_bound;
-
-/// Distance of a column of norm 1 from the span of others within which it is rounding that tells it from them.
-const DEPENDENT: f64 = 1e-10;
 
 /// Where a descent ended.
 struct Outcome {
@@ -125,7 +124,13 @@ fn minimise_energy(
             structure: structure(prepared, response, settings),
         };
         let start = settings.start.as_ref().map(|w| in_solver_units(prepared, response, w)).transpose()?;
-        let minimum = plain.minimise(rule, start, noise_var / scale, learn, settings, hook)?;
+        let auto = settings.optimizer == Optimizer::Auto && settings.covariance == Covariance::Full;
+        let minimum = if auto && !learn {
+            let start = start.unwrap_or_else(|| plain.start());
+            minimise_active(&plain, start, noise_var / scale, settings.max_iter, settings.tol, hook)?
+        } else {
+            plain.minimise(rule, start, noise_var / scale, learn, settings, hook)?
+        };
         let gamma = minimum.noise_var * scale;
         return Ok(Outcome { minimum, shift: unit_energy(prepared, response), design: None, gamma });
     };

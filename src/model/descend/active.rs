@@ -1,0 +1,146 @@
+//! Descent at a given noise variance on the columns that matter: those whose share of the covariance has all but
+//! vanished are left out, and taken back where the energy would fall by it. Letters: w is `prior_var` (docs/notation).
+
+use super::minimise::{Minimum, Plain, settled};
+use crate::Result;
+use crate::linalg::curvature::Curvature;
+use crate::linalg::packed::Packed;
+use crate::model::prepared::renumber;
+use crate::report::{Hook, IterInfo};
+use crate::solver::driver::{Descent, Next, Rule, Structure};
+use ndarray::{Array2, Axis};
+
+/// Steps between two looks for columns to leave out.
+const LOOK: usize = 5;
+/// Share of a column's (or a group's) own direction of the covariance, `w_j s_j`, below which it is left out.
+const VANISHED: f64 = 1e-6;
+/// Columns left out are worth a new start of the steps once they are this share of all.
+const WORTHWHILE: f64 = 0.1;
+/// Excess of `q^2` over `s` above which a column left out is taken back.
+const EXCESS: f64 = 1e-3;
+/// Times that columns are taken back.
+const RETURNS: usize = 20;
+
+/// Minimises the energy of a full covariance in `w` by majorisation, from `w` on.
+///
+/// # Errors
+/// As [`Descent::run`].
+///
+/// # Complexity
+/// A step costs `O(r^2 k)` for `k` columns that are left; each time that columns are taken back, all are looked at once.
+pub(super) fn minimise_active(
+    plain: &Plain<'_>,
+    mut w: Vec<f64>,
+    noise_var: f64,
+    max_iter: usize,
+    tol: f64,
+    hook: &mut Hook<'_>,
+) -> Result<Minimum> {
+    let n = w.len();
+    let mut active: Vec<usize> = (0..n).collect();
+    let (mut energies, mut returns) = (Vec::new(), 0);
+    loop {
+        let chosen: Option<Array2<f64>> = (active.len() < n).then(|| plain.design.select(Axis(1), &active));
+        let design = chosen.as_ref().map_or(plain.design, |chosen: &Array2<f64>| chosen.view());
+        let groups = renumber(active.iter().filter_map(|&j| plain.structure.groups.get(j).copied()));
+        let packed = Packed::new(design);
+        let start: Vec<f64> = active.iter().map(|&j| w[j]).collect();
+        let mut previous = start.clone();
+        let structure = Structure { groups: &groups, ..plain.structure };
+        let mut descent = Descent::new(&packed, plain.response, start, structure);
+        let before = IterInfo { round: returns, step: energies.len(), energy: f64::NAN, noise_var };
+        let mut kept: Option<Vec<bool>> = None;
+        let len = max_iter.saturating_sub(energies.len()).max(1);
+        let stopped = descent.run(
+            Rule::Mm,
+            len,
+            |_| noise_var,
+            before,
+            hook,
+            |descent, step| {
+                if step > 0 && settled(&mut previous, &descent.w, tol) {
+                    return Ok(Next::Stop);
+                }
+                if step % LOOK == LOOK - 1 {
+                    let keep = descent.weights().into_iter().map(|share| share > VANISHED).collect::<Vec<bool>>();
+                    let gone = keep.iter().filter(|keep| !**keep).count();
+                    if gone as f64 > WORTHWHILE * keep.len() as f64 {
+                        kept = Some(keep);
+                        return Ok(Next::Stop);
+                    }
+                }
+                Ok(Next::Continue)
+            },
+        )?;
+        energies.extend(descent.energies.iter().map(|energy| energy + plain.lost(noise_var)));
+        if let Some(keep) = kept {
+            w.fill(0.0);
+            active = active.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(j, _)| j).collect();
+            let values = descent.w.iter().zip(descent.weights()).filter(|(_, share)| *share > VANISHED);
+            active.iter().zip(values).for_each(|(&j, (value, _))| w[j] = *value);
+            continue;
+        }
+        active.iter().zip(&descent.w).for_each(|(&j, value)| w[j] = *value);
+        let back = if stopped && returns < RETURNS { missed(plain, &active, &w, noise_var)? } else { Vec::new() };
+        if back.is_empty() {
+            return Ok(spread(descent, &active, n, noise_var, energies, stopped));
+        }
+        returns += 1;
+        for (j, value) in back {
+            w[j] = value;
+            active.push(j);
+        }
+        active.sort_unstable();
+    }
+}
+
+/// Columns left out whose return lowers the energy, each with the prior variance that is best for it alone (Theorem 4.4:
+/// `(q^2 - s) / s^2`); only those at least half as promising as the best.
+fn missed(plain: &Plain<'_>, active: &[usize], w: &[f64], noise_var: f64) -> Result<Vec<(usize, f64)>> {
+    if active.len() == w.len() {
+        return Ok(Vec::new());
+    }
+    let curvature = Curvature::new(plain.design, plain.response, active, w, noise_var)?;
+    let responses = plain.structure.n_responses as f64;
+    let groups = plain.structure.groups;
+    let group = |j: usize| groups.get(j).copied().unwrap_or(j);
+    let mut sums = vec![(0.0, 0.0); groups.iter().max().map_or(w.len(), |last| last + 1)];
+    for (j, (&q, &s)) in curvature.q_squared.iter().zip(&curvature.s).enumerate() {
+        sums[group(j)].0 += q / responses;
+        sums[group(j)].1 += s;
+    }
+    active.iter().for_each(|&j| sums[group(j)] = (0.0, 0.0));
+    let excess = |(q, s): (f64, f64)| if s > 0.0 { q / s - 1.0 } else { 0.0 };
+    let most = sums.iter().map(|sum| excess(*sum)).fold(EXCESS, f64::max);
+    let best = |(q, s): (f64, f64)| (q - s) / (s * s);
+    let back = (0..w.len()).filter(|&j| excess(sums[group(j)]) > EXCESS.max(most / 2.0));
+    Ok(back.map(|j| (j, best(sums[group(j)]))).collect())
+}
+
+/// The minimum over all columns from that over those that are left.
+fn spread(
+    descent: Descent<'_>,
+    active: &[usize],
+    n: usize,
+    noise_var: f64,
+    energies: Vec<f64>,
+    converged: bool,
+) -> Minimum {
+    let part = Minimum::of(descent, noise_var, converged, false);
+    let over_all = |values: &[f64]| {
+        let mut all = vec![0.0; values.len() / active.len().max(1) * n];
+        for (all, values) in all.chunks_exact_mut(n).zip(values.chunks_exact(active.len().max(1))) {
+            active.iter().zip(values).for_each(|(&j, v)| all[j] = *v);
+        }
+        all
+    };
+    Minimum {
+        w: over_all(&part.w),
+        u: over_all(&part.u),
+        norms: over_all(&part.norms),
+        variance: over_all(&part.variance),
+        energy: energies.last().copied().unwrap_or(f64::NAN),
+        energies,
+        ..part
+    }
+}
