@@ -1,6 +1,6 @@
 """Sparse linear regression by minimising the energy of a linear variational autoencoder."""
 
-from . import datasets, energies, exceptions, metrics
+from . import datasets, energies, exceptions, metrics, theory
 from ._core import __version__
 from .parallel import fit_many
 from .preconditioned_vae import PreconditionedVae
@@ -17,4 +17,5 @@ __all__ = [
     "exceptions",
     "fit_many",
     "metrics",
+    "theory",
 ]
