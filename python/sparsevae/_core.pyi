@@ -9,15 +9,19 @@ from numpy.typing import NDArray
 __all__ = [
     "__version__",
     "add_noise",
+    "add_response_noise",
     "defaults",
     "energy",
     "fit",
     "fit_many",
     "fit_simultaneous",
     "make_design",
+    "make_meg_leadfield",
+    "make_row_sparse_coef",
     "make_sparse_coef",
     "preconditioned",
     "sample_support",
+    "sarvas_field",
 ]
 
 __version__: str
@@ -34,6 +38,39 @@ def make_design(
 def make_sparse_coef(n_features: int, n_nonzero: int, law: str, seed: int) -> NDArray[np.float64]: ...
 def sample_support(n_features: int, n_nonzero: int, seed: int) -> NDArray[np.int64]: ...
 def add_noise(signal: NDArray[np.float64], snr_db: float, seed: int) -> tuple[NDArray[np.float64], float]: ...
+def make_row_sparse_coef(
+    n_features: int, n_responses: int, n_nonzero: int, rank: int | None, row_scale: str, seed: int
+) -> NDArray[np.float64]: ...
+def add_response_noise(signal: NDArray[np.float64], snr_db: float, seed: int) -> tuple[NDArray[np.float64], float]: ...
+
+@type_check_only
+class Leadfield(TypedDict):
+    X: NDArray[np.float64]
+    column_norms: NDArray[np.float64]
+    sensor_positions: NDArray[np.float64]
+    sensor_orientations: NDArray[np.float64]
+    coil_positions: list[NDArray[np.float64]]
+    source_positions: NDArray[np.float64]
+    source_orientations: NDArray[np.float64]
+
+def make_meg_leadfield(
+    n_sensors: int,
+    n_sources: int,
+    sensors: str,
+    orientation: str,
+    region: str,
+    source_radius: float,
+    sensor_radius: float,
+    baseline: float,
+    unit_norm: bool,
+    seed: int,
+) -> Leadfield: ...
+def sarvas_field(
+    source_positions: NDArray[np.float64],
+    source_moments: NDArray[np.float64],
+    sensor_positions: NDArray[np.float64],
+    sensor_orientations: NDArray[np.float64],
+) -> NDArray[np.float64]: ...
 
 @type_check_only
 class FitReport(TypedDict):

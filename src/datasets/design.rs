@@ -1,6 +1,6 @@
 //! Random designs, from well to badly conditioned.
 
-use super::{Purpose, stream};
+use super::{Purpose, column_norms, stream, zeros};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayViewMut1, Axis, Zip};
 use rand_chacha::ChaCha8Rng;
@@ -81,7 +81,7 @@ pub fn make_design(
     seed: u64,
 ) -> Result<Array2<f64>> {
     design.check()?;
-    let mut x = zeros(n_samples, n_features)?;
+    let mut x = zeros(("n_samples", n_samples), ("n_features", n_features))?;
     let mut previous = Array1::<f64>::zeros(n_samples);
     for (j, mut column) in x.axis_iter_mut(Axis(1)).enumerate() {
         fill_normal(&mut column, stream(seed, Purpose::Column, j));
@@ -106,28 +106,9 @@ pub fn make_design(
         }
     }
     if unit_norm {
-        for mut column in x.axis_iter_mut(Axis(1)) {
-            let norm = column.dot(&column).sqrt();
-            column /= norm;
-        }
+        x /= &column_norms(&x);
     }
     Ok(x)
-}
-
-/// A zero matrix, or an error where the sizes are zero or too large to allocate.
-fn zeros(n_samples: usize, n_features: usize) -> Result<Array2<f64>> {
-    if n_samples == 0 {
-        return Err(Error::invalid("n_samples", 0, "at least 1"));
-    }
-    if n_features == 0 {
-        return Err(Error::invalid("n_features", 0, "at least 1"));
-    }
-    let too_large = || Error::invalid("n_features", n_features, "small enough for the design to fit in memory");
-    let len = n_samples.checked_mul(n_features).ok_or_else(too_large)?;
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(len).map_err(|_| too_large())?;
-    buffer.resize(len, 0.0);
-    Array2::from_shape_vec((n_samples, n_features), buffer).map_err(|_| too_large())
 }
 
 fn fill_normal(column: &mut ArrayViewMut1<'_, f64>, mut rng: ChaCha8Rng) {

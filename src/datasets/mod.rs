@@ -1,15 +1,23 @@
-//! Seeded test problems: designs, sparse coefficients, noise at a stated level.
+//! Seeded test problems: designs, leadfields, sparse coefficients, noise at a stated level.
 //!
 //! Every draw takes its seed as an argument. One ChaCha stream serves one column of one kind of draw, so a result
 //! depends neither on the number of threads nor on what else is drawn from the same seed, and the first columns of a
 //! design do not change when more are asked for.
 
 mod design;
+mod leadfield;
+mod row_sparse;
+mod sarvas;
 mod signal;
 
 pub use design::{Design, make_design};
+pub use leadfield::{Leadfield, LeadfieldSettings, Orientation, Region, Sensors, make_meg_leadfield};
+pub use row_sparse::{JEFFREYS_RANGE, NoisyResponses, RowScale, add_response_noise, make_row_sparse_coef};
+pub use sarvas::sarvas_field;
 pub use signal::{Law, NoisySignal, add_noise, make_sparse_coef, sample_support};
 
+use crate::{Error, Result};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -26,6 +34,14 @@ enum Purpose {
     Coefficient = 3,
     /// Additive noise.
     Noise = 4,
+    /// What one factor of row-sparse coefficients gives to each feature.
+    FeatureFactor = 5,
+    /// What one factor of row-sparse coefficients gives to each response.
+    ResponseFactor = 6,
+    /// The norms of the rows of row-sparse coefficients.
+    RowNorm = 7,
+    /// The directions of current dipoles.
+    Direction = 8,
 }
 
 /// The generator of stream `index` for `purpose` under `seed`.
@@ -33,4 +49,32 @@ fn stream(seed: u64, purpose: Purpose, index: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(((purpose as u64) << 56) | index as u64);
     rng
+}
+
+/// A zero matrix, or an error where a size is zero or the matrix too large to allocate; sizes come with their names.
+fn zeros(rows: (&'static str, usize), columns: (&'static str, usize)) -> Result<Array2<f64>> {
+    for (name, size) in [rows, columns] {
+        if size == 0 {
+            return Err(Error::invalid(name, 0, "at least 1"));
+        }
+    }
+    let too_large = || Error::invalid(columns.0, columns.1, "small enough for the result to fit in memory");
+    let len = rows.1.checked_mul(columns.1).ok_or_else(too_large)?;
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(len).map_err(|_| too_large())?;
+    buffer.resize(len, 0.0);
+    Array2::from_shape_vec((rows.1, columns.1), buffer).map_err(|_| too_large())
+}
+
+/// Refuses a matrix that holds NaN or infinity.
+fn check_finite(what: &'static str, matrix: ArrayView2<'_, f64>) -> Result<()> {
+    match matrix.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((i, j), _)) => Err(Error::NonFinite { what, index: vec![i, j] }),
+        None => Ok(()),
+    }
+}
+
+/// The Euclidean norm of each column.
+fn column_norms(matrix: &Array2<f64>) -> Array1<f64> {
+    matrix.map_axis(Axis(0), |column| column.dot(&column).sqrt())
 }

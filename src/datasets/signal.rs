@@ -44,7 +44,7 @@ impl FromStr for Law {
 }
 
 impl Law {
-    fn sample_nonzero(self, rng: &mut ChaCha8Rng) -> f64 {
+    pub(super) fn sample_nonzero(self, rng: &mut ChaCha8Rng) -> f64 {
         loop {
             let value = self.sample(rng);
             if value != 0.0 {
@@ -154,17 +154,8 @@ pub fn add_noise(signal: ArrayView1<'_, f64>, snr_db: f64, seed: u64) -> Result<
     if let Some(index) = signal.iter().position(|value| !value.is_finite()) {
         return Err(Error::NonFinite { what: "signal", index: vec![index] });
     }
-    if !snr_db.is_finite() {
-        return Err(Error::invalid("snr_db", snr_db, "finite; leave the noise out for an infinite ratio"));
-    }
     let signal_var = if signal.is_empty() { 0.0 } else { signal.var(0.0) };
-    if !is_positive(signal_var) {
-        return Err(Error::invalid("Var(signal)", signal_var, "positive and finite for a signal-to-noise ratio"));
-    }
-    let noise_var = signal_var / 10.0_f64.powf(snr_db / 10.0);
-    if !is_positive(noise_var) {
-        return Err(Error::invalid("snr_db", snr_db, "such that the noise variance is a positive float64"));
-    }
+    let noise_var = noise_var_at("Var(signal)", signal_var, snr_db)?;
     let scale = noise_var.sqrt();
     let mut rng = stream(seed, Purpose::Noise, 0);
     let y = signal.mapv(|value| {
@@ -172,6 +163,21 @@ pub fn add_noise(signal: ArrayView1<'_, f64>, snr_db: f64, seed: u64) -> Result<
         value + scale * noise
     });
     Ok(NoisySignal { y, noise_var })
+}
+
+/// The noise variance `snr_db` decibels below `power`; `what` is the name of `power`.
+pub(super) fn noise_var_at(what: &'static str, power: f64, snr_db: f64) -> Result<f64> {
+    if !snr_db.is_finite() {
+        return Err(Error::invalid("snr_db", snr_db, "finite; leave the noise out for an infinite ratio"));
+    }
+    if !is_positive(power) {
+        return Err(Error::invalid(what, power, "positive and finite for a signal-to-noise ratio"));
+    }
+    let noise_var = power / 10.0_f64.powf(snr_db / 10.0);
+    if !is_positive(noise_var) {
+        return Err(Error::invalid("snr_db", snr_db, "such that the noise variance is a positive float64"));
+    }
+    Ok(noise_var)
 }
 
 fn is_positive(value: f64) -> bool {

@@ -1,15 +1,20 @@
 //! `sparsevae.datasets`: names to enums, arrays out.
 
-use crate::datasets::{self, Design, Law};
+use crate::datasets::{self, Design, Law, LeadfieldSettings, RowScale, Sensors};
 use crate::{Error, Result};
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(make_design, module)?)?;
     module.add_function(wrap_pyfunction!(make_sparse_coef, module)?)?;
     module.add_function(wrap_pyfunction!(sample_support, module)?)?;
-    module.add_function(wrap_pyfunction!(add_noise, module)?)
+    module.add_function(wrap_pyfunction!(add_noise, module)?)?;
+    module.add_function(wrap_pyfunction!(make_row_sparse_coef, module)?)?;
+    module.add_function(wrap_pyfunction!(add_response_noise, module)?)?;
+    module.add_function(wrap_pyfunction!(make_meg_leadfield, module)?)?;
+    module.add_function(wrap_pyfunction!(sarvas_field, module)?)
 }
 
 /// See [`datasets::make_design`]; kinds without a correlation or blocks ignore those arguments.
@@ -76,4 +81,96 @@ fn add_noise<'py>(
 ) -> PyResult<(Bound<'py, PyArray1<f64>>, f64)> {
     let noisy = datasets::add_noise(signal.as_array(), snr_db, seed)?;
     Ok((noisy.y.into_pyarray(py), noisy.noise_var))
+}
+
+/// See [`datasets::make_row_sparse_coef`].
+#[pyfunction]
+#[pyo3(signature = (n_features, n_responses, n_nonzero, rank, row_scale, seed))]
+fn make_row_sparse_coef<'py>(
+    py: Python<'py>,
+    n_features: usize,
+    n_responses: usize,
+    n_nonzero: usize,
+    rank: Option<usize>,
+    row_scale: &str,
+    seed: u64,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let row_scale: RowScale = row_scale.parse()?;
+    let make = || datasets::make_row_sparse_coef(n_features, n_responses, n_nonzero, rank, row_scale, seed);
+    Ok(py.detach(make)?.into_pyarray(py))
+}
+
+/// See [`datasets::add_response_noise`]; returns the pair (Y, noise_var).
+#[pyfunction]
+fn add_response_noise<'py>(
+    py: Python<'py>,
+    signal: PyReadonlyArray2<'py, f64>,
+    snr_db: f64,
+    seed: u64,
+) -> PyResult<(Bound<'py, PyArray2<f64>>, f64)> {
+    let noisy = datasets::add_response_noise(signal.as_array(), snr_db, seed)?;
+    Ok((noisy.y.into_pyarray(py), noisy.noise_var))
+}
+
+/// See [`datasets::make_meg_leadfield`]; magnetometers ignore the baseline.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the flat signature that Python calls")]
+fn make_meg_leadfield<'py>(
+    py: Python<'py>,
+    n_sensors: usize,
+    n_sources: usize,
+    sensors: &str,
+    orientation: &str,
+    region: &str,
+    source_radius: f64,
+    sensor_radius: f64,
+    baseline: f64,
+    unit_norm: bool,
+    seed: u64,
+) -> PyResult<Bound<'py, PyDict>> {
+    let settings = LeadfieldSettings {
+        n_sensors,
+        n_sources,
+        sensors: parse_sensors(sensors, baseline)?,
+        orientation: orientation.parse()?,
+        region: region.parse()?,
+        source_radius,
+        sensor_radius,
+        unit_norm,
+    };
+    let made = py.detach(|| datasets::make_meg_leadfield(&settings, seed))?;
+    let coils: Vec<_> = made.coil_positions.into_iter().map(|coils| coils.into_pyarray(py)).collect();
+    let out = PyDict::new(py);
+    out.set_item("X", made.x.into_pyarray(py))?;
+    out.set_item("column_norms", made.column_norms.into_pyarray(py))?;
+    out.set_item("sensor_positions", made.sensor_positions.into_pyarray(py))?;
+    out.set_item("sensor_orientations", made.sensor_orientations.into_pyarray(py))?;
+    out.set_item("coil_positions", coils)?;
+    out.set_item("source_positions", made.source_positions.into_pyarray(py))?;
+    out.set_item("source_orientations", made.source_orientations.into_pyarray(py))?;
+    Ok(out)
+}
+
+fn parse_sensors(name: &str, baseline: f64) -> Result<Sensors> {
+    match name {
+        "magnetometer" => Ok(Sensors::Magnetometer),
+        "axial_gradiometer" => Ok(Sensors::AxialGradiometer { baseline }),
+        "planar_gradiometer" => Ok(Sensors::PlanarGradiometer { baseline }),
+        _ => Err(Error::invalid("sensors", name, "one of magnetometer, axial_gradiometer, planar_gradiometer")),
+    }
+}
+
+/// See [`datasets::sarvas_field`].
+#[pyfunction]
+fn sarvas_field<'py>(
+    py: Python<'py>,
+    source_positions: PyReadonlyArray2<'py, f64>,
+    source_moments: PyReadonlyArray2<'py, f64>,
+    sensor_positions: PyReadonlyArray2<'py, f64>,
+    sensor_orientations: PyReadonlyArray2<'py, f64>,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let (positions, moments) = (source_positions.as_array(), source_moments.as_array());
+    let (sensors, orientations) = (sensor_positions.as_array(), sensor_orientations.as_array());
+    let field = py.detach(|| datasets::sarvas_field(positions, moments, sensors, orientations))?;
+    Ok(field.into_pyarray(py))
 }

@@ -13,6 +13,8 @@ mod fuzz;
 mod golden;
 mod invariance;
 mod kernel;
+mod leadfield;
 mod model;
+mod row_sparse;
 mod rules;
 mod search;

@@ -5,16 +5,23 @@ threads, and draws of different kinds (design, coefficients, noise) under the sa
 """
 
 from ._design import make_block_design, make_gaussian_design, make_random_walk_design, make_toeplitz_design
+from ._leadfield import make_meg_leadfield, sarvas_field
 from ._regression import make_sparse_coef, make_sparse_regression, plant_response
 from ._riboflavin import fetch_riboflavin
+from ._row_sparse import make_row_sparse_coef, make_row_sparse_regression, plant_responses
 
 __all__ = [
     "fetch_riboflavin",
     "make_block_design",
     "make_gaussian_design",
+    "make_meg_leadfield",
     "make_random_walk_design",
+    "make_row_sparse_coef",
+    "make_row_sparse_regression",
     "make_sparse_coef",
     "make_sparse_regression",
     "make_toeplitz_design",
     "plant_response",
+    "plant_responses",
+    "sarvas_field",
 ]

@@ -3,7 +3,10 @@
 import operator
 from typing import Any
 
-from ..exceptions import ParameterError
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..exceptions import NonFiniteError, ParameterError, ShapeError
 
 
 def as_count(name: str, value: Any, minimum: int = 1) -> int:
@@ -30,3 +33,13 @@ def as_option(name: str, value: Any, options: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in options:
         raise ParameterError(f"`{name}` is {value!r}, but it must be one of {', '.join(options)}")
     return value
+
+
+def as_design(X: ArrayLike) -> NDArray[np.float64]:
+    """Return `X` as a matrix of finite floats, or raise ShapeError or NonFiniteError."""
+    X = np.asarray(X, dtype=np.float64)
+    if X.ndim != 2 or 0 in X.shape:
+        raise ShapeError(f"`X` has shape {X.shape}, but two dimensions, neither empty, are needed")
+    if not np.isfinite(X).all():
+        raise NonFiniteError("`X` has a NaN or an infinite value")
+    return X

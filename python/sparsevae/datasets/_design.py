@@ -7,6 +7,8 @@ from .. import _core
 from .._random import RandomState, draw_seed
 from ._checks import as_count, as_real
 
+DESIGNS = ("gaussian", "random_walk", "toeplitz", "block")
+
 
 def make_design(
     kind: str,

@@ -6,11 +6,9 @@ from sklearn.utils import Bunch
 
 from .. import _core
 from .._random import RandomState, draw_seed
-from ..exceptions import NonFiniteError, ShapeError
-from ._checks import as_count, as_option, as_real
-from ._design import make_design
+from ._checks import as_count, as_design, as_option, as_real
+from ._design import DESIGNS, make_design
 
-_DESIGNS = ("gaussian", "random_walk", "toeplitz", "block")
 _LAWS = ("gaussian", "rayleigh", "chi_squared", "uniform", "poisson")
 
 
@@ -118,12 +116,7 @@ def plant_response(
     >>> problem.y.shape, problem.support.shape
     ((50,), (5,))
     """
-    X = np.asarray(X, dtype=np.float64)
-    if X.ndim != 2 or 0 in X.shape:
-        raise ShapeError(f"`X` has shape {X.shape}, but two dimensions, neither empty, are needed")
-    if not np.isfinite(X).all():
-        raise NonFiniteError("`X` has a NaN or an infinite value")
-    return _plant(X, n_nonzero, law, snr_db, draw_seed(random_state))
+    return _plant(as_design(X), n_nonzero, law, snr_db, draw_seed(random_state))
 
 
 def _plant(X: NDArray[np.float64], n_nonzero: int, law: str, snr_db: float | None, seed: int) -> Bunch:
@@ -192,7 +185,7 @@ def make_sparse_regression(
     >>> bool(np.allclose(problem.X @ problem.coef, problem.y))
     True
     """
-    kind = as_option("design", design, _DESIGNS)
+    kind = as_option("design", design, DESIGNS)
     seed = draw_seed(random_state)
     X = make_design(
         kind,
