@@ -4,7 +4,7 @@ use super::decompose::{Qr, Svd, cholesky, copy, gram, inverse, product, thin_svd
 use crate::Result;
 use faer::linalg::triangular_solve;
 use faer::{Mat, MatMut, Par};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 
 /// Least squares of one or more responses on nested sets of columns: the first, the first two, and so on.
 pub struct NestedLeastSquares {
@@ -69,6 +69,31 @@ impl NestedLeastSquares {
         triangular_solve::solve_upper_triangular_in_place(self.qr.r(), top.as_mut(), Par::Seq);
         (Array2::from_shape_fn((k, x.ncols()), |(i, j)| top[(i, j)]), distance)
     }
+}
+
+/// Positions in `chosen` of columns of `x` farther than `tolerance` from the span of those before them.
+///
+/// # Complexity
+/// `O(n_rows k^2)`.
+pub fn independent(x: ArrayView2<'_, f64>, chosen: &[usize], tolerance: f64) -> Vec<usize> {
+    let mut directions: Vec<Array1<f64>> = Vec::new();
+    let mut kept = Vec::new();
+    for (i, &j) in chosen.iter().enumerate() {
+        let mut left = x.column(j).to_owned();
+        // Twice: the first pass leaves rounding of the size of what it took away.
+        for _ in 0..2 {
+            for direction in &directions {
+                let share = direction.dot(&left);
+                left.scaled_add(-share, direction);
+            }
+        }
+        let distance = left.dot(&left).sqrt();
+        if distance > tolerance {
+            directions.push(left / distance);
+            kept.push(i);
+        }
+    }
+    kept
 }
 
 /// The least-squares coefficients of least norm on the columns `chosen` of `x`, response after response, where columns may

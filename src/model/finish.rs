@@ -3,7 +3,7 @@
 use super::noisy::DEPENDENT;
 use super::prepared::{Prepared, Response};
 use super::settings::Noise;
-use crate::linalg::least_squares::{NestedLeastSquares, least_norm, posterior_covariance, row_norms};
+use crate::linalg::least_squares::{NestedLeastSquares, independent, least_norm, posterior_covariance, row_norms};
 use crate::linalg::{marginal::Marginal, packed::Packed};
 use crate::report::{FitReport, Status};
 use crate::support::certificate::Certified;
@@ -47,14 +47,15 @@ pub(super) fn finish(
         Found::Certified(Certified { support, coefficients }) => (support, coefficients, 0.0),
         Found::Support(mut support) => {
             support.sort_unstable();
-            let fit = NestedLeastSquares::new(prepared.design.view(), &support, &response.values);
-            let dependent = fit.distances().iter().any(|distance| *distance <= DEPENDENT);
-            let z = if dependent {
+            let independent = independent(prepared.design.view(), &support, DEPENDENT);
+            let columns: Vec<usize> = independent.iter().map(|&i| support[i]).collect();
+            let fit = NestedLeastSquares::new(prepared.design.view(), &columns, &response.values);
+            let z = if columns.len() < support.len() {
                 least_norm(prepared.design.view(), &support, &response.values, DEPENDENT)?
             } else {
                 fit.coefficients(support.len())
             };
-            let residual = fit.residual[support.len()].hypot(response.outside);
+            let residual = fit.residual[columns.len()].hypot(response.outside);
             // A column that others make superfluous to the last bit is not chosen.
             let keep: Vec<bool> = row_norms(&z, support.len()).into_iter().map(|norm| norm != 0.0).collect();
             let z = z.into_iter().zip(keep.iter().cycle()).filter(|(_, keep)| **keep).map(|(z, _)| z).collect();

@@ -3,7 +3,7 @@
 use super::noise_free::{structure, unit_scale};
 use super::prepared::{Prepared, Response};
 use super::settings::{Settings, SupportRule};
-use crate::linalg::least_squares::{NestedLeastSquares, inverse_without};
+use crate::linalg::least_squares::{NestedLeastSquares, independent, inverse_without};
 use crate::linalg::packed::Packed;
 use crate::report::{Hook, IterInfo};
 use crate::solver::driver::{Descent, Next, Rule};
@@ -132,13 +132,12 @@ impl Noisy<'_> {
 
     /// Along falling `norms` of the coefficients, the prefix of least criterion; groups stay together.
     pub fn prefix(&self, norms: &[f64]) -> Candidate {
-        let most = (self.evidence.freedom / 2).min(self.prepared.design.nrows().saturating_sub(1));
+        let most = self.evidence.spare(2).min(self.prepared.design.nrows().saturating_sub(1));
         let (mut order, ends) = by_group(norms, &self.prepared.groups, most);
         let design = self.prepared.design.view();
         // Columns of a group may depend on each other, as those of a dipole's orientations do; a dependent one explains
         // nothing and costs nothing.
-        let distances = NestedLeastSquares::new(design, &order, &self.response.values).distances();
-        let independent: Vec<usize> = (0..order.len()).filter(|&i| distances[i] > DEPENDENT).collect();
+        let independent = independent(design, &order, DEPENDENT);
         let columns: Vec<usize> = independent.iter().map(|&i| order[i]).collect();
         let fit = NestedLeastSquares::new(design, &columns, &self.response.values);
         let rss = |k: usize| fit.residual[k].powi(2) + self.response.outside.powi(2);

@@ -38,6 +38,12 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Samples, less one in `share` for a single response, and fewer for several: sizes up to which a support can be told
+    /// from noise.
+    pub(crate) fn spare(&self, share: usize) -> usize {
+        self.freedom - self.freedom.div_ceil(share * self.n_responses)
+    }
+
     /// Twice the negative log evidence of `k` columns that leave the residual sum of squares `rss` (or the extended
     /// BIC), up to a constant; 0 for none.
     pub fn criterion(&self, k: usize, rss: f64) -> f64 {

@@ -40,7 +40,7 @@ impl Search<'_> {
     /// The largest size tried: beyond, nothing can be told from noise.
     fn largest(&self) -> usize {
         let (n, freedom) = (self.evidence.n_choices, self.evidence.freedom);
-        let limit = if n < freedom { n.min(freedom.saturating_sub(2)) } else { 3 * freedom / 4 };
+        let limit = if n < freedom { n.min(freedom.saturating_sub(2)) } else { self.evidence.spare(4) };
         limit.min(self.design.nrows())
     }
 

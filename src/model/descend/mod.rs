@@ -9,7 +9,7 @@ use super::search::EXACT;
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use super::{LEARN_FROM, POSTERIOR_DEVIATIONS};
 use crate::energy::Preconditioned;
-use crate::linalg::least_squares::{NestedLeastSquares, row_norms};
+use crate::linalg::least_squares::{independent, row_norms};
 use crate::linalg::row_space::RowSpace;
 use crate::report::{FitReport, Hook, Status};
 use crate::solver::restart::strongest_first;
@@ -173,8 +173,7 @@ fn significant_means(prepared: &Prepared, response: &Response, minimum: &Minimum
     let root = (response.n_responses() as f64).sqrt();
     order.retain(|&j| norms[j] / root > POSTERIOR_DEVIATIONS * minimum.variance[j].sqrt());
     order.truncate(prepared.design.nrows().saturating_sub(1));
-    let distances = NestedLeastSquares::new(prepared.design.view(), &order, &response.values).distances();
-    order.into_iter().zip(distances).filter(|(_, distance)| *distance > DEPENDENT).map(|(j, _)| j).collect()
+    independent(prepared.design.view(), &order, DEPENDENT).into_iter().map(|i| order[i]).collect()
 }
 
 /// The design in the caller's units, in which eq. 17 adds the noise variance to eigenvalues of `X X^T`.
