@@ -1,7 +1,8 @@
-"""What the notebooks of the paper's figures run, and what is kept of their numbers.
+"""What the notebooks of the papers' figures run, and what is kept of their numbers.
 
-They run all methods with 20 trials a point, and keep the trials in results/ at the root of the repository. With the
-environment variable SPARSEVAE_QUICK they run fast methods, two trials at three points, and keep nothing.
+They run all methods with the figure's own number of trials a point, and keep the trials in results/ at the root of the
+repository. With the environment variable SPARSEVAE_QUICK they run fast methods, two trials at three points, and keep
+nothing.
 
     python notebooks/paper.py
 
@@ -19,14 +20,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sparsevae.exceptions import DataUnavailableError
-from sparsevae.experiments import STORE_NAME, Results, find_figures, run
+from sparsevae.experiments import STORE_NAME, Results, find_figures, run, success
 
 Row: TypeAlias = Mapping[str, str]
 
 FOLDER = Path(__file__).resolve().parent
 EXPECTED = FOLDER / "expected"
 QUICK = os.environ.get("SPARSEVAE_QUICK", "0") not in ("", "0")
-FULL = {"trials": 20, "methods": "all", "store": FOLDER.parent / "results" / STORE_NAME}
+FULL = {"methods": "all", "store": FOLDER.parent / "results" / STORE_NAME}
 OPTIONS = {"quick": True} if QUICK else FULL
 
 # A download would tell where on this machine it goes.
@@ -59,12 +60,12 @@ def run_panels(figure: str) -> list[Results]:
 def rows(results: Results) -> list[Row]:
     """Reduce a panel to what is expected of it: counts, intervals, and the outcome of each trial, in order.
 
-    An outcome is 1 for a support that was recovered exactly, 0 for one that was not, e for an error.
+    An outcome is 1 for a success, most often a support that was recovered exactly, 0 for a failure, e for an error.
     """
     outcomes: dict[tuple[str, str, float], str] = {}
     for record in sorted(results.records, key=lambda record: record.key.trial):
         curve = (record.key.series, record.key.method, record.key.value)
-        mark = "e" if record.score is None else str(int(record.score.support_match))
+        mark = "e" if record.score is None else str(int(success(results.figure, record.score)))
         outcomes[curve] = outcomes.get(curve, "") + mark
     found = []
     for point in results.points:

@@ -46,16 +46,17 @@ def _parser() -> argparse.ArgumentParser:
 def _add_reproduce(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     run = commands.add_parser(
         "reproduce",
-        help="run the paper's figures",
-        description="Run figures of the paper; keep every trial; write tables and pictures. The same command goes on "
+        help="run the papers' figures",
+        description="Run figures of the papers; keep every trial; write tables and pictures. The same command goes on "
         "where a run was stopped.",
     )
-    run.add_argument("figures", nargs="*", metavar="FIGURE", help="fig1a ... fig6b, fig1 for all its panels, or all")
+    names = "fig1a ... fig6b, rows_unit ... rows_noise_own; fig1 or rows for all of its panels; or all"
+    run.add_argument("figures", nargs="*", metavar="FIGURE", help=names)
     run.add_argument("--list", action="store_true", help="list figures and methods, and run nothing")
     run.add_argument("--methods", help="names with commas between them, or all (default: fast ones; see --list)")
-    run.add_argument("--trials", type=_positive, help="problems a point (default: 20)")
+    run.add_argument("--trials", type=_positive, help="problems a point (default: the figure's, 20 to 100)")
     run.add_argument("--quick", action="store_true", help="two trials at three points, few steps of training")
-    run.add_argument("--adam-steps", type=_positive, metavar="N", help="steps of the paper's training by Adam")
+    run.add_argument("--adam-steps", type=_positive, metavar="N", help="steps of training by Adam")
     run.add_argument("--jobs", type=_positive, help="threads (default: one a core)")
     run.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do the trials")
     run.add_argument("--seed", type=_natural, default=0, help="first seed (default: 0)")
@@ -119,7 +120,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _list() -> int:
     print("Figures")
     for figure in experiments.FIGURES.values():
-        print(f"  {figure.name:6} {figure.title}. {figure.claim} {figure.note}".rstrip())
+        print(f"  {figure.name:19} {figure.title}. {figure.claim} {figure.note}".rstrip())
     print("\nMethods")
     for method in experiments.METHODS.values():
         needs = f" Needs {method.package}." if method.package else ""
@@ -135,7 +136,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     if arguments.list:
         return _list()
     if not arguments.figures:
-        raise ParameterError(f"name a figure: {', '.join(experiments.FIGURES)}, fig1 for all its panels, or all")
+        raise ParameterError(f"name a figure: {', '.join(experiments.FIGURES)}, fig1 or rows for all panels, or all")
     start = time.perf_counter()
     figures = experiments.find_figures(arguments.figures)
     names = None if arguments.methods is None else experiments.split_names(arguments.methods)

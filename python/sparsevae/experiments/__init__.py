@@ -1,4 +1,4 @@
-"""The figures of the paper as experiments: run, kept, resumed, summarised and drawn.
+"""The figures of the papers as experiments: run, kept, resumed, summarised and drawn.
 
 A figure is data: what is swept, how problems are drawn, which methods run. Trials go into an SQLite file as they end,
 so that a run which was stopped goes on where it was. See ``sparsevae reproduce --help`` for the command line.
@@ -11,10 +11,11 @@ from .methods import METHODS, find_methods, missing_package, split_names, traini
 from .plan import Plan, make_plan, split_done
 from .reference import recorded_rates
 from .results import STORE_NAME, Results, draw_panels, lay_out, run, stored_results, write
+from .row_problem import RowProblem
 from .runner import execute
 from .specification import Figure, Method, Problem, problem_seed
 from .store import Store
-from .summary import Point, Timing, summarise, time_spent
+from .summary import Point, Timing, success, summarise, time_spent
 from .trial import Key, Record, Score, Task, run_trial
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Problem",
     "Record",
     "Results",
+    "RowProblem",
     "Score",
     "Store",
     "Task",
@@ -52,6 +54,7 @@ __all__ = [
     "split_names",
     "standing",
     "stored_results",
+    "success",
     "summarise",
     "time_spent",
     "training_settings",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .summary import Point
 
-DEFAULT_ESTIMATORS = ("VaeSlr", "PreconditionedVae")
+DEFAULT_ESTIMATORS = ("VaeSlr", "PreconditionedVae", "SimultaneousSparseVae")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def compare(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS) -
     ----------
     points : sequence of Point
         Of one panel, or of several on the same problems.
-    ours : sequence of str, default=("VaeSlr", "PreconditionedVae")
+    ours : sequence of str, default=DEFAULT_ESTIMATORS
         Names of our methods; all others are rivals, also our estimators with other optimisers.
 
     Returns
@@ -57,7 +57,7 @@ def standing(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS) 
     ----------
     points : sequence of Point
         Of one panel, or of several on the same problems.
-    ours : sequence of str, default=("VaeSlr", "PreconditionedVae")
+    ours : sequence of str, default=DEFAULT_ESTIMATORS
         Names of our methods.
 
     Returns

@@ -1,8 +1,9 @@
-"""The figures of Pratihar and Mukhopadhyay, "Be a Goldfish", ICML 2025, as data."""
+"""The figures as data: those of Pratihar and Mukhopadhyay, "Be a Goldfish", ICML 2025, then ``row_figures``."""
 
 from types import MappingProxyType
 
 from ..exceptions import ParameterError
+from .row_figures import ROW_FIGURES
 from .specification import Figure, Problem
 
 KAPPAS = (2, 10, 20, 30, 40, 50, 60)
@@ -165,18 +166,24 @@ _ALL = (
         _LEARNED,
         choices=_LEARNED,
     ),
+    *ROW_FIGURES,
 )
 
 FIGURES = MappingProxyType({figure.name: figure for figure in _ALL})
 
 
+def whole_figure(panel: str) -> str:
+    """Name the figure that a panel belongs to."""
+    return "rows" if panel.startswith("rows_") else panel.rstrip("abc")
+
+
 def find_figures(names: list[str] | tuple[str, ...]) -> list[Figure]:
-    """Return the figures of some names, each once, in the order of the paper.
+    """Return the figures of some names, each once, in the order of the papers.
 
     Parameters
     ----------
     names : list of str
-        Panels ("fig1a"), whole figures ("fig1"), or "all".
+        Panels ("fig1a"), whole figures ("fig1", "rows"), or "all".
 
     Returns
     -------
@@ -196,11 +203,11 @@ def find_figures(names: list[str] | tuple[str, ...]) -> list[Figure]:
     """
     chosen: set[str] = set()
     for name in names:
-        found = {panel for panel in FIGURES if name in ("all", panel, panel.rstrip("abc"))}
+        found = {panel for panel in FIGURES if name in ("all", panel, whole_figure(panel))}
         if not found:
             raise ParameterError(
                 f"there is no figure {name!r}; there are {', '.join(FIGURES)}, "
-                "fig1 to fig4 and fig6 for all of their panels, and all"
+                "fig1 to fig4, fig6 and rows for all of their panels, and all"
             )
         chosen |= found
     return [figure for figure in _ALL if figure.name in chosen]

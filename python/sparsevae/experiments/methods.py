@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..exceptions import ParameterError
+from .row_methods import ROW_METHODS
 from .specification import Figure, Method
 
 # Steps of the paper's training; in a quick run enough to see that it runs, not to converge.
@@ -102,6 +103,7 @@ _ALL = (
         style=("#e7298a", "p"),
         note="It is told the variance of the noise.",
     ),
+    *ROW_METHODS,
 )
 
 METHODS = MappingProxyType({method.name: method for method in _ALL})

@@ -73,6 +73,7 @@ def best_multi_task_lasso(
     smallest: float = 1e-6,
     n_alphas: int = 60,
     tol: float = 1e-13,
+    max_iter: int = 1000,
     threshold: float = 1e-3,
 ) -> Array:
     """Of all penalised group-lasso solutions on a path, find the one whose row support is nearest to the true one.
@@ -95,6 +96,8 @@ def best_multi_task_lasso(
     tol : float, default=1e-13
         Duality gap at which a penalty is done, as a share of the sum of squares of the responses: far below the last
         penalty.
+    max_iter : int, default=1000
+        Most sweeps for each penalty.
     threshold : float, default=1e-3
         Largest row norm that counts as zero, as in :func:`sparsevae.metrics.support_f1`.
 
@@ -109,7 +112,7 @@ def best_multi_task_lasso(
     shrink in proportion to the penalty: exact zeros would make a support that no penalty finds.
     """
     factor, rotation = compress(Y)
-    path: Array = lasso_path(X, factor, eps=smallest, alphas=n_alphas, tol=tol, max_iter=1000)[1]
+    path: Array = lasso_path(X, factor, eps=smallest, alphas=n_alphas, tol=tol, max_iter=max_iter)[1]
     # A rotation leaves row norms as they are.
     norms = np.linalg.norm(path, axis=0)
     true = np.linalg.norm(coef, axis=0)

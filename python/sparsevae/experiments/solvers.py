@@ -10,44 +10,64 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from . import rivals
-from .specification import Problem, Settings
+from .specification import AnyProblem, Problem, Settings
 
 Array: TypeAlias = NDArray[np.float64]
 
 
 class Solution(NamedTuple):
-    """Coefficients, and whether they were certified as the sparsest."""
+    """Coefficients, whether they were certified as the sparsest, and sizes that order the columns, if others."""
 
     coef: Array
     certified: bool = False
+    sizes: Array | None = None
 
 
-Solver: TypeAlias = Callable[[Problem, Bunch, Settings], Solution]
+Solver: TypeAlias = Callable[[AnyProblem, Bunch, Settings], Solution]
 
 
-def fit_estimator(problem: Problem, data: Bunch, settings: Settings) -> Solution:
+def fit_estimator(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
     """Fit a regressor of the scikit-learn kind.
 
     Settings: "estimator", as "module:class"; its "parameters"; the "attribute" with the estimate, "coef_" if absent;
-    and "told", a list of parameters that take what the problem knows: "covariance", "n_nonzero".
+    "sizes", an attribute that orders the columns where the number of nonzero ones is told to the judge;
+    and "told", a list of parameters that take what the problem knows: "covariance", "n_nonzero", and with noise
+    "noise_var" or "tolerance", its variance or its expected norm; both keep their own values where there is none.
     """
     module, _, name = str(settings["estimator"]).partition(":")
     parameters: dict[str, Any] = dict(settings.get("parameters", {}))
     for fact in settings.get("told", ()):
-        parameters[fact] = problem.covariance(data) if fact == "covariance" else getattr(problem, fact)
+        if fact in ("noise_var", "tolerance"):
+            if problem.snr_db is not None:
+                norm = float(np.sqrt(data.noise_var * data.y.size))
+                parameters[fact] = data.noise_var if fact == "noise_var" else norm
+        elif fact == "covariance" and isinstance(problem, Problem):
+            parameters[fact] = problem.covariance(data)
+        else:
+            parameters[fact] = getattr(problem, fact)
     model: Any = getattr(importlib.import_module(module), name)(**parameters).fit(data.X, data.y)
     attribute = settings.get("attribute", "coef_")
     # A certificate speaks of `coef_` alone.
     certified = attribute == "coef_" and bool(getattr(model, "certified_", False))
-    return Solution(np.asarray(getattr(model, attribute), np.float64), certified)
+    sizes = np.asarray(getattr(model, settings["sizes"]), np.float64) if "sizes" in settings else None
+    return Solution(np.asarray(getattr(model, attribute), np.float64), certified, sizes)
 
 
-def best_lasso(problem: Problem, data: Bunch, settings: Settings) -> Solution:  # noqa: ARG001 - it has no settings
+def best_lasso(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:  # noqa: ARG001 - it has no settings
     """Find the Lasso's best penalty with the truth at hand."""
     return Solution(rivals.best_lasso(data.X, data.y, data.coef))
 
 
-def mcp_path(problem: Problem, data: Bunch, settings: Settings) -> Solution:
+def best_multi_task_lasso(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
+    """Find the best penalty of the Lasso for many responses with the truth at hand.
+
+    Settings: "noise_free" and "noisy", the options of :func:`rivals.best_multi_task_lasso`.
+    """
+    options = settings["noise_free" if problem.snr_db is None else "noisy"]
+    return Solution(rivals.best_multi_task_lasso(data.X, data.y, data.coef, **options))
+
+
+def mcp_path(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
     """Follow skglm's path: the first exact fit on data without noise, the support of best evidence with noise.
 
     Settings: "noise_free" and "noisy", the arguments of :class:`rivals.McpPath`.
@@ -57,15 +77,22 @@ def mcp_path(problem: Problem, data: Bunch, settings: Settings) -> Solution:
     return Solution(rivals.McpPath(**settings["noisy"]).noisy(data.X, data.y))
 
 
-def gamma_map(problem: Problem, data: Bunch, settings: Settings) -> Solution:
+def gamma_map(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
     """Run gamma-MAP, which cannot do without the variance of the noise.
 
-    Settings: "max_iter", and "noise_var", what stands for no noise.
+    Settings: "max_iter"; "noise_var", what stands for no noise; and "update_mode", that of MNE-Python, 2 if absent.
     """
     noise_var = settings["noise_var"] if problem.snr_db is None else data.noise_var
-    return Solution(rivals.GammaMap(settings["max_iter"]).solve(data.X, data.y, noise_var))
+    kernel = rivals.GammaMap(settings["max_iter"], update_mode=settings.get("update_mode", 2))
+    return Solution(kernel.solve(data.X, data.y, noise_var))
 
 
 SOLVERS: Mapping[str, Solver] = MappingProxyType(
-    {"estimator": fit_estimator, "best_lasso": best_lasso, "mcp_path": mcp_path, "gamma_map": gamma_map}
+    {
+        "estimator": fit_estimator,
+        "best_lasso": best_lasso,
+        "best_multi_task_lasso": best_multi_task_lasso,
+        "mcp_path": mcp_path,
+        "gamma_map": gamma_map,
+    }
 )

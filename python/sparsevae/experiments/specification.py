@@ -12,7 +12,9 @@ from sklearn.utils import Bunch
 
 from ..datasets import make_sparse_regression, plant_response
 from ..exceptions import ParameterError
+from ..metrics import support_match
 from . import genes
+from .row_problem import RowProblem
 
 Array: TypeAlias = NDArray[np.float64]
 Number: TypeAlias = int | float
@@ -109,9 +111,31 @@ class Problem:
         moments: Array = data.X.T @ data.X
         return moments
 
+    def matches(self, data: Bunch, coef: Array, sizes: Array | None = None) -> bool:  # noqa: ARG002 - see RowProblem
+        """Tell whether a trial succeeds: the estimate has exactly the true support.
+
+        Parameters
+        ----------
+        data : Bunch
+            The problem that was drawn.
+        coef : ndarray of shape (n_features,)
+            The estimate.
+        sizes : None, default=None
+            Not used: the size of the support is never told.
+
+        Returns
+        -------
+        bool
+            Whether it does.
+        """
+        return support_match(data.coef, coef)
+
     def needs_genes(self) -> bool:
         """Tell whether the riboflavin data are needed."""
         return self.design in _GENES
+
+
+AnyProblem: TypeAlias = Problem | RowProblem
 
 
 @dataclass(frozen=True)
@@ -126,14 +150,15 @@ class Figure:
         Field of `problem` that varies.
     values : tuple of numbers
         What it takes, ascending.
-    problem : Problem
+    problem : Problem or RowProblem
         All else about the problems.
     methods : tuple of str
         Methods that run if none are named.
     choices : tuple of str, default=()
         Methods that "all" stands for; empty for every general one.
-    metric : {"rate", "mse"}, default="rate"
-        Rate of exact recovery, or mean squared error after least squares on the support that was found.
+    metric : {"rate", "own", "mse"}, default="rate"
+        Rate of exact recovery, or mean squared error after least squares on the support that was found. "own": rate of
+        exact recovery by each method's own choice of how many coefficients are nonzero, where "rate" is told it.
     label : str, default="nonzero coefficients"
         What is swept, in words.
     series : mapping of str to mapping, default={}
@@ -151,7 +176,7 @@ class Figure:
     claim: str
     swept: str
     values: tuple[Number, ...]
-    problem: Problem
+    problem: AnyProblem
     methods: tuple[str, ...]
     choices: tuple[str, ...] = ()
     metric: str = "rate"
@@ -171,7 +196,7 @@ class Figure:
         ends = (self.values[0], self.values[len(self.values) // 2], self.values[-1])
         return replace(self, values=tuple(dict.fromkeys(ends)), trials=2)
 
-    def problem_at(self, value: Number, series: str = "") -> Problem:
+    def problem_at(self, value: Number, series: str = "") -> AnyProblem:
         """Return the problem at one point of the sweep."""
         fields: dict[str, Any] = {self.swept: value, **self.series.get(series, {})}
         return replace(self.problem, **fields)
@@ -219,7 +244,7 @@ class Method:
         return replace(self, settings=own)
 
 
-def settings_text(method: Method, problem: Problem, swept: str) -> str:
+def settings_text(method: Method, problem: AnyProblem, swept: str) -> str:
     """Write what a trial depends on beyond its place in the sweep, as JSON with sorted keys."""
     fields = {name: value for name, value in asdict(problem).items() if name != swept}
     content = {"solver": method.solver, **method.settings, "problem": fields}

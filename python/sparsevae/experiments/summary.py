@@ -87,6 +87,24 @@ def _bootstrap(values: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def success(figure: Figure, score: Score) -> bool:
+    """Tell whether a trial counts as a success in a figure.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    score : Score
+        Of one of its trials.
+
+    Returns
+    -------
+    bool
+        Whether the support was found; where the figure says so, by the method's own choice of its size.
+    """
+    return score.f1 == 1 if figure.metric == "own" else score.support_match
+
+
 def summarise(figure: Figure, records: Iterable[Record]) -> list[Point]:
     """Compute rates with Wilson's 95% intervals, mean errors and counts of certificates.
 
@@ -105,7 +123,7 @@ def summarise(figure: Figure, records: Iterable[Record]) -> list[Point]:
     points = []
     for (method, series, value), group in _grouped(figure, records):
         scores: list[Score] = [record.score for record in group if record.score is not None]
-        successes = sum(score.support_match for score in scores)
+        successes = sum(success(figure, score) for score in scores)
         low, high = wilson_interval(successes, len(group))
         squares = [score.mse_after_least_squares for score in scores]
         mse_low, mse_high = _bootstrap(squares)

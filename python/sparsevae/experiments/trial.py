@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
 from threadpoolctl import threadpool_limits
 
 from .. import __version__
-from ..metrics import mse_after_least_squares, relative_error, support_f1, support_match
+from ..metrics import mse_after_least_squares, relative_error, support_f1
 from .solvers import SOLVERS
-from .specification import Method, Number, Problem, problem_seed
+from .specification import AnyProblem, Method, Number, problem_seed
 
 _THRESHOLD = 1e-3
 
@@ -35,7 +37,7 @@ class Task:
     """A trial that is still to be done, with all that it takes; it travels to workers."""
 
     key: Key
-    problem: Problem
+    problem: AnyProblem
     method: Method
 
 
@@ -67,6 +69,16 @@ class Record:
     error: str = ""
 
 
+def _refit_error(data: Bunch, support: NDArray[np.bool_]) -> float:
+    """Compute the mean squared error after least squares, of one response or of many."""
+    if data.coef.ndim == 1:
+        return mse_after_least_squares(data.X, data.y, data.coef, support)
+    coef = np.zeros_like(data.coef)
+    if support.any():
+        coef[:, support] = np.linalg.lstsq(data.X[:, support], data.y, rcond=None)[0].T
+    return float(np.mean((coef - data.coef) ** 2))
+
+
 def run_trial(task: Task, limit_threads: bool = False) -> Record:  # noqa: FBT001 - internal
     """Do one trial. Whatever goes wrong is recorded.
 
@@ -94,14 +106,16 @@ def run_trial(task: Task, limit_threads: bool = False) -> Record:  # noqa: FBT00
             solution = SOLVERS[task.method.solver](task.problem, data, task.method.settings)
             wall, cpu = time.perf_counter() - wall_start, time.thread_time() - cpu_start
             coef = solution.coef
+            # Of many responses, one row each: a column is nonzero if it is so for any.
+            norms = np.linalg.norm(np.atleast_2d(coef), axis=0)
             score = Score(
-                support_match=support_match(data.coef, coef),
+                support_match=task.problem.matches(data, coef, solution.sizes),
                 f1=support_f1(data.coef, coef),
-                l2_error_over_n=float(np.linalg.norm(coef - data.coef)) / len(coef),
+                l2_error_over_n=float(np.linalg.norm(coef - data.coef)) / len(norms),
                 relative_error=relative_error(data.coef, coef),
-                mse_after_least_squares=mse_after_least_squares(data.X, data.y, data.coef, np.abs(coef) > _THRESHOLD),
+                mse_after_least_squares=_refit_error(data, norms > _THRESHOLD),
                 certified=solution.certified,
-                wrong_certificate=solution.certified and not np.array_equal(np.flatnonzero(coef), data.support),
+                wrong_certificate=solution.certified and not np.array_equal(np.flatnonzero(norms), data.support),
             )
         except Exception as problem:
             # One trial must not end a run of hours: the error is kept, counted as a failure and shown.
