@@ -5,6 +5,7 @@
 //! the verdict that the data do not look noisy.
 
 use super::POSTERIOR_DEVIATIONS;
+use super::descend::learn;
 use super::finish::{Found, finish};
 use super::noise_free::{NoiseFree, Trace};
 use super::noisy::{Noisy, evidence};
@@ -18,6 +19,8 @@ use crate::support::search::Candidate;
 
 /// Entries of a design from which the support path is cheaper than one round of the noise-free search.
 const LARGE: usize = 100_000;
+/// Steps of the descent that learns the noise from several responses.
+const LEARNING: usize = 300;
 /// Share of the response below which what a support leaves may be rounding, for the certificate to judge.
 pub(super) const EXACT: f64 = 1e-10;
 /// The candidate that explains nothing.
@@ -61,6 +64,16 @@ pub(super) fn search(
     }
     let path: Vec<f64> = candidates.iter().map(|c| c.criterion).collect();
     let mut best = candidates.into_iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion)).unwrap_or(NOTHING);
+    if plain && response.n_responses() > 1 {
+        // A path cannot see a sum of many columns that none explains alone; several responses teach the noise, and a
+        // descent with them.
+        let learned = Settings { max_iter: LEARNING.min(settings.max_iter), ..settings.clone() };
+        let minimum = learn(prepared, response, &learned, &mut trace.steps, hook)?;
+        let other = noisy.local(&noisy.prefix(&minimum.norms).support, &mut trace.steps, hook)?;
+        if other.criterion < best.criterion {
+            best = other;
+        }
+    }
     let mut noisy_data = noisy.is_noisy(&best);
     let doubtful = !(noisy_data && noisy.is_quiet(&best));
     if doubtful

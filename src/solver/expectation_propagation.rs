@@ -35,6 +35,8 @@ struct Plan {
     len: usize,
     /// From step [`DECIDED`] on, a round whose expected number of nonzeros exceeds this share of the rank is given up.
     crowded: f64,
+    /// Largest share of the rank that the prior expects to be nonzero; no share of the columns beyond [`MOST_DENSE`].
+    most: f64,
     /// A slab this much wider than the scale of the problem ends a round.
     runaway: f64,
     /// Means are worth a look once those outside the `rank - 1` largest hold less than this share of the norm.
@@ -47,19 +49,22 @@ const SINGLE: Plan = Plan {
     damping: &[0.5, 0.3, 0.4, 0.6],
     len: 60,
     crowded: 0.9,
+    most: f64::INFINITY,
     runaway: 20.0,
     tail: 0.01,
 };
 /// Several: nearly as many nonzeros as rows can be found, at smaller steps, and rows may differ by orders of magnitude.
 const JOINT: Plan = Plan {
-    slabs: &[&[0.03, 0.3, 3.0], WIDE, &[1.0], WIDE, &[0.1, 1.0]],
+    slabs: &[&[0.03, 0.3, 3.0], DECADES, MORE_DECADES],
     damping: &[0.3, 0.15, 0.2, 0.4],
     len: 150,
     crowded: f64::INFINITY,
+    most: 1.0,
     runaway: 1e3,
     tail: 0.01,
 };
-const WIDE: &[f64] = &[1e-8, 1e-6, 1e-4, 1e-2, 1.0, 30.0];
+const DECADES: &[f64] = &[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0];
+const MORE_DECADES: &[f64] = &[1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0];
 /// Nonzeros expected at first, as a share of the rank; at most [`DENSEST`] of the columns.
 const EXPECTED: f64 = 0.6;
 /// Largest share of columns expected to be nonzero at first.
@@ -68,8 +73,10 @@ const DENSEST: f64 = 0.3;
 const TILT: f64 = 0.6;
 /// Steps before a round can be given up for being crowded.
 const DECIDED: usize = 8;
+/// Largest share of columns that the prior expects to be nonzero.
+const MOST_DENSE: f64 = 0.95;
 /// Room for the weights of a round.
-const MOST_SLABS: usize = 6;
+const MOST_SLABS: usize = 11;
 
 /// A noise-free problem in coordinates where the rows of the design are orthonormal.
 pub struct ExpectationPropagation<'a> {
@@ -160,9 +167,9 @@ impl Prior {
         second / responses
     }
 
-    fn learn(&mut self, counts: &[f64], moments: &[f64], n_cols: usize, unit: f64) {
+    fn learn(&mut self, counts: &[f64], moments: &[f64], n_cols: usize, most: f64, unit: f64) {
         let total: f64 = counts.iter().sum();
-        self.density = (total / n_cols as f64).clamp(2.0 / n_cols.max(3) as f64, 0.95);
+        self.density = (total / n_cols as f64).clamp(2.0 / n_cols.max(3) as f64, most);
         for (c, (weight, variance)) in self.weights.iter_mut().zip(&mut self.variances).enumerate() {
             *weight = (counts[c] / total).max(1e-6);
             *variance = (moments[c] / counts[c].max(1e-9)).max(1e-10 * unit);
@@ -263,7 +270,8 @@ impl<'a> ExpectationPropagation<'a> {
             variance[j] = prior.tilted(&mut column, cavity_var[j], tilt[j], odds, counts, moments);
             means[j..].iter_mut().step_by(n).zip(&column).for_each(|(to, m)| *to = *m);
         }
-        prior.learn(&counts[..slabs], &moments[..slabs], n, *unit);
+        let most = MOST_DENSE.min(plan.most * rank as f64 / n as f64).max(2.0 / n.max(3) as f64);
+        prior.learn(&counts[..slabs], &moments[..slabs], n, most, *unit);
         let scale = prior.variance();
         let crowded = step > DECIDED && prior.density * n as f64 > plan.crowded * rank as f64;
         // Written so that NaN ends the round too.

@@ -4,6 +4,8 @@ from .row_problem import RowProblem
 from .specification import Figure
 
 ROWS = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99)
+# With noise nothing is left to be seen beyond.
+NOISY_ROWS = ROWS[:-2]
 
 _OURS, _DIAGONAL = "SimultaneousSparseVae", "SimultaneousSparseVae, diagonal"
 _FAST = (_OURS, _DIAGONAL, "log autoencoder")
@@ -34,7 +36,7 @@ def _noisy(name: str, title: str, claim: str, metric: str, note: str) -> Figure:
         title,
         claim,
         "n_nonzero",
-        ROWS,
+        NOISY_ROWS,
         RowProblem("gaussian", 100, 200, 20, snr_db=20),
         _FAST,
         choices=_NOISY,

@@ -30,11 +30,11 @@ ROW_METHODS = (
     _rows(
         "SimultaneousSparseVae, untold",
         _VAE,
-        {"noise_var": "learn", "support_rule": "posterior", "max_iter": 1_000},
+        {},
         told="",
         effort=30.0,
         style=("#a6cee3", "o"),
-        note="It learns the variance of the noise, in 1,000 steps; nonzero is what the posterior says.",
+        note="It is told nothing and finds out whether there is noise.",
     ),
     _rows(
         "SimultaneousSparseVae, MM",

@@ -3,6 +3,8 @@
 
 use crate::energy::Preconditioned;
 use crate::linalg::packed::Packed;
+use crate::model::noise_free::structure;
+use crate::model::prepared::{Prepared, Response};
 use crate::model::settings::Settings;
 use crate::report::{Hook, IterInfo};
 use crate::solver::driver::{Descent, Next, Rule, Structure};
@@ -70,7 +72,18 @@ impl Minimum {
     }
 }
 
-impl Plain<'_> {
+impl<'a> Plain<'a> {
+    /// The plain model of prepared data.
+    pub fn new(prepared: &'a Prepared, response: &'a Response, settings: &Settings) -> Self {
+        Self {
+            design: prepared.design.view(),
+            response: &response.values,
+            outside: response.outside,
+            freedom: prepared.freedom,
+            structure: structure(prepared, response, settings),
+        }
+    }
+
     /// The constant that compression took out of the energy.
     pub fn lost(&self, noise_var: f64) -> f64 {
         let directions = self.structure.n_responses * (self.freedom - self.design.nrows());

@@ -2,7 +2,7 @@
 //! (docs/notation).
 
 use super::finish::{AtMinimum, Found, finish, unit_energy};
-use super::noise_free::{NoiseFree, structure};
+use super::noise_free::NoiseFree;
 use super::noisy::{DEPENDENT, Noisy, evidence};
 use super::prepared::{Prepared, Response};
 use super::search::EXACT;
@@ -100,6 +100,21 @@ pub(super) fn descend(
     Ok(report)
 }
 
+/// A minimum of the plain energy whose noise is learned by EM.
+pub(super) fn learn(
+    prepared: &Prepared,
+    response: &Response,
+    settings: &Settings,
+    steps: &mut usize,
+    hook: &mut Hook<'_>,
+) -> Result<Minimum> {
+    let plain = Plain::new(prepared, response, settings);
+    let from = LEARN_FROM / (prepared.freedom * response.n_responses()) as f64;
+    let minimum = plain.minimise(Rule::Em, None, from, true, settings, hook)?;
+    *steps += minimum.energies.len();
+    Ok(minimum)
+}
+
 fn minimise_energy(
     prepared: &Prepared,
     response: &Response,
@@ -116,13 +131,7 @@ fn minimise_energy(
         _ => Rule::Mm,
     };
     let Some(power) = settings.power else {
-        let plain = Plain {
-            design: prepared.design.view(),
-            response: &response.values,
-            outside: response.outside,
-            freedom: prepared.freedom,
-            structure: structure(prepared, response, settings),
-        };
+        let plain = Plain::new(prepared, response, settings);
         let start = settings.start.as_ref().map(|w| in_solver_units(prepared, response, w)).transpose()?;
         let auto = settings.optimizer == Optimizer::Auto && settings.covariance == Covariance::Full;
         let minimum = if auto && !learn {
