@@ -1,0 +1,317 @@
+"""Sources of MEG and EEG through MNE-Python's own objects: three dipoles at 10 dB, and gamma-MAP beside ours."""
+
+import os
+import subprocess
+import sys
+import time
+
+# Compiling takes longer than these small problems.
+os.environ.setdefault("MNE_USE_NUMBA", "false")
+
+import mne
+import numpy as np
+import pytest
+from mne.inverse_sparse import gamma_map
+from sklearn.exceptions import ConvergenceWarning
+from sparsevae import SimultaneousSparseVae
+from sparsevae.exceptions import NonFiniteError, ParameterError, ShapeError
+from sparsevae.mne import simultaneous_sparse_vae, solver
+
+CENTRE = np.array([0.0, 0.0, 0.04])
+SNR_DB = 10
+N_TIMES = 30
+
+
+def eeg_info():
+    montage = mne.channels.make_standard_montage("biosemi64")
+    raw = mne.io.RawArray(np.zeros((len(montage.ch_names), 1)), mne.create_info(montage.ch_names, 100.0, "eeg"))
+    raw.set_montage(montage).set_eeg_reference(projection=True)
+    return raw.info
+
+
+def meg_info(n_sensors=102):
+    """Point magnetometers on a helmet, facing outwards."""
+    info = mne.create_info([f"MEG{i:03d}" for i in range(n_sensors)], 100.0, "mag")
+    i = np.arange(n_sensors) + 0.5
+    z, angle = 1 - 1.1 * i / n_sensors, np.pi * (1 + 5**0.5) * i
+    side = np.sqrt(1 - z * z)
+    with info._unlock():
+        info["dev_head_t"] = mne.transforms.Transform("meg", "head", np.eye(4))
+    for channel, outwards in zip(
+        info["chs"], np.stack([side * np.cos(angle), side * np.sin(angle), z], 1), strict=True
+    ):
+        along = np.cross(outwards, [1.0, 0.0, 0.0])
+        along /= np.linalg.norm(along)
+        channel["loc"][:] = np.concatenate([CENTRE + 0.12 * outwards, along, np.cross(outwards, along), outwards])
+        channel["coil_type"] = mne.io.constants.FIFF.FIFFV_COIL_POINT_MAGNETOMETER
+    return info
+
+
+@pytest.fixture(scope="module", params=["meg", "eeg"])
+def head(request):
+    """Forward solution of a spherical head on a grid of 2 cm."""
+    kind = request.param
+    with mne.use_log_level("ERROR"):
+        info = meg_info() if kind == "meg" else eeg_info()
+        sphere = mne.make_sphere_model(CENTRE, None if kind == "meg" else 0.095)
+        source_space = mne.setup_volume_source_space(
+            pos=20.0, sphere=(*CENTRE, 0.075), sphere_units="m", mindist=0, exclude=30
+        )
+        return mne.make_forward_solution(info, None, source_space, sphere, eeg=kind == "eeg", meg=kind == "meg")
+
+
+def fixed(forward):
+    """The same sources, each with one orientation: at right angles to the radius."""
+    directions = np.cross(forward["source_rr"] - CENTRE, [0.3, 0.5, 0.8])
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    source_space = forward["src"].copy()
+    source_space[0]["nn"][source_space[0]["vertno"]] = directions
+    with mne.use_log_level("ERROR"):
+        sphere = mne.make_sphere_model(CENTRE, None)
+        free = mne.make_forward_solution(forward["info"], None, source_space, sphere, eeg=False)
+        return mne.convert_forward_solution(free, force_fixed=True)
+
+
+class Case:
+    """Three dipoles of equal power at the sensors, 4 cm apart and more, with their noise and evoked data."""
+
+    def __init__(self, forward, seed):
+        rng = np.random.default_rng(seed)
+        self.forward, places = forward, forward["source_rr"]
+        apart = np.zeros(3)
+        while apart.min() < 0.04:
+            self.sources = np.sort(rng.choice(len(places), 3, replace=False))
+            self.positions = places[self.sources]
+            apart = np.linalg.norm(self.positions - np.roll(self.positions, 1, axis=0), axis=1)
+        times = np.arange(N_TIMES) / 100
+        courses = np.stack([np.sin(2 * np.pi * f * times + f) * np.hanning(N_TIMES) for f in (7, 9, 13)])
+        gain = forward["sol"]["data"].reshape(forward["nchan"], len(places), -1)
+        self.moments = []
+        signal = np.zeros((forward["nchan"], N_TIMES))
+        for source, position, course in zip(self.sources, self.positions, courses, strict=True):
+            direction = np.cross(rng.standard_normal(3), position - CENTRE) if gain.shape[2] == 3 else np.ones(1)
+            field = gain[:, source] @ direction
+            strength = 1e-13 / (np.linalg.norm(field) * np.linalg.norm(course))
+            signal += strength * np.outer(field, course)
+            self.moments.append(strength * np.outer(direction, course))
+        noise_std = np.sqrt(np.mean(signal**2) / 10 ** (SNR_DB / 10))
+        info = forward["info"].copy()
+        full = meg_info() if "MEG000" in info["ch_names"] else eeg_info()
+        kind = "mag" if "MEG000" in info["ch_names"] else "eeg"
+        with mne.use_log_level("ERROR"):
+            self.noise_cov = mne.make_ad_hoc_cov(full, std={kind: noise_std})
+            self.evoked = mne.EvokedArray(signal + noise_std * rng.standard_normal(signal.shape), full)
+            self.evoked.apply_proj()
+        self.noise_var = noise_std**2
+
+    def errors(self, positions):
+        """Distance from each true dipole to the next of `positions`."""
+        return np.linalg.norm(self.positions[:, None] - np.asarray(positions)[None], axis=2).min(axis=1)
+
+    def errors_of(self, dipoles):
+        return self.errors([dipole.pos[0] for dipole in dipoles])
+
+
+@pytest.fixture(scope="module")
+def case(head):
+    return Case(head, seed=0)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_mne():
+    with mne.use_log_level("ERROR"):
+        yield
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_three_free_dipoles_are_found_as_a_source_estimate(head, seed):
+    case = Case(head, seed)
+    estimate = simultaneous_sparse_vae(case.evoked, case.forward, case.noise_cov)
+    assert isinstance(estimate, mne.VolSourceEstimate)
+    assert estimate.shape == (3, N_TIMES)
+    assert case.errors(head["src"][0]["rr"][estimate.vertices[0]]).max() < 0.01
+    np.testing.assert_array_equal(estimate.times, case.evoked.times)
+
+
+def test_dipoles_have_the_moments_and_the_residual_is_the_noise(case):
+    dipoles, residual = simultaneous_sparse_vae(
+        case.evoked, case.forward, case.noise_cov, return_as_dipoles=True, return_residual=True
+    )
+    assert len(dipoles) == 3
+    assert case.errors_of(dipoles).max() < 0.01
+    for dipole, moment in zip(dipoles, case.moments, strict=True):
+        assert np.linalg.norm(dipole.amplitude * dipole.ori.T - moment) < 0.4 * np.linalg.norm(moment)
+    assert residual.ch_names == case.evoked.ch_names
+    assert np.mean(residual.data**2) == pytest.approx(case.noise_var, rel=0.15)
+
+
+def test_components_are_returned_on_request(case):
+    estimate = simultaneous_sparse_vae(case.evoked, case.forward, case.noise_cov, pick_ori="vector")
+    assert isinstance(estimate, mne.VolVectorSourceEstimate)
+    assert estimate.data.shape == (3, 3, N_TIMES)
+    norms = simultaneous_sparse_vae(case.evoked, case.forward, case.noise_cov).data
+    np.testing.assert_allclose(np.linalg.norm(estimate.data, axis=1), norms)
+
+
+@pytest.mark.parametrize("head", ["meg"], indirect=True)
+@pytest.mark.parametrize("seed", range(3))
+def test_three_fixed_dipoles_are_found(head, seed):
+    case = Case(fixed(head), seed)
+    dipoles = simultaneous_sparse_vae(case.evoked, case.forward, case.noise_cov, loose=0.0, return_as_dipoles=True)
+    assert case.errors_of(dipoles).max() < 0.01
+    assert len(dipoles) <= 4
+
+
+def test_orientations_may_have_their_own_prior_variances(case):
+    dipoles = simultaneous_sparse_vae(
+        case.evoked, case.forward, case.noise_cov, xyz_same_gamma=False, return_as_dipoles=True
+    )
+    assert case.errors_of(dipoles).max() < 0.03
+
+
+def test_noise_of_single_epochs_is_divided_by_their_number(case):
+    one = simultaneous_sparse_vae(case.evoked, case.forward, case.noise_cov)
+    averaged = case.evoked.copy()
+    averaged.nave = 4
+    single = case.noise_cov.copy()
+    single["data"] *= 4
+    four = simultaneous_sparse_vae(averaged, case.forward, single)
+    np.testing.assert_array_equal(four.vertices[0], one.vertices[0])
+    np.testing.assert_allclose(four.data, one.data, rtol=1e-4, atol=1e-3 * one.data.max())
+
+
+def test_noise_may_be_learned(case):
+    wrong = case.noise_cov.copy()
+    wrong["data"] *= 4
+    learned = SimultaneousSparseVae(noise_var="learn", optimizer="mm", fit_intercept=False)
+    dipoles = simultaneous_sparse_vae(case.evoked, case.forward, wrong, estimator=learned, return_as_dipoles=True)
+    assert len(dipoles) == 3
+    assert case.errors_of(dipoles).max() < 0.01
+
+
+def test_noise_alone_has_no_sources(case):
+    silence = case.evoked.copy()
+    noise = np.random.default_rng(0).standard_normal(silence.data.shape)
+    silence.data = noise * np.sqrt(case.noise_var)
+    with pytest.warns(ConvergenceWarning):
+        estimate = simultaneous_sparse_vae(silence, case.forward, case.noise_cov)
+    assert estimate.shape == (0, N_TIMES)
+    with pytest.warns(ConvergenceWarning):
+        assert simultaneous_sparse_vae(silence, case.forward, case.noise_cov, return_as_dipoles=True) == []
+
+
+def test_solver_fits_into_the_pattern_of_the_custom_inverse_solver(case):
+    # As in MNE-Python's example: preparation, solver, units, source estimate.
+    from mne.inverse_sparse.mxne_inverse import _make_sparse_stc, _prepare_gain, _reapply_source_weighting
+
+    forward, gain, info, whitener, weights, _ = _prepare_gain(
+        case.forward, case.evoked.info, case.noise_cov, pca=False, depth=0.8, loose=1.0, rank=None
+    )
+    X, active_set = solver(whitener @ case.evoked.copy().pick(info["ch_names"]).data, gain, 3)
+    assert X.shape == (9, N_TIMES)
+    assert active_set.shape == (gain.shape[1],)
+    assert active_set.dtype == bool
+    X = _reapply_source_weighting(X, weights, active_set)
+    found = _make_sparse_stc(X, active_set, forward, tmin=0.0, tstep=0.01)
+    expected = simultaneous_sparse_vae(case.evoked, case.forward, case.noise_cov)
+    np.testing.assert_array_equal(found.vertices[0], expected.vertices[0])
+    np.testing.assert_allclose(found.data, expected.data, rtol=1e-3, atol=1e-3 * expected.data.max())
+
+
+def test_gamma_map_on_the_same_data_is_no_nearer(case, record_property):
+    arguments = case.evoked, case.forward, case.noise_cov
+    begin = time.perf_counter()
+    ours = simultaneous_sparse_vae(*arguments, return_as_dipoles=True)
+    middle = time.perf_counter()
+    theirs = gamma_map(*arguments, alpha=1.0, tol=1e-4, return_as_dipoles=True)
+    record_property("ours", f"{len(ours)} dipoles, {middle - begin:.2f} s, {case.errors_of(ours)} m")
+    record_property(
+        "gamma_map", f"{len(theirs)} dipoles, {time.perf_counter() - middle:.2f} s, {case.errors_of(theirs)} m"
+    )
+    assert case.errors_of(ours).max() <= case.errors_of(theirs).max()
+    assert len(ours) <= len(theirs)
+
+
+def test_rotated_orientations_give_rotated_amplitudes():
+    rng = np.random.default_rng(1)
+    gain, moments = rng.standard_normal((30, 90)), np.zeros((90, 12))
+    gain[:, 2::3] *= 1e-2
+    moments[[9, 10, 40]] = 2 * rng.standard_normal((3, 12))
+    data = gain @ moments + rng.standard_normal((30, 12))
+    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    X, active = solver(data, gain, 3)
+    turned, also = solver(data, (gain.reshape(30, 30, 3) @ turn).reshape(30, 90), 3)
+    assert set(np.flatnonzero(active)) == {9, 10, 11, 39, 40, 41}
+    np.testing.assert_array_equal(also, active)
+    np.testing.assert_allclose(turn @ turned.reshape(2, 3, 12), X.reshape(2, 3, 12), atol=1e-4)
+
+
+def test_silent_orientations_get_no_amplitude():
+    rng = np.random.default_rng(2)
+    gain = rng.standard_normal((30, 30, 3))
+    gain[:, :, 2] = gain[:, :, 0]
+    gain = gain.reshape(30, 90)
+    data = 5 * np.outer(gain[:, 6] + gain[:, 7], np.ones(10)) + rng.standard_normal((30, 10))
+    X, active = solver(data, gain, 3)
+    np.testing.assert_array_equal(np.flatnonzero(active), [6, 7, 8])
+    np.testing.assert_allclose(X[0], X[2], atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((np.ones((4, 2)), np.ones((4, 7)), 3), ShapeError, "`G` has 7 columns, but `n_orient` = 3 must divide"),
+        ((np.ones((4, 2)), np.ones((5, 6)), 3), ShapeError, "`M` has 4 rows, but `G` has 5"),
+        ((np.ones(4), np.ones((4, 6)), 3), ShapeError, "`M` has shape"),
+        ((np.ones((4, 2)), np.ones(4), 3), ShapeError, "`G` has shape"),
+        ((np.ones((4, 2)), np.ones((4, 6)), 2), ParameterError, "`n_orient` is 2, but it must be 1 or 3"),
+        ((np.ones((4, 2)), np.ones((4, 6)), "3"), ParameterError, "`n_orient` is '3'"),
+        ((np.full((4, 2), np.nan), np.ones((4, 6)), 3), NonFiniteError, "`M` has a NaN"),
+        ((np.ones((4, 2)), np.full((4, 6), np.inf), 3), NonFiniteError, "`G` has a NaN or an infinite"),
+    ],
+)
+def test_bad_arrays_are_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        solver(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        ("em", "`estimator` is 'em'"),
+        (SimultaneousSparseVae(), "fit_intercept=True, but it must be False"),
+        (SimultaneousSparseVae(fit_intercept=False, groups=[0, 0, 0]), "groups=.* but it must be None"),
+    ],
+)
+def test_bad_estimators_are_named(estimator, message):
+    with pytest.raises(ParameterError, match=message):
+        solver(np.ones((4, 2)), np.ones((4, 3)), 3, estimator=estimator)
+
+
+def test_objects_of_other_types_are_named(case):
+    with pytest.raises(ParameterError, match="`evoked` is"):
+        simultaneous_sparse_vae(case.evoked.data, case.forward, case.noise_cov)
+    with pytest.raises(ParameterError, match="`forward` is"):
+        simultaneous_sparse_vae(case.evoked, None, case.noise_cov)
+    with pytest.raises(ParameterError, match="`noise_cov` is"):
+        simultaneous_sparse_vae(case.evoked, case.forward, np.eye(3))
+
+
+def test_the_estimator_is_left_as_it_is():
+    estimator = SimultaneousSparseVae(noise_var=1.0, fit_intercept=False, support_rule="ebic")
+    rng = np.random.default_rng(0)
+    gain = rng.standard_normal((20, 30))
+    solver(5 * np.outer(gain[:, 4], np.ones(6)) + rng.standard_normal((20, 6)), gain, 3, estimator=estimator)
+    assert estimator.groups is None
+    assert not hasattr(estimator, "coef_")
+
+
+def test_importing_sparsevae_does_not_import_mne():
+    code = "import sys, sparsevae; sys.exit('mne' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_mne_the_error_says_what_to_install():
+    code = "import sys; sys.modules['mne'] = None; import sparsevae.mne"
+    result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert 'pip install "sparsevae[mne]"' in result.stderr.splitlines()[-1]
