@@ -25,6 +25,9 @@ _ADVICE = {
         "the search ended at `max_iter` or `n_restarts` without a certified solution: the data may be noisy, "
         "or have too many nonzero coefficients for so few samples; `coef_` holds the best support found"
     ),
+    "unsettled": (
+        "the descent ended at `max_iter` before the prior variances settled to `tol`: allow more steps, or a larger `tol`"
+    ),
     "noise_collapsed": (
         "the learned noise variance fell to its floor, as it does for one response with as many columns as samples: "
         'use noise_var="auto" or give a number'
@@ -92,8 +95,12 @@ class CoreEstimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     def _warn(self) -> None:
         """Say what went wrong, and what may help."""
-        trained = self.optimizer == "adam" and self.status_ == "iteration_limit"
-        advice = _ADVICE.get("untrained" if trained else self.status_)
+        reason = self.status_
+        if reason == "iteration_limit" and self.noise_var not in ("auto", "anneal"):
+            reason = "unsettled"
+        if self.status_ == "iteration_limit" and self.optimizer == "adam":
+            reason = "untrained"
+        advice = _ADVICE.get(reason)
         if advice:
             warnings.warn(f"{type(self).__name__}: {advice}", ConvergenceWarning, stacklevel=3)
 

@@ -251,7 +251,8 @@ class SimultaneousSparseVae(CoreEstimator):
         if len(self.support_) == 0 and np.ptp(Y, axis=0).any():
             message = "no column was chosen: `coef_` is zero, and noise explains `Y` as well as any column does"
             warnings.warn(f"{type(self).__name__}: {message}", ConvergenceWarning, stacklevel=2)
-        self._warn()
+        else:
+            self._warn()
         return self
 
     def _absorb(
@@ -267,7 +268,7 @@ class SimultaneousSparseVae(CoreEstimator):
             weights = whitening.mean_weights
             intercept = weights @ (Y - fitted)
         dtype = result_dtype(precision, max(float(np.abs(coef).max()), float(np.abs(intercept).max())))
-        self.coef_ = coef.astype(dtype)
+        self.coef_ = coef.astype(dtype, copy=False)
         self.intercept_ = intercept.astype(dtype)
         self.coef_norm_ = np.linalg.norm(coef, axis=0)
         self.residual_ = Y - fitted - intercept

@@ -226,7 +226,8 @@ impl<'a> NoiseFree<'a> {
             if fresh {
                 (trace.away, trace.starts) = (None, Vec::new());
             }
-            let w = trace.away.take().unwrap_or_else(|| vec![1.0; n]);
+            let mut w = trace.away.take().unwrap_or_else(|| vec![1.0; n]);
+            self.structure.tie(&mut w);
             // Descents can lead away from each other in a circle: from the same start there is nothing new to find.
             if trace.starts.contains(&w) {
                 continue;

@@ -45,8 +45,24 @@ impl Default for Structure<'_> {
 }
 
 impl Structure<'_> {
+    /// The group of a column.
+    pub(crate) fn group(&self, j: usize) -> usize {
+        self.groups.get(j).copied().unwrap_or(j)
+    }
+
+    /// Sums over each group of two quantities, given for `columns`; for each column where there are no groups.
+    pub(crate) fn sums(&self, columns: &[usize], a: &[f64], b: &[f64]) -> Vec<(f64, f64)> {
+        let last = if self.groups.is_empty() { columns.iter().max() } else { self.groups.iter().max() };
+        let mut sums = vec![(0.0, 0.0); last.map_or(0, |last| last + 1)];
+        for (&j, (a, b)) in columns.iter().zip(a.iter().zip(b)) {
+            sums[self.group(j)].0 += a;
+            sums[self.group(j)].1 += b;
+        }
+        sums
+    }
+
     /// Gives every column of a group the value of the first.
-    pub(super) fn tie(&self, values: &mut [f64]) {
+    pub(crate) fn tie(&self, values: &mut [f64]) {
         let mut first = vec![usize::MAX; values.len()];
         for (j, &g) in self.groups.iter().enumerate() {
             first[g] = first[g].min(j);

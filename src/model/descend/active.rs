@@ -2,13 +2,14 @@
 //! vanished are left out, and taken back where the energy would fall by it. Letters: w is `prior_var` (docs/notation).
 
 use super::minimise::{Minimum, Plain, settled};
-use crate::Result;
 use crate::linalg::curvature::Curvature;
 use crate::linalg::packed::Packed;
 use crate::model::prepared::renumber;
 use crate::report::{Hook, IterInfo};
 use crate::solver::driver::{Descent, Next, Rule, Structure};
+use crate::{Error, Result};
 use ndarray::{Array2, Axis};
+use std::ops::ControlFlow;
 
 /// Steps between two looks for columns to leave out.
 const LOOK: usize = 5;
@@ -20,6 +21,10 @@ const WORTHWHILE: f64 = 0.1;
 const EXCESS: f64 = 1e-3;
 /// Times that columns are taken back.
 const RETURNS: usize = 20;
+/// Entries of a design from which steps go block by block (packed, it would be there three times), and leave out what
+/// holds less than the share `FADED`.
+const LARGE: usize = 1 << 20;
+const FADED: f64 = 1e-4;
 
 /// Minimises the energy of a full covariance in `w` by majorisation, from `w` on.
 ///
@@ -37,8 +42,33 @@ pub(super) fn minimise_active(
     hook: &mut Hook<'_>,
 ) -> Result<Minimum> {
     let n = w.len();
+    // In nats: what falls less in a step tells no two models apart.
+    let least = tol * plain.structure.n_responses as f64;
     let mut active: Vec<usize> = (0..n).collect();
     let (mut energies, mut returns) = (Vec::new(), 0);
+    while active.len() * plain.design.nrows() > LARGE && energies.len() < max_iter {
+        let curvature = Curvature::new(plain.design, plain.response, &active, &active, &w, noise_var)?;
+        let responses = plain.structure.n_responses as f64;
+        let energy = curvature.quadratic + responses * curvature.log_det + plain.lost(noise_var);
+        energies.push(energy);
+        let step = energies.len();
+        if let ControlFlow::Break(()) = hook(&IterInfo { round: 0, step, energy, noise_var }) {
+            return Err(Error::Interrupted { step });
+        }
+        let sums = plain.structure.sums(&active, &curvature.q_squared, &curvature.s);
+        let before = std::mem::replace(&mut w, vec![0.0; n]);
+        active.retain(|&j| {
+            let (q, s) = sums[plain.structure.group(j)];
+            let stays = before[j] * s > FADED;
+            w[j] = if stays { before[j] * (q / responses / s).sqrt() } else { 0.0 };
+            stays
+        });
+        if let [.., earlier, later] = energies[..]
+            && earlier - later < least
+        {
+            break;
+        }
+    }
     loop {
         let chosen: Option<Array2<f64>> = (active.len() < n).then(|| plain.design.select(Axis(1), &active));
         let design = chosen.as_ref().map_or(plain.design, |chosen: &Array2<f64>| chosen.view());
@@ -58,7 +88,8 @@ pub(super) fn minimise_active(
             before,
             hook,
             |descent, step| {
-                if step > 0 && settled(&mut previous, &descent.w, tol) {
+                let fall = |energies: &[f64]| energies[step - 1] - energies[step];
+                if step > 0 && (settled(&mut previous, &descent.w, tol) || fall(&descent.energies) < least) {
                     return Ok(Next::Stop);
                 }
                 if step % LOOK == LOOK - 1 {
@@ -100,19 +131,15 @@ fn missed(plain: &Plain<'_>, active: &[usize], w: &[f64], noise_var: f64) -> Res
     if active.len() == w.len() {
         return Ok(Vec::new());
     }
-    let curvature = Curvature::new(plain.design, plain.response, active, w, noise_var)?;
+    let all: Vec<usize> = (0..w.len()).collect();
+    let curvature = Curvature::new(plain.design, plain.response, &all, active, w, noise_var)?;
     let responses = plain.structure.n_responses as f64;
-    let groups = plain.structure.groups;
-    let group = |j: usize| groups.get(j).copied().unwrap_or(j);
-    let mut sums = vec![(0.0, 0.0); groups.iter().max().map_or(w.len(), |last| last + 1)];
-    for (j, (&q, &s)) in curvature.q_squared.iter().zip(&curvature.s).enumerate() {
-        sums[group(j)].0 += q / responses;
-        sums[group(j)].1 += s;
-    }
+    let group = |j: usize| plain.structure.group(j);
+    let mut sums = plain.structure.sums(&all, &curvature.q_squared, &curvature.s);
     active.iter().for_each(|&j| sums[group(j)] = (0.0, 0.0));
-    let excess = |(q, s): (f64, f64)| if s > 0.0 { q / s - 1.0 } else { 0.0 };
+    let excess = |(q, s): (f64, f64)| if s > 0.0 { q / responses / s - 1.0 } else { 0.0 };
     let most = sums.iter().map(|sum| excess(*sum)).fold(EXCESS, f64::max);
-    let best = |(q, s): (f64, f64)| (q - s) / (s * s);
+    let best = |(q, s): (f64, f64)| (q / responses - s) / (s * s);
     let back = (0..w.len()).filter(|&j| excess(sums[group(j)]) > EXCESS.max(most / 2.0));
     Ok(back.map(|j| (j, best(sums[group(j)]))).collect())
 }
@@ -128,15 +155,13 @@ fn spread(
 ) -> Minimum {
     let part = Minimum::of(descent, noise_var, converged, false);
     let over_all = |values: &[f64]| {
-        let mut all = vec![0.0; values.len() / active.len().max(1) * n];
-        for (all, values) in all.chunks_exact_mut(n).zip(values.chunks_exact(active.len().max(1))) {
-            active.iter().zip(values).for_each(|(&j, v)| all[j] = *v);
-        }
+        let mut all = vec![0.0; n];
+        active.iter().zip(values).for_each(|(&j, v)| all[j] = *v);
         all
     };
     Minimum {
         w: over_all(&part.w),
-        u: over_all(&part.u),
+        column_norms: over_all(&part.column_norms),
         norms: over_all(&part.norms),
         variance: over_all(&part.variance),
         energy: energies.last().copied().unwrap_or(f64::NAN),

@@ -2,6 +2,7 @@
 //! `prior_var`, gamma is `noise_var` (docs/notation).
 
 use crate::energy::Preconditioned;
+use crate::linalg::least_squares::row_norms;
 use crate::linalg::packed::Packed;
 use crate::model::noise_free::structure;
 use crate::model::prepared::{Prepared, Response};
@@ -22,10 +23,12 @@ const STRIDE: f64 = 0.5;
 /// Where a descent ended.
 pub(in crate::model) struct Minimum {
     pub w: Vec<f64>,
-    /// Posterior means, response after response.
-    pub u: Vec<f64>,
-    /// Norms of the posterior means over the responses, and over a group for each of its columns.
+    /// Norm of the posterior mean of each column over the responses.
+    pub column_norms: Vec<f64>,
+    /// The same over a group, for each of its columns.
     pub norms: Vec<f64>,
+    /// Posterior means, response after response; of an encoder that was trained.
+    pub encoded: Option<Vec<f64>>,
     /// Posterior variance of each coefficient.
     pub variance: Vec<f64>,
     pub noise_var: f64,
@@ -64,11 +67,11 @@ pub(super) fn settled(previous: &mut [f64], w: &[f64], tol: f64) -> bool {
 impl Minimum {
     /// What a descent ended with.
     pub fn of(descent: Descent<'_>, noise_var: f64, converged: bool, collapsed: bool) -> Self {
-        let norms = descent.norms();
+        let (norms, column_norms) = (descent.norms(), row_norms(&descent.u, descent.w.len()));
         let variance = descent.w.iter().zip(descent.sensitivity()).map(|(w, s)| (w * (1.0 - w * s)).max(0.0)).collect();
         let energy = descent.energies.last().copied().unwrap_or(f64::NAN);
-        let (w, u, energies) = (descent.w, descent.u, descent.energies);
-        Self { w, u, norms, variance, noise_var, energy, energies, converged, collapsed }
+        let (w, energies) = (descent.w, descent.energies);
+        Self { w, column_norms, norms, encoded: None, variance, noise_var, energy, energies, converged, collapsed }
     }
 }
 
@@ -92,7 +95,9 @@ impl<'a> Plain<'a> {
 
     /// Prior variances to start from.
     pub fn start(&self) -> Vec<f64> {
-        start(self.design, self.response, self.structure.n_responses)
+        let mut w = start(self.design, self.response, self.structure.n_responses);
+        self.structure.tie(&mut w);
+        w
     }
 
     /// The energy at `w` and `noise_var`.

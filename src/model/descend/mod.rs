@@ -9,13 +9,14 @@ use super::search::EXACT;
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use super::{LEARN_FROM, POSTERIOR_DEVIATIONS};
 use crate::energy::Preconditioned;
-use crate::linalg::least_squares::{independent, row_norms};
+use crate::linalg::least_squares::independent;
 use crate::linalg::row_space::RowSpace;
 use crate::report::{FitReport, Hook, Status};
 use crate::solver::restart::strongest_first;
 use crate::solver::{Covariance, Rule};
 use crate::{Error, Result};
 use ndarray::Array2;
+use std::collections::HashMap;
 
 mod active;
 pub(super) mod minimise;
@@ -83,10 +84,10 @@ pub(super) fn descend(
     let mut report = finish(prepared, response, found, Some(at), status)?;
     (report.n_iter, report.n_rounds) = (minimum.energies.len(), 1);
     report.energy_path = minimum.energies.into_iter().map(|energy| energy + shift).collect();
-    if trained {
+    if let Some(encoded) = &minimum.encoded {
         let (n, n_features) = (prepared.columns.len(), prepared.means.len());
         let mut mean = vec![0.0; n_features * response.n_responses()];
-        for (to, u) in mean.chunks_exact_mut(n_features).zip(response.rotate_back(&minimum.u, n).chunks_exact(n)) {
+        for (to, u) in mean.chunks_exact_mut(n_features).zip(response.rotate_back(encoded, n).chunks_exact(n)) {
             for (j, u) in u.iter().enumerate() {
                 to[prepared.columns[j]] = u * response.norm / prepared.norms[j];
             }
@@ -149,7 +150,7 @@ fn minimise_energy(
     let mut found = minimise_preconditioned(&model, rule, noise_var, learn, settings, hook)?;
     let unit = |j: usize| response.norm / prepared.norms[j];
     for j in 0..found.w.len() {
-        found.u[j] /= unit(j);
+        found.column_norms[j] /= unit(j);
         found.norms[j] /= unit(j);
         found.w[j] /= unit(j) * unit(j);
         found.variance[j] /= unit(j) * unit(j);
@@ -170,6 +171,13 @@ fn in_solver_units(prepared: &Prepared, response: &Response, w: &[f64]) -> Resul
             found: format!("({},)", w.len()),
         });
     }
+    let mut first = HashMap::new();
+    for (&j, &group) in prepared.columns.iter().zip(&prepared.groups) {
+        if *first.entry(group).or_insert(w[j]) != w[j] {
+            let allowed = "the same for all columns of a group";
+            return Err(Error::invalid("prior_var_init", format!("{} at column {j}", w[j]), allowed));
+        }
+    }
     let unit = |norm: f64| response.norm / norm;
     Ok(prepared.columns.iter().zip(&prepared.norms).map(|(&j, &norm)| w[j] / unit(norm) / unit(norm)).collect())
 }
@@ -177,8 +185,8 @@ fn in_solver_units(prepared: &Prepared, response: &Response, w: &[f64]) -> Resul
 /// Columns whose posterior mean, in the root mean square over responses, is more than [`POSTERIOR_DEVIATIONS`] posterior
 /// standard deviations from 0, the strongest `rows - 1`; none in the span of stronger ones.
 fn significant_means(prepared: &Prepared, response: &Response, minimum: &Minimum) -> Vec<usize> {
-    let norms = row_norms(&minimum.u, minimum.w.len());
-    let mut order = strongest_first(&norms);
+    let norms = &minimum.column_norms;
+    let mut order = strongest_first(norms);
     let root = (response.n_responses() as f64).sqrt();
     order.retain(|&j| norms[j] / root > POSTERIOR_DEVIATIONS * minimum.variance[j].sqrt());
     order.truncate(prepared.design.nrows().saturating_sub(1));

@@ -66,9 +66,11 @@ pub(super) fn minimise_bound(
     let n = w.len();
     let mean = trained.mean.iter().enumerate();
     let u: Vec<f64> = mean.map(|(k, mean)| parameters.decoder_scale[k % n] * mean / unit(k % n)).collect();
+    let norms = row_norms(&u, w.len());
     let minimum = Minimum {
-        norms: row_norms(&u, w.len()),
-        u,
+        column_norms: norms.clone(),
+        norms,
+        encoded: Some(u),
         variance: (0..w.len()).map(variance).collect(),
         w: (0..w.len()).map(|j| w[j] / unit(j).powi(2)).collect(),
         noise_var: gamma / (response.norm * response.norm),
