@@ -5,7 +5,11 @@ use super::packed::{Packed, block_rows};
 use super::solve::{PackedFactor, Solve};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{LltError, LltParams, cholesky_in_place, cholesky_in_place_scratch};
+use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
 use faer::{Auto, MatMut, MatRef, Par, Spec};
+
+/// Responses from which solving for all at once is faster than one after the other.
+const MANY: usize = 8;
 
 /// The row whose pivot was not positive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +91,14 @@ impl Marginal {
         if r > 0 {
             for (b, x) in self.b.chunks_exact_mut(padded).zip(x.chunks_exact(r)) {
                 b[..r].copy_from_slice(x);
-                self.factor.solve_vector(b);
+                if self.n_responses < MANY {
+                    self.factor.solve_vector(b);
+                }
+            }
+            if self.n_responses >= MANY {
+                let lower = MatRef::from_column_major_slice_with_stride(&self.sigma, r, r, leading);
+                let right = MatMut::from_column_major_slice_with_stride_mut(&mut self.b, r, self.n_responses, padded);
+                solve_lower_triangular_in_place(lower, right, Par::Seq);
             }
         }
         // A NaN pivot passes a test for `<= 0`, but not for being finite.
