@@ -9,6 +9,7 @@ use sparsevae::energy::elbo::Elbo;
 use sparsevae::linalg::row_space::RowSpace;
 use sparsevae::linalg::{marginal::Marginal, packed::Packed};
 use sparsevae::model::{fit, settings::Settings};
+use sparsevae::solver::Structure;
 use sparsevae::solver::adam::{Start, Training, train};
 use sparsevae::support::certificate::Certifier;
 use sparsevae::support::evidence::{Criterion as SupportCriterion, Evidence};
@@ -116,7 +117,10 @@ fn training(criterion: &mut Criterion) -> Result<()> {
         let model = Elbo::new(x.view(), &y, 100, 0.0, power)?;
         group.throughput(Throughput::Elements(training.n_steps as u64));
         group.bench_function(name, |b| {
-            b.iter(|| train(&model, black_box(&training), start, 0, &mut |_| ControlFlow::Continue(())).is_ok());
+            b.iter(|| {
+                train(&model, black_box(&training), start, Structure::default(), 0, &mut |_| ControlFlow::Continue(()))
+                    .is_ok()
+            });
         });
     }
     group.finish();

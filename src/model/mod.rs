@@ -11,10 +11,8 @@ pub mod prepared;
 mod search;
 pub mod settings;
 
-#[cfg(doc)]
-use crate::Error;
-use crate::Result;
 use crate::report::{FitReport, Hook};
+use crate::{Error, Result};
 use descend::{condition_numbers, descend};
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use prepared::Prepared;
@@ -112,6 +110,11 @@ pub fn fit_prepared(
     hook: &mut Hook<'_>,
 ) -> Result<FitReport> {
     let response = prepared.respond(y, settings.precision)?;
+    if let Some(power) = settings.power
+        && response.n_responses() > 1
+    {
+        return Err(Error::invalid("power", power, "None for several responses"));
+    }
     let mut report = if response.norm == 0.0 || prepared.columns.is_empty() {
         finish::trivial(prepared, &response, settings.noise)?
     } else {

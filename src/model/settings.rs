@@ -116,6 +116,11 @@ impl Settings {
         {
             return Err(Error::invalid("power", power, "between 0 and 2"));
         }
+        if let Some(power) = self.power
+            && (self.covariance == Covariance::Diagonal || !self.groups.is_empty())
+        {
+            return Err(Error::invalid("power", power, "None for groups and for a diagonal covariance"));
+        }
         if let Some(start) = &self.start {
             let descends = matches!(self.optimizer, Optimizer::Auto | Optimizer::Rule(_))
                 && matches!(self.noise, Noise::Fixed(_) | Noise::Learn);

@@ -18,3 +18,4 @@ mod model;
 mod row_sparse;
 mod rules;
 mod search;
+mod simultaneous;
