@@ -231,6 +231,9 @@ impl Prepared {
             return Ok(Response { values, rotation, outside: 0.0, means, norm: 0.0 });
         }
         let norm = largest * norms.iter().map(|n| (n / largest) * (n / largest)).sum::<f64>().sqrt();
+        if !norm.is_finite() {
+            return Err(Error::invalid("y", format!("so large that its norm is {norm}"), "rescaled to below 1e300"));
+        }
         let size = rows.nrows();
         let mut values: Vec<f64> = rows.columns().into_iter().flat_map(|column| column.to_vec()).collect();
         let mut rotation = None;

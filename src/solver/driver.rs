@@ -211,7 +211,7 @@ impl<'a> Descent<'a> {
         let responses = self.structure.n_responses as f64;
         self.energies.push(self.marginal.quadratic() + responses * log_det);
         self.q.fill(0.0);
-        for (u, q) in self.u.chunks_exact_mut(n).zip(self.marginal.each_q()) {
+        for (u, q) in self.u.chunks_exact_mut(n.max(1)).zip(self.marginal.each_q()) {
             u.iter_mut().zip(self.w.iter().zip(q)).for_each(|(u, (w, q))| *u = w * q);
             self.q.iter_mut().zip(q).for_each(|(sum, q)| *sum += q * q);
         }

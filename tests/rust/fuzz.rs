@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
 use sparsevae::model::settings::{Noise, Settings, names};
-use sparsevae::model::{fit, fit_many};
+use sparsevae::model::{fit, fit_many, fit_simultaneous};
+use sparsevae::solver::Covariance;
 use sparsevae::solver::adam::Training;
 use std::ops::ControlFlow;
 
@@ -69,6 +70,19 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
+fn structures() -> impl Strategy<Value = Settings> {
+    (settings(), any::<bool>(), 0_usize..4, prop::option::of(wild())).prop_map(|(settings, diagonal, size, start)| {
+        Settings {
+            covariance: if diagonal { Covariance::Diagonal } else { Covariance::Full },
+            // Longer than any design: cut to its size, where it is known.
+            groups: if size == 0 { Vec::new() } else { (0..12).map(|j| j / size).collect() },
+            start: start.map(|value| vec![value.abs(); 12]),
+            power: None,
+            ..settings
+        }
+    })
+}
+
 /// A response that columns explain exactly, now and then.
 fn planted(x: &Array2<f64>, y: Vec<f64>) -> Vec<f64> {
     if y[0].abs() < 1.0 && x.ncols() > 1 { x.column(1).iter().map(|v| v * 2.0).collect() } else { y }
@@ -103,6 +117,32 @@ proptest! {
             prop_assert!(gamma > 0.0 && w.iter().all(|w| w.is_finite()));
             prop_assert!(found.value.is_finite() && found.grad_noise_var.is_finite(), "{found:?}");
             prop_assert!(found.grad_prior_var.iter().all(|g| g.is_finite()), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn simultaneous_fits_end_in_an_error_or_in_finite_numbers(
+        (x, y) in design(),
+        mut settings in structures(),
+        responses in 1_usize..4,
+    ) {
+        let n = x.ncols();
+        settings.groups.truncate(n);
+        settings.start = settings.start.map(|start| start[..n].to_vec());
+        let exact = planted(&x, y.clone());
+        let y = Array2::from_shape_fn((x.nrows(), responses), |(i, l)| match l {
+            0 => y[i],
+            1 => exact[i],
+            _ => y[i] - 0.5 * exact[i],
+        });
+        let result = fit_simultaneous(x.view(), y.view(), &settings, &mut |_| ControlFlow::Continue(()));
+        if let Ok(report) = result {
+            prop_assert!(settings.check().is_ok());
+            let numbers = report.coef.iter().chain(&report.intercept).chain(&report.prior_var).chain(&report.support_cov);
+            prop_assert!(numbers.chain([&report.noise_var]).all(|v| v.is_finite()), "{report:?}");
+            prop_assert!(report.energy.is_finite() || report.noise_var == 0.0);
+            let zero = |j: usize| report.coef.iter().skip(j).step_by(n).all(|z| *z == 0.0);
+            prop_assert!((0..n).all(|j| zero(j) != report.support.contains(&j)), "{report:?}");
         }
     }
 

@@ -23,7 +23,7 @@ const EXCESS: f64 = 1e-3;
 const RETURNS: usize = 20;
 /// Entries of a design from which steps go block by block (packed, it would be there three times), and leave out what
 /// holds less than the share `FADED`.
-const LARGE: usize = 1 << 20;
+pub(super) const LARGE: usize = 1 << 20;
 const FADED: f64 = 1e-4;
 
 /// Minimises the energy of a full covariance in `w` by majorisation, from `w` on.

@@ -153,7 +153,7 @@ impl<'a> Plain<'a> {
     fn expected_noise(&self, descent: &Descent<'_>, gamma: f64) -> f64 {
         let mut left = self.outside * self.outside;
         let (rows, n) = self.design.dim();
-        for (y, u) in self.response.chunks_exact(rows).zip(descent.u.chunks_exact(n)) {
+        for (y, u) in self.response.chunks_exact(rows.max(1)).zip(descent.u.chunks_exact(n.max(1))) {
             for (row, y) in self.design.outer_iter().zip(y) {
                 left += (y - row.iter().zip(u).map(|(x, u)| x * u).sum::<f64>()).powi(2);
             }

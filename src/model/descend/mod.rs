@@ -21,7 +21,7 @@ use std::collections::HashMap;
 mod active;
 pub(super) mod minimise;
 mod train;
-use active::minimise_active;
+use active::{LARGE, minimise_active};
 use minimise::{Minimum, Plain, minimise_preconditioned};
 use train::minimise_bound;
 
@@ -134,8 +134,8 @@ fn minimise_energy(
     let Some(power) = settings.power else {
         let plain = Plain::new(prepared, response, settings);
         let start = settings.start.as_ref().map(|w| in_solver_units(prepared, response, w)).transpose()?;
-        let auto = settings.optimizer == Optimizer::Auto && settings.covariance == Covariance::Full;
-        let minimum = if auto && !learn {
+        let auto = settings.optimizer == Optimizer::Auto && settings.covariance == Covariance::Full && !learn;
+        let minimum = if auto && (response.n_responses() > 1 || prepared.design.len() > LARGE) {
             let start = start.unwrap_or_else(|| plain.start());
             minimise_active(&plain, start, noise_var / scale, settings.max_iter, settings.tol, hook)?
         } else {
