@@ -9,8 +9,10 @@ use crate::report::{Hook, IterInfo};
 use crate::solver::driver::{Descent, Next, Rule};
 use crate::solver::{Schedule, restart};
 use crate::support::evidence::{Criterion, Evidence};
+use crate::support::group_search::GroupSearch;
 use crate::support::search::{Candidate, Search};
 use crate::{Error, Result};
+use ndarray::Array2;
 use std::ops::ControlFlow;
 
 /// The background of the annealed descent that looks for other starts, relative to unit coefficients.
@@ -88,7 +90,23 @@ impl Noisy<'_> {
     /// The local search from `start`.
     pub fn local(&self, start: &[usize], steps: &mut usize, hook: &mut Hook<'_>) -> Result<Candidate> {
         let mut interrupted = false;
-        let candidate = self.search().local(start, || stop(steps, &mut interrupted, hook));
+        let groups = &self.prepared.groups;
+        let candidate = if groups.is_empty() {
+            self.search().local(start, || stop(steps, &mut interrupted, hook))
+        } else {
+            let rows = self.prepared.design.nrows();
+            let responses = Array2::from_shape_fn((rows, self.response.values.len() / rows.max(1)), |(i, l)| {
+                self.response.values[l * rows + i]
+            });
+            let search = GroupSearch {
+                design: self.prepared.design.view(),
+                groups,
+                responses: responses.view(),
+                outside: self.response.outside.powi(2),
+                evidence: self.evidence,
+            };
+            search.local(start, || stop(steps, &mut interrupted, hook))
+        };
         if interrupted { Err(Error::Interrupted { step: *steps }) } else { Ok(candidate) }
     }
 

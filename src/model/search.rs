@@ -86,7 +86,8 @@ pub(super) fn search(
     if prepared.design.nrows() > 1 && (!plain || !tall && doubtful) {
         let rule = if let Optimizer::Rule(rule) = settings.optimizer { rule } else { Rule::Em };
         if let Some(start) = noisy.descent_start(rule, settings, &mut trace.steps, hook)? {
-            let other = if plain { noisy.local(&start.support, &mut trace.steps, hook)? } else { start };
+            let full = settings.covariance == Covariance::Full;
+            let other = if full { noisy.local(&start.support, &mut trace.steps, hook)? } else { start };
             if other.rss < EXACT
                 && let Some(search) = noise_free()?
                 && let Some(found) = search.certify(&other.support)?

@@ -3,5 +3,6 @@
 
 pub mod certificate;
 pub mod evidence;
+pub mod group_search;
 pub mod search;
 mod working_set;

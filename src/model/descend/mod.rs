@@ -59,8 +59,11 @@ pub(super) fn descend(
         SupportRule::Posterior => significant_means(prepared, response, &minimum),
         SupportRule::Criterion(_) => {
             let start = noisy.prefix(&minimum.norms);
-            let plain = settings.covariance == Covariance::Full && prepared.groups.is_empty();
-            let best = if plain { noisy.local(&start.support, &mut steps, hook)? } else { start };
+            let best = if settings.covariance == Covariance::Full {
+                noisy.local(&start.support, &mut steps, hook)?
+            } else {
+                start
+            };
             let exact = if best.rss < EXACT { NoiseFree::new(prepared, response, settings)? } else { None };
             match exact.map(|search| search.certify(&best.support)).transpose()?.flatten() {
                 Some(found) if settings.noise == Noise::Auto => {
