@@ -26,7 +26,8 @@ _ADVICE = {
         "or have too many nonzero coefficients for so few samples; `coef_` holds the best support found"
     ),
     "unsettled": (
-        "the descent ended at `max_iter` before the prior variances settled to `tol`: allow more steps, or a larger `tol`"
+        "the descent ended at `max_iter` before the prior variances settled to `tol`: allow more steps, or a larger "
+        "`tol`"
     ),
     "noise_collapsed": (
         "the learned noise variance fell to its floor, as it does for one response with as many columns as samples: "
@@ -105,7 +106,8 @@ class CoreEstimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
             warnings.warn(f"{type(self).__name__}: {advice}", ConvergenceWarning, stacklevel=3)
 
     def _absorb_search(self, report: "_core.FitReport") -> None:
-        """Set the fitted attributes that say how the fit went."""
+        """Set the fitted attributes that say how the fit went; remove one that only training sets."""
+        self.__dict__.pop("posterior_mean_", None)
         self.support_ = report["support"]
         self.prior_var_ = report["prior_var"]
         self.noise_var_ = report["noise_var"]

@@ -9,7 +9,7 @@ from .exceptions import ParameterError, ShapeError
 
 
 def group_labels(groups: Any, n_features: int) -> NDArray[np.int64] | None:
-    """Number the groups from 0, in the order of their first columns; None for None.
+    """Give each group a number, from 0 in the order of their first columns; None for None.
 
     Parameters
     ----------
@@ -28,23 +28,32 @@ def group_labels(groups: Any, n_features: int) -> NDArray[np.int64] | None:
     ShapeError
         If there is not one label per column.
     ParameterError
-        If lists of columns overlap, leave a column out, or name one that does not exist.
+        If lists of columns overlap, leave a column out, or name one that does not exist; if a label is missing.
     """
     if groups is None:
         return None
     wanted = "None, one label per column, or a list with the columns of each group"
-    if isinstance(groups, str) or not hasattr(groups, "__len__"):
+    if isinstance(groups, (str, bytes)) or not hasattr(groups, "__len__") or getattr(groups, "shape", None) == ():
         raise ParameterError(f"`groups` is {groups!r}, but it must be {wanted}")
     if len(groups) and all(hasattr(group, "__len__") and not isinstance(group, str) for group in groups):
         return _from_lists(groups, n_features)
-    labels = np.asarray(groups)
+    try:
+        labels = np.asarray(groups)
+    except ValueError as error:
+        raise ParameterError(f"`groups` is ragged, but it must be {wanted}") from error
     if labels.shape != (n_features,):
         raise ShapeError(
             f"`groups` has shape {labels.shape}, but ({n_features},), one label per column of `X`, is needed"
         )
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise ParameterError("`groups` has a label that is NaN or infinite")
-    _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
+    # As given, since NumPy makes text of a NaN among text.
+    if any(label is None or (isinstance(label, (float, np.floating)) and not np.isfinite(label)) for label in groups):
+        raise ParameterError("`groups` has a label that is None, NaN or infinite")
+    try:
+        _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
+    except TypeError as error:
+        raise ParameterError(
+            f"`groups` has labels that cannot be compared ({error}), but it must be {wanted}"
+        ) from error
     return np.argsort(np.argsort(first))[codes].astype(np.int64)
 
 

@@ -69,7 +69,8 @@ def fit_arrays(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) ->
     if y is not None:
         shape = check_real(name, y)
         if multi_output and len(shape) != 2:
-            raise ShapeError(f"`Y` has shape {shape}, but (n_samples, n_responses) is needed")
+            advice = ": use Y.reshape(-1, 1), or VaeSlr for one response" if len(shape) == 1 else ""
+            raise ShapeError(f"`Y` has shape {shape}, but (n_samples, n_responses) is needed{advice}")
         # One column is let through for scikit-learn to warn about.
         if not multi_output and len(shape) != 1 and shape[1:] != (1,):
             raise ShapeError(f"`y` has shape {shape}, but (n_samples,) is needed: one response")

@@ -53,8 +53,8 @@ class Whitening:
         rounding = n_samples * np.finfo(np.float64).eps * largest
         if values[0] < -max(rounding, _SYMMETRY * largest) or values[-1] <= 0:
             raise ParameterError(
-                f"`noise_cov` has eigenvalues from {values[0]:.3g} to {values[-1]:.3g}, but a covariance has no negative "
-                "one and not only zeros"
+                f"`noise_cov` has eigenvalues from {values[0]:.3g} to {values[-1]:.3g}, but a covariance has no "
+                "negative one and not only zeros"
             )
         kept = values > rounding
         self._root: Array = vectors[:, kept].T / np.sqrt(values[kept])[:, None]
@@ -70,4 +70,5 @@ class Whitening:
 
     def apply(self, values: Array) -> Array:
         """Whiten the columns of `values`, of shape (n_samples, n_columns)."""
-        return self._root @ values
+        # In one memory order, so that equal data give equal bits.
+        return self._root @ np.ascontiguousarray(values)

@@ -140,8 +140,8 @@ class SimultaneousSparseVae(CoreEstimator):
 
     References
     ----------
-    Wipf (2023), "Marginalization is not Marginal: No Bad VAE Local Minima when Learning Optimal Sparse Representations",
-    ICML, eqs. 18 and 50.
+    Wipf (2023), "Marginalization is not Marginal: No Bad VAE Local Minima when Learning Optimal Sparse
+    Representations", ICML, eqs. 18 and 50.
 
     Examples
     --------
@@ -191,6 +191,7 @@ class SimultaneousSparseVae(CoreEstimator):
         self.verbose = verbose
 
     def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that the responses are the columns of a matrix."""
         tags = super().__sklearn_tags__()
         tags.target_tags.single_output = False
         tags.target_tags.multi_output = True
@@ -248,11 +249,11 @@ class SimultaneousSparseVae(CoreEstimator):
             arguments["fit_intercept"] = False
         report = self._call(_core.fit_simultaneous, design, responses, arguments)
         self._absorb(report, X, Y, precision, whitening)
-        if len(self.support_) == 0 and np.ptp(Y, axis=0).any():
+        unexplained = np.ptp(Y, axis=0).any() if self.fit_intercept else Y.any()
+        if len(self.support_) == 0 and unexplained:
             message = "no column was chosen: `coef_` is zero, and noise explains `Y` as well as any column does"
             warnings.warn(f"{type(self).__name__}: {message}", ConvergenceWarning, stacklevel=2)
-        else:
-            self._warn()
+        self._warn()
         return self
 
     def _absorb(

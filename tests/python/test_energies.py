@@ -22,6 +22,39 @@ def test_marginal_energy_matches_the_reference():
     assert_evaluation(energies.marginal_energy(*ARGUMENTS), CASE["marginal"])
 
 
+@pytest.mark.parametrize("energy", [energies.marginal_energy, energies.separable_energy])
+def test_energy_of_several_responses_is_the_sum_of_theirs(energy):
+    X, y, prior_var, noise_var = ARGUMENTS
+    Y = np.c_[y, 2 * y, np.ones_like(y)]
+    several = energy(X, Y, prior_var, noise_var)
+    alone = [energy(X, response, prior_var, noise_var) for response in Y.T]
+    for found, *parts in zip(several, *alone, strict=True):
+        np.testing.assert_allclose(found, np.sum(parts, axis=0), rtol=1e-11, atol=1e-11)
+
+
+def test_separable_energy_bounds_the_marginal_one_and_equals_it_for_orthogonal_columns():
+    X, y, w, noise_var = ARGUMENTS
+    assert energies.separable_energy(*ARGUMENTS)[0] > energies.marginal_energy(*ARGUMENTS)[0]
+    orthogonal = np.linalg.svd(X)[0] * 3
+    arguments = orthogonal, y, w[: len(y)], noise_var
+    separable, marginal = energies.separable_energy(*arguments), energies.marginal_energy(*arguments)
+    for found, expected in zip(separable, marginal, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_separable_energy_is_that_of_the_paper():
+    X, y, w, noise_var = ARGUMENTS
+    value, grad_prior_var, grad_noise_var = energies.separable_energy(*ARGUMENTS)
+    d, n = X.shape
+    precision = np.linalg.inv(X * w @ X.T + noise_var * np.eye(d))
+    own = noise_var + w * (X**2).sum(axis=0)
+    assert value == pytest.approx(y @ precision @ y + np.log(own).sum() + (d - n) * np.log(noise_var), rel=1e-9)
+    expected = (X**2).sum(axis=0) / own - (X.T @ precision @ y) ** 2
+    np.testing.assert_allclose(grad_prior_var, expected, rtol=1e-6, atol=1e-8)
+    expected = (1 / own).sum() + (d - n) / noise_var - np.sum((precision @ y) ** 2)
+    assert grad_noise_var == pytest.approx(expected, rel=1e-6)
+
+
 def test_preconditioned_energy_matches_the_reference():
     assert_evaluation(energies.preconditioned_energy(*ARGUMENTS, CASE["power"]), CASE["preconditioned"])
 

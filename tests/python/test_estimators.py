@@ -248,3 +248,5 @@ def test_a_second_fit_leaves_nothing_of_the_first(model):
     assert fitted.coef_.shape == (2,)
     if model is PreconditionedVae:
         assert np.isnan(fitted.condition_number_).all()
+    trained = model(optimizer="adam", n_steps=4000).fit(X, y)
+    assert not hasattr(trained.set_params(optimizer="auto").fit(X, y), "posterior_mean_")

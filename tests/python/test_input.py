@@ -145,7 +145,9 @@ def test_bad_data_for_predict_is_refused(model):
         model().predict(X)
 
 
-@pytest.mark.parametrize("energy", [energies.marginal_energy, energies.preconditioned_energy])
+@pytest.mark.parametrize(
+    "energy", [energies.marginal_energy, energies.separable_energy, energies.preconditioned_energy]
+)
 def test_bad_arguments_of_the_energies_are_refused(energy):
     w = np.ones(40)
     for arguments, kind, message in [

@@ -7,10 +7,11 @@ import time
 
 import numpy as np
 import pytest
-from sparsevae import PreconditionedVae, VaeSlr, fit_many
+from sparsevae import PreconditionedVae, SimultaneousSparseVae, VaeSlr, fit_many
 from sparsevae.datasets import make_sparse_regression
 
 HOPELESS = make_sparse_regression(100, 200, n_nonzero=80, random_state=0)
+HOPELESS_ROWS = np.c_[HOPELESS.y, HOPELESS.y[::-1]]
 WIDE = make_sparse_regression(200, 4000, n_nonzero=120, random_state=0)
 FOREVER = {"max_iter": 10**9, "n_restarts": 10**9, "noise_var": "anneal"}
 RUNS = {
@@ -18,6 +19,7 @@ RUNS = {
     "fit, verbose": lambda: VaeSlr(verbose=True, **FOREVER).fit(HOPELESS.X, HOPELESS.y),
     "descent": lambda: PreconditionedVae(noise_var=1e-3, tol=0, max_iter=10**9).fit(HOPELESS.X, HOPELESS.y),
     "wide": lambda: VaeSlr(**FOREVER).fit(WIDE.X, WIDE.y),
+    "several responses": lambda: SimultaneousSparseVae(**FOREVER).fit(HOPELESS.X, HOPELESS_ROWS),
     "fit_many": lambda: fit_many(VaeSlr(**FOREVER), HOPELESS.X, np.tile(HOPELESS.y[:, None], 8), n_jobs=2),
 }
 
