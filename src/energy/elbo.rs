@@ -119,9 +119,9 @@ pub struct Slopes {
 }
 
 impl Elbo {
-    /// Makes the model ready for one response: `x` of shape `(rows, n_features)`, where `samples - rows` directions that
-    /// no column reaches may have been taken away before, and with them a part of the response of norm `elsewhere`;
-    /// `power` is that of the preconditioner, if there is one.
+    /// Makes the model ready for one response: `x` of shape `(rows, n_features)`, where `samples - rows` directions
+    /// that no column reaches may have been taken away before, and with them a part of the response of norm
+    /// `elsewhere`; `power` is that of the preconditioner, if there is one.
     ///
     /// # Errors
     /// [`Error::NoDecomposition`](crate::Error::NoDecomposition) if the singular value decomposition that the

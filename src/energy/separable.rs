@@ -1,5 +1,5 @@
-//! The energy of a diagonal encoder covariance. Letters: w is `prior_var`, gamma is `noise_var`, d and n are the rows and
-//! columns of the design, L is the number of responses (docs/notation).
+//! The energy of a diagonal encoder covariance. Letters: w is `prior_var`, gamma is `noise_var`, d and n are the rows
+//! and columns of the design, L is the number of responses (docs/notation).
 
 use super::{Evaluation, check};
 use crate::linalg::{marginal::Marginal, packed::Packed};

@@ -26,8 +26,8 @@ pub struct Curvature {
 }
 
 impl Curvature {
-    /// Evaluates the columns `of` at `Sigma = X_A diag(w_A) X_A^T + ridge I` with `A` the columns `active` of `x`, shape
-    /// `(r, n)`; `y` has `r` values per response, one after the other, and `w` one per column of `x`.
+    /// Evaluates the columns `of` at `Sigma = X_A diag(w_A) X_A^T + ridge I` with `A` the columns `active` of `x`,
+    /// shape `(r, n)`; `y` has `r` values per response, one after the other, and `w` one per column of `x`.
     ///
     /// # Errors
     /// [`Error::NotPositiveDefinite`].

@@ -71,7 +71,8 @@ impl NestedLeastSquares {
     }
 }
 
-/// Positions in `chosen` of columns of `x` farther than `tolerance` from the span of those before them.
+/// Positions in `chosen` of columns of `x` farther than `tolerance` from the span of those before them, at most as many
+/// as `x` has rows.
 ///
 /// # Complexity
 /// `O(n_rows k^2)`.
@@ -88,7 +89,7 @@ pub fn independent(x: ArrayView2<'_, f64>, chosen: &[usize], tolerance: f64) -> 
             }
         }
         let distance = left.dot(&left).sqrt();
-        if distance > tolerance {
+        if distance > tolerance && directions.len() < x.nrows() {
             directions.push(left / distance);
             kept.push(i);
         }
@@ -96,8 +97,8 @@ pub fn independent(x: ArrayView2<'_, f64>, chosen: &[usize], tolerance: f64) -> 
     kept
 }
 
-/// The least-squares coefficients of least norm on the columns `chosen` of `x`, response after response, where columns may
-/// be linearly dependent: directions whose singular value is below `tolerance` of the largest are left out.
+/// The least-squares coefficients of least norm on the columns `chosen` of `x`, response after response, where columns
+/// may be linearly dependent: directions whose singular value is below `tolerance` of the largest are left out.
 ///
 /// # Errors
 /// [`Error::NoDecomposition`](crate::Error::NoDecomposition).

@@ -1,14 +1,15 @@
 //! From a support in the solver's units to a report in the caller's.
 
+use super::descend::minimise::Plain;
 use super::noisy::DEPENDENT;
 use super::prepared::{Prepared, Response};
 use super::settings::Noise;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, least_norm, posterior_covariance, row_norms};
-use crate::linalg::{marginal::Marginal, packed::Packed};
 use crate::report::{FitReport, Status};
+use crate::solver::{Covariance, Structure};
 use crate::support::certificate::Certified;
 use crate::{Error, Result};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 /// Noise variance reported for noise-free data, as a share of the mean square of the response: what stands for 0 in the
 /// energy.
@@ -38,6 +39,7 @@ pub(super) fn finish(
     response: &Response,
     found: Found,
     minimum: Option<AtMinimum>,
+    encoder: Covariance,
     status: Status,
 ) -> Result<FitReport> {
     let mut report = empty(prepared, response, status);
@@ -77,12 +79,13 @@ pub(super) fn finish(
     };
     let on_support: Vec<f64> = match &minimum {
         Some(minimum) => support.iter().map(|&j| minimum.w[j].max(f64::MIN_POSITIVE)).collect(),
-        None if certified => mean_square,
+        None if certified => shared(prepared, &support, mean_square),
         // The second moment of the posterior under a flat prior, which EM would take as its next step.
         None => {
             let flat = posterior(&vec![f64::INFINITY; support.len()]);
             let variance = |i: usize| flat.as_ref().map_or(0.0, |flat| flat[[i, i]]);
-            mean_square.iter().enumerate().map(|(i, square)| square + variance(i)).collect()
+            let moments = mean_square.iter().enumerate().map(|(i, square)| square + variance(i)).collect();
+            shared(prepared, &support, moments)
         }
     };
     let covariance = posterior(&on_support)?;
@@ -97,10 +100,11 @@ pub(super) fn finish(
             report.energy = minimum.energy;
         }
         None => {
-            for (&j, &w) in support.iter().zip(&on_support) {
+            let (chosen, w) = whole_groups(prepared, &support, on_support);
+            for (&j, &w) in chosen.iter().zip(&w) {
                 report.prior_var[prepared.columns[j]] = w * unit(j) * unit(j);
             }
-            report.energy = energy(prepared, response, &support, &on_support, noise_var)?;
+            report.energy = energy(prepared, response, encoder, &chosen, w, noise_var)?;
         }
     }
     let n_features = prepared.means.len();
@@ -123,6 +127,28 @@ pub(super) fn finish(
     let vanished = |j: &usize| is_zero(*j) || (fitted && report.prior_var[*j] == 0.0);
     let underflow = (report.noise_var == 0.0 || report.support.iter().any(vanished)).then_some(0.0);
     overflow.or(underflow).map_or(Ok(report), |value| Err(out_of_range(value)))
+}
+
+/// Prior variances of a support, where columns of a group share the mean over the group.
+fn shared(prepared: &Prepared, support: &[usize], own: Vec<f64>) -> Vec<f64> {
+    if prepared.groups.is_empty() {
+        return own;
+    }
+    let mut groups = vec![(0.0, 0.0); prepared.n_choices()];
+    prepared.groups.iter().for_each(|&g| groups[g].1 += 1.0);
+    support.iter().zip(own).for_each(|(&j, w)| groups[prepared.groups[j]].0 += w);
+    support.iter().map(|&j| groups[prepared.groups[j]].0 / groups[prepared.groups[j]].1).collect()
+}
+
+/// The columns of a support, or of the groups that it touches, with their prior variances.
+fn whole_groups(prepared: &Prepared, support: &[usize], on_support: Vec<f64>) -> (Vec<usize>, Vec<f64>) {
+    if prepared.groups.is_empty() {
+        return (support.to_vec(), on_support);
+    }
+    let mut of_group = vec![0.0; prepared.n_choices()];
+    support.iter().zip(on_support).for_each(|(&j, w)| of_group[prepared.groups[j]] = w);
+    let columns = prepared.groups.iter().enumerate();
+    columns.map(|(j, &g)| (j, of_group[g])).filter(|(_, w)| *w > 0.0).unzip()
 }
 
 fn out_of_range(value: f64) -> Error {
@@ -172,24 +198,21 @@ fn empty(prepared: &Prepared, response: &Response, status: Status) -> FitReport 
     }
 }
 
-/// Marginal energy of the centred data in the caller's units.
-pub(super) fn energy(
+/// Energy of the centred data in the caller's units, at the prior variances `w` of the columns `chosen` and 0
+/// elsewhere.
+fn energy(
     prepared: &Prepared,
     response: &Response,
-    support: &[usize],
-    w: &[f64],
+    covariance: Covariance,
+    chosen: &[usize],
+    w: Vec<f64>,
     noise_var: f64,
 ) -> Result<f64> {
-    let rows = prepared.design.nrows();
-    let chosen = Array2::from_shape_fn((rows, support.len()), |(i, k)| prepared.design[[i, support[k]]]);
-    let packed = Packed::new(chosen.view());
-    let mut kernel = Marginal::for_responses(&packed, response.values.len().checked_div(rows).unwrap_or(0).max(1));
-    kernel
-        .evaluate(&packed, &response.values, w, noise_var)
-        .map_err(|pivot| Error::NotPositiveDefinite { step: 0, pivot: pivot.0 })?;
-    let log_det = kernel.log_det() + (prepared.freedom - rows) as f64 * noise_var.ln();
-    let quadratic = kernel.quadratic() + response.outside.powi(2) / noise_var;
-    Ok(quadratic + response.n_responses() as f64 * log_det + unit_energy(prepared, response))
+    let design = prepared.design.select(Axis(1), chosen);
+    let structure = Structure { n_responses: response.n_responses(), covariance, groups: &[] };
+    let (values, outside, freedom) = (&response.values, response.outside, prepared.freedom);
+    let plain = Plain { design: design.view(), response: values, outside, freedom, structure };
+    Ok(plain.energy(&w, noise_var)? + unit_energy(prepared, response))
 }
 
 /// What the change of units adds to an energy in the solver's: the response was divided by its norm.

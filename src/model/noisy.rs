@@ -21,8 +21,8 @@ const BACKGROUND: Schedule = Schedule { start: 1e-1, end: 1e-4, len: 60 };
 const LOOK: usize = 5;
 /// Scores below this are noisy: 0 of 2,700 noise-free problems scored lower (designs 1.4 to 4 times as wide as high).
 const NOISY_SCORE: f64 = 2.0;
-/// Where noise and a background of small coefficients differ by at least this many standard deviations in how white they
-/// leave the residual, that alone tells which of the two it is.
+/// Where noise and a background of small coefficients differ by at least this many standard deviations in how white
+/// they leave the residual, that alone tells which of the two it is.
 const DECISIVE: f64 = 6.0;
 /// Distance of a column of norm 1 from the span of others within which it is rounding that tells it from them.
 pub(super) const DEPENDENT: f64 = 1e-10;

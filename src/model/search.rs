@@ -8,11 +8,11 @@ use super::POSTERIOR_DEVIATIONS;
 use super::descend::learn;
 use super::finish::{Found, finish};
 use super::noise_free::{NoiseFree, Trace};
-use super::noisy::{Noisy, evidence};
+use super::noisy::{DEPENDENT, Noisy, evidence};
 use super::prepared::{Prepared, Response};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use crate::Result;
-use crate::linalg::least_squares::{NestedLeastSquares, posterior_covariance};
+use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
 use crate::report::{FitReport, Hook, Status};
 use crate::solver::{Covariance, Rule};
 use crate::support::search::Candidate;
@@ -35,7 +35,7 @@ pub(super) fn search(
 ) -> Result<FitReport> {
     let mut trace = Trace::default();
     let report = |found, status, trace: Trace| {
-        let mut report = finish(prepared, response, found, None, status)?;
+        let mut report = finish(prepared, response, found, None, settings.covariance, status)?;
         (report.n_iter, report.n_rounds, report.energy_path) = (trace.steps, trace.rounds, trace.energies);
         Ok(report)
     };
@@ -126,6 +126,8 @@ pub(super) fn search(
 /// Of a support, the columns whose least-squares coefficient is more than [`POSTERIOR_DEVIATIONS`] standard deviations
 /// from 0.
 fn significant(prepared: &Prepared, response: &Response, support: Vec<usize>) -> Vec<usize> {
+    let kept = independent(prepared.design.view(), &support, DEPENDENT);
+    let support: Vec<usize> = kept.into_iter().map(|i| support[i]).collect();
     let fit = NestedLeastSquares::new(prepared.design.view(), &support, &response.values);
     let rss = fit.residual[support.len()].powi(2) + response.outside.powi(2);
     let root = (response.n_responses() as f64).sqrt();

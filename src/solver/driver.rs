@@ -81,8 +81,8 @@ impl Structure<'_> {
 }
 
 impl Rule {
-    /// `q` is the root of the mean over responses (and over a group) of `q^2`, `s` the derivative of the log-determinant
-    /// in `w`, or its mean over a group.
+    /// `q` is the root of the mean over responses (and over a group) of `q^2`, `s` the derivative of the
+    /// log-determinant in `w`, or its mean over a group.
     fn update(self, w: &mut [f64], q: &[f64], s: &[f64]) {
         fn each(w: &mut [f64], q: &[f64], s: &[f64], rule: impl Fn(f64, f64, f64) -> f64) {
             w.iter_mut().zip(q.iter().zip(s)).for_each(|(w, (&q, &s))| *w = rule(*w, q, s));

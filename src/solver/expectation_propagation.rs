@@ -9,9 +9,9 @@
 //! No noise enters, so the iteration does not change under left multiplication of design and response: preconditioning
 //! cannot help it.
 //!
-//! Several responses share the odds, the slabs and the variances of a column; each has a mean of its own. They are given
-//! as an orthonormal basis of their span: only the span says which columns are nonzero, and its weak directions say as
-//! much as the strong ones.
+//! Several responses share the odds, the slabs and the variances of a column; each has a mean of its own. They are
+//! given as an orthonormal basis of their span: only the span says which columns are nonzero, and its weak directions
+//! say as much as the strong ones.
 //!
 //! Letters: `a`, `b` are precision and precision times mean of a site; `m` the posterior mean; `R`, `S` mean and
 //! variance of a cavity.

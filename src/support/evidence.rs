@@ -38,8 +38,8 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Samples, less one in `share` for a single response, and fewer for several: sizes up to which a support can be told
-    /// from noise.
+    /// Samples, less one in `share` for a single response, and fewer for several: sizes up to which a support can be
+    /// told from noise.
     pub(crate) fn spare(&self, share: usize) -> usize {
         self.freedom - self.freedom.div_ceil(share * self.n_responses)
     }

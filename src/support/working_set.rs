@@ -12,8 +12,8 @@ const LANES: usize = 8;
 
 /// A set `A` of columns of a design with unit columns, and what follows from it for one response or more.
 ///
-/// Adding a column costs one product with the design; dropping one, and the table of all exchanges, cost `O(|A| n)`, the
-/// table for each response.
+/// Adding a column costs one product with the design; dropping one, and the table of all exchanges, cost `O(|A| n)`,
+/// the table for each response.
 pub struct WorkingSet<'a> {
     design: ArrayView2<'a, f64>,
     arch: Arch,

@@ -125,8 +125,8 @@ pub(super) fn minimise_active(
     }
 }
 
-/// Columns left out whose return lowers the energy, each with the prior variance that is best for it alone (Theorem 4.4:
-/// `(q^2 - s) / s^2`); only those at least half as promising as the best.
+/// Columns left out whose return lowers the energy, each with the prior variance that is best for it alone (Theorem
+/// 4.4: `(q^2 - s) / s^2`); only those at least half as promising as the best.
 fn missed(plain: &Plain<'_>, active: &[usize], w: &[f64], noise_var: f64) -> Result<Vec<(usize, f64)>> {
     if active.len() == w.len() {
         return Ok(Vec::new());

@@ -108,8 +108,8 @@ impl<'a> Plain<'a> {
         Ok(descent.energies[0] + self.lost(noise_var))
     }
 
-    /// Minimises the energy in `w`, and in gamma as well if `learn`, from `w` (or what the data suggest) and `noise_var`
-    /// on.
+    /// Minimises the energy in `w`, and in gamma as well if `learn`, from `w` (or what the data suggest) and
+    /// `noise_var` on.
     pub fn minimise(
         &self,
         rule: Rule,

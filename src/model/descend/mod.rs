@@ -84,7 +84,10 @@ pub(super) fn descend(
     };
     let found = certified.map_or(Found::Support(support), Found::Certified);
     let at = AtMinimum { w: minimum.w, noise_var: minimum.noise_var, energy: minimum.energy + shift, design };
-    let mut report = finish(prepared, response, found, Some(at), status)?;
+    let mut report = finish(prepared, response, found, Some(at), settings.covariance, status)?;
+    if let Some(noise_var) = given {
+        report.noise_var = noise_var;
+    }
     (report.n_iter, report.n_rounds) = (minimum.energies.len(), 1);
     report.energy_path = minimum.energies.into_iter().map(|energy| energy + shift).collect();
     if let Some(encoded) = &minimum.encoded {
@@ -185,8 +188,8 @@ fn in_solver_units(prepared: &Prepared, response: &Response, w: &[f64]) -> Resul
     Ok(prepared.columns.iter().zip(&prepared.norms).map(|(&j, &norm)| w[j] / unit(norm) / unit(norm)).collect())
 }
 
-/// Columns whose posterior mean, in the root mean square over responses, is more than [`POSTERIOR_DEVIATIONS`] posterior
-/// standard deviations from 0, the strongest `rows - 1`; none in the span of stronger ones.
+/// Columns whose posterior mean, in the root mean square over responses, is more than [`POSTERIOR_DEVIATIONS`]
+/// posterior standard deviations from 0, the strongest `rows - 1`; none in the span of stronger ones.
 fn significant_means(prepared: &Prepared, response: &Response, minimum: &Minimum) -> Vec<usize> {
     let norms = &minimum.column_norms;
     let mut order = strongest_first(norms);
