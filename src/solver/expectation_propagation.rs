@@ -304,7 +304,8 @@ impl<'a> ExpectationPropagation<'a> {
     /// [`Error::Interrupted`] where the hook breaks.
     ///
     /// # Complexity
-    /// At most `len` steps of `2 r^2 n + r^3 / 3` operations and `5 r n` for each response; a failed factorisation ends the round.
+    /// At most `len` steps of `2 r^2 n + r^3 / 3` operations and `5 r n` for each response; a failed
+    /// factorisation ends the round.
     pub fn round<T>(
         &mut self,
         round: usize,

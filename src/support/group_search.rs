@@ -51,7 +51,8 @@ impl GroupSearch<'_> {
     /// all groups.
     ///
     /// # Complexity
-    /// Each look costs `O(r n (k + n_responses))` for `k` columns in the set; an exchange takes one for each group in it.
+    /// Each look costs `O(r n (k + n_responses))` for `k` columns in the set; an exchange takes one for each
+    /// group in it.
     pub fn local(&self, start: &[usize], mut stop: impl FnMut() -> ControlFlow<()>) -> Candidate {
         let n_groups = self.groups.iter().max().map_or(0, |last| last + 1);
         let mut members = vec![Vec::new(); n_groups];

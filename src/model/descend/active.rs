@@ -32,7 +32,8 @@ const FADED: f64 = 1e-4;
 /// As [`Descent::run`].
 ///
 /// # Complexity
-/// A step costs `O(r^2 k)` for `k` columns that are left; each time that columns are taken back, all are looked at once.
+/// A step costs `O(r^2 k)` for `k` columns that are left; each time that columns are taken back, all are
+/// looked at once.
 pub(super) fn minimise_active(
     plain: &Plain<'_>,
     mut w: Vec<f64>,
