@@ -33,7 +33,7 @@ EASY = {
     "fig4a": ((40, 60, 80), FAST),
     "fig4b": ((60, 80), FAST),
     "fig5": ((2, 10), FAST),
-    "rows_unit": ((10, 40), ROWS),
+    "rows_unit": ((10, 50), ROWS),
     "rows_jeffreys": ((10,), ROWS),
     "rows_meg_tangential": ((10,), ROWS),
     "rows_noise": ((10,), ROWS),
