@@ -34,6 +34,8 @@ Array = NDArray[np.float64]
 
 # An orientation whose field is below this share of the strongest one of its source is silent.
 _SILENT = 1e-4
+# A prior variance below this share of the largest is none.
+_VANISHED = 1e-6
 
 
 def solver(
@@ -259,7 +261,11 @@ def _amplitudes(data: Array, gain: Array, size: int, model: SimultaneousSparseVa
         columns = (left * strengths[:, None, :]).transpose(0, 2, 1)[heard].T
         labels = np.nonzero(heard)[0]
     model.set_params(groups=labels).fit(columns, data)
-    support, scale = model.support_, np.sqrt(model.prior_var_[model.support_])
+    support = model.support_
+    # A source that the search of the support added has no prior variance at the minimum: its mean square stands in.
+    prior_var = model.prior_var_[support]
+    mean_square = model.coef_norm_[support] ** 2 / data.shape[1]
+    scale = np.sqrt(np.where(prior_var > _VANISHED * prior_var.max(initial=0.0), prior_var, mean_square))
     chosen = columns[:, support] * scale
     inner = chosen.T @ chosen + model.noise_var_ * np.eye(len(support))
     means = np.zeros((columns.shape[1], data.shape[1]))
