@@ -18,8 +18,8 @@ import warnings
 import numpy as np
 
 SENSORS, SOURCES, TIMES, ACTIVE, SNR_DB = 306, 7500, 100, 5, 10
-# MNE-Python's default is 10,000 steps, which take hours at this size.
-MAX_ITER = 100
+# MNE-Python's default.
+MAX_ITER = 10_000
 ORIENTATIONS = 3
 
 
