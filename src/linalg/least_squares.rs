@@ -54,11 +54,6 @@ impl NestedLeastSquares {
         row_norms(&self.coefficients(k), k)
     }
 
-    /// Distance of each column from the span of those before it.
-    pub fn distances(&self) -> Vec<f64> {
-        self.qr.r().diagonal().column_vector().iter().map(|v| v.abs()).collect()
-    }
-
     /// Every column of `x` on all chosen columns: the coefficients `(k, n_cols)` and the distances to their span.
     pub fn project(&self, x: ArrayView2<'_, f64>) -> (Array2<f64>, Vec<f64>) {
         let k = self.qr.packed.ncols();
