@@ -78,7 +78,13 @@ pub(super) fn finish(
         posterior_covariance(design, &support, prior_var, noise_var).ok_or_else(dependent)
     };
     let on_support: Vec<f64> = match &minimum {
-        Some(minimum) => support.iter().map(|&j| minimum.w[j].max(f64::MIN_POSITIVE)).collect(),
+        // What the search of the support added has no prior variance there: its second moment stands in.
+        Some(minimum) => {
+            let moments = shared(prepared, &support, mean_square);
+            let own =
+                support.iter().zip(moments).map(|(&j, moment)| if minimum.w[j] > 0.0 { minimum.w[j] } else { moment });
+            own.map(|w| w.max(f64::MIN_POSITIVE)).collect()
+        }
         None if certified => shared(prepared, &support, mean_square),
         // The second moment of the posterior under a flat prior, which EM would take as its next step.
         None => {
