@@ -130,13 +130,13 @@ fn significant(prepared: &Prepared, response: &Response, support: Vec<usize>) ->
     let support: Vec<usize> = kept.into_iter().map(|i| support[i]).collect();
     let fit = NestedLeastSquares::new(prepared.design.view(), &support, &response.values);
     let rss = fit.residual[support.len()].powi(2) + response.outside.powi(2);
-    let root = (response.n_responses() as f64).sqrt();
-    let noise_var = (rss / prepared.freedom.saturating_sub(support.len()).max(1) as f64) / (root * root);
+    let responses = response.n_responses() as f64;
+    let noise_var = rss / (prepared.freedom.saturating_sub(support.len()).max(1) as f64 * responses);
     let flat = vec![f64::INFINITY; support.len()];
     let Some(covariance) = posterior_covariance(prepared.design.view(), &support, &flat, noise_var) else {
         return support;
     };
     let norms = fit.norms(support.len());
-    let keep = |i: &usize| norms[*i] / root > POSTERIOR_DEVIATIONS * covariance[[*i, *i]].sqrt();
+    let keep = |i: &usize| norms[*i] / responses.sqrt() > POSTERIOR_DEVIATIONS * covariance[[*i, *i]].sqrt();
     (0..support.len()).filter(keep).map(|i| support[i]).collect()
 }

@@ -99,6 +99,8 @@ pub struct ExpectationPropagation<'a> {
     means: Vec<f64>,
     cavity_mean: Vec<f64>,
     cavity_var: Vec<f64>,
+    /// The means of one column.
+    column: Vec<f64>,
     prior: Prior,
 }
 
@@ -204,6 +206,7 @@ impl<'a> ExpectationPropagation<'a> {
             means: vec![0.0; n_responses * n],
             cavity_mean: vec![0.0; n_responses * n],
             cavity_var: vec![0.0; n],
+            column: vec![0.0; n_responses],
             density,
             prior: Prior::start(plan.slabs[0], density, unit),
             plan,
@@ -252,7 +255,19 @@ impl<'a> ExpectationPropagation<'a> {
     /// One update of all sites; false where the solution is not going to be sparse.
     fn update(&mut self, step: usize, damping: f64) -> bool {
         let Self {
-            prior, marginal, precision, shift, tilt, variance, means, cavity_mean, cavity_var, unit, plan, ..
+            prior,
+            marginal,
+            precision,
+            shift,
+            tilt,
+            variance,
+            means,
+            cavity_mean,
+            cavity_var,
+            column,
+            unit,
+            plan,
+            ..
         } = self;
         let (rank, n) = self.basis.dim();
         let (scale, slabs) = (prior.variance(), prior.variances.len());
@@ -262,13 +277,12 @@ impl<'a> ExpectationPropagation<'a> {
                 cavity[j] = shift[j] * variance[j] + q / s;
             }
         }
-        let mut column = vec![0.0; means.len() / n];
         for (j, &s) in marginal.s().iter().enumerate() {
             cavity_var[j] = (1.0 / s - variance[j]).clamp(1e-14 * scale, 1e8 * *unit);
             let (odds, counts, moments) = (&mut odds[..slabs], &mut counts[..slabs], &mut moments[..slabs]);
             column.iter_mut().zip(cavity_mean[j..].iter().step_by(n)).for_each(|(to, m)| *to = *m);
-            variance[j] = prior.tilted(&mut column, cavity_var[j], tilt[j], odds, counts, moments);
-            means[j..].iter_mut().step_by(n).zip(&column).for_each(|(to, m)| *to = *m);
+            variance[j] = prior.tilted(column, cavity_var[j], tilt[j], odds, counts, moments);
+            means[j..].iter_mut().step_by(n).zip(column.iter()).for_each(|(to, m)| *to = *m);
         }
         let most = MOST_DENSE.min(plan.most * rank as f64 / n as f64).max(2.0 / n.max(3) as f64);
         prior.learn(&counts[..slabs], &moments[..slabs], n, most, *unit);
