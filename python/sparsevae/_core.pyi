@@ -15,10 +15,13 @@ __all__ = [
     "fit",
     "fit_many",
     "fit_simultaneous",
+    "make_combinators",
     "make_design",
     "make_meg_leadfield",
+    "make_partial_dct_design",
     "make_row_sparse_coef",
     "make_sparse_coef",
+    "make_sparse_components",
     "preconditioned",
     "sample_support",
     "sarvas_field",
@@ -70,6 +73,15 @@ def sarvas_field(
     source_moments: NDArray[np.float64],
     sensor_positions: NDArray[np.float64],
     sensor_orientations: NDArray[np.float64],
+) -> NDArray[np.float64]: ...
+def make_partial_dct_design(
+    n_samples: int, n_features: int, rows: str, unit_norm: bool, seed: int
+) -> NDArray[np.float64]: ...
+def make_sparse_components(
+    n_features: int, n_components: int, n_nonzero: float, law: str, seed: int
+) -> NDArray[np.float64]: ...
+def make_combinators(
+    n_components: int, n_problems: int, n_nonzero: int, balanced: bool, law: str, seed: int
 ) -> NDArray[np.float64]: ...
 
 @type_check_only

@@ -1,15 +1,20 @@
-//! Seeded test problems: designs, leadfields, sparse coefficients, noise at a stated level.
+//! Seeded test problems: designs, leadfields, sparse coefficients, components and their combinators, noise at a stated
+//! level.
 //!
 //! Every draw takes its seed as an argument. One ChaCha stream serves one column of one kind of draw, so a result
 //! depends neither on the number of threads nor on what else is drawn from the same seed, and the first columns of a
 //! design do not change when more are asked for.
 
+mod components;
+mod dct;
 mod design;
 mod leadfield;
 mod row_sparse;
 mod sarvas;
 mod signal;
 
+pub use components::{SymmetricLaw, make_combinators, make_sparse_components};
+pub use dct::{DctRows, make_partial_dct_design};
 pub use design::{Design, make_design};
 pub use leadfield::{Leadfield, LeadfieldSettings, Orientation, Region, Sensors, make_meg_leadfield};
 pub use row_sparse::{JEFFREYS_RANGE, NoisyResponses, RowScale, add_response_noise, make_row_sparse_coef};
@@ -42,6 +47,18 @@ enum Purpose {
     RowNorm = 7,
     /// The directions of current dipoles.
     Direction = 8,
+    /// Which entries of a component are nonzero.
+    ComponentSupport = 9,
+    /// The values of the nonzero entries of a component.
+    ComponentValue = 10,
+    /// The order in which balanced combinators take the components.
+    CombinatorDeck = 11,
+    /// Which entries of a combinator are nonzero.
+    CombinatorSupport = 12,
+    /// The values of the nonzero entries of a combinator.
+    CombinatorValue = 13,
+    /// Which rows of a transform a design keeps.
+    Frequency = 14,
 }
 
 /// The generator of stream `index` for `purpose` under `seed`.

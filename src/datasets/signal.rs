@@ -92,15 +92,19 @@ pub fn sample_support(n_features: usize, n_nonzero: usize, seed: u64) -> Result<
     if n_nonzero > n_features {
         return Err(Error::invalid("n_nonzero", n_nonzero, &format!("at most the number of features, {n_features}")));
     }
-    let mut rng = stream(seed, Purpose::Support, 0);
-    let mut indices: Vec<usize> = (0..n_features).collect();
-    for i in 0..n_nonzero {
-        let j = rng.random_range(i..n_features);
+    Ok(draw_subset(n_features, n_nonzero, stream(seed, Purpose::Support, 0)))
+}
+
+/// `count` distinct indices below `n`, at least `count`, uniform over all such sets, in increasing order.
+pub(super) fn draw_subset(n: usize, count: usize, mut rng: ChaCha8Rng) -> Vec<usize> {
+    let mut indices: Vec<usize> = (0..n).collect();
+    for i in 0..count {
+        let j = rng.random_range(i..n);
         indices.swap(i, j);
     }
-    indices.truncate(n_nonzero);
+    indices.truncate(count);
     indices.sort_unstable();
-    Ok(indices)
+    indices
 }
 
 /// A coefficient vector of length `n_features` with exactly `n_nonzero` nonzero entries.

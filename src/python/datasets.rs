@@ -1,6 +1,6 @@
 //! `sparsevae.datasets`: names to enums, arrays out.
 
-use crate::datasets::{self, Design, Law, LeadfieldSettings, RowScale, Sensors};
+use crate::datasets::{self, DctRows, Design, Law, LeadfieldSettings, RowScale, Sensors, SymmetricLaw};
 use crate::{Error, Result};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -14,7 +14,10 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(make_row_sparse_coef, module)?)?;
     module.add_function(wrap_pyfunction!(add_response_noise, module)?)?;
     module.add_function(wrap_pyfunction!(make_meg_leadfield, module)?)?;
-    module.add_function(wrap_pyfunction!(sarvas_field, module)?)
+    module.add_function(wrap_pyfunction!(sarvas_field, module)?)?;
+    module.add_function(wrap_pyfunction!(make_partial_dct_design, module)?)?;
+    module.add_function(wrap_pyfunction!(make_sparse_components, module)?)?;
+    module.add_function(wrap_pyfunction!(make_combinators, module)?)
 }
 
 /// See [`datasets::make_design`]; kinds without a correlation or blocks ignore those arguments.
@@ -173,4 +176,50 @@ fn sarvas_field<'py>(
     let (sensors, orientations) = (sensor_positions.as_array(), sensor_orientations.as_array());
     let field = py.detach(|| datasets::sarvas_field(positions, moments, sensors, orientations))?;
     Ok(field.into_pyarray(py))
+}
+
+/// See [`datasets::make_partial_dct_design`].
+#[pyfunction]
+fn make_partial_dct_design<'py>(
+    py: Python<'py>,
+    n_samples: usize,
+    n_features: usize,
+    rows: &str,
+    unit_norm: bool,
+    seed: u64,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let rows: DctRows = rows.parse()?;
+    let make = || datasets::make_partial_dct_design(n_samples, n_features, rows, unit_norm, seed);
+    Ok(py.detach(make)?.into_pyarray(py))
+}
+
+/// See [`datasets::make_sparse_components`].
+#[pyfunction]
+fn make_sparse_components<'py>(
+    py: Python<'py>,
+    n_features: usize,
+    n_components: usize,
+    n_nonzero: f64,
+    law: &str,
+    seed: u64,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let law: SymmetricLaw = law.parse()?;
+    let make = || datasets::make_sparse_components(n_features, n_components, n_nonzero, law, seed);
+    Ok(py.detach(make)?.into_pyarray(py))
+}
+
+/// See [`datasets::make_combinators`].
+#[pyfunction]
+fn make_combinators<'py>(
+    py: Python<'py>,
+    n_components: usize,
+    n_problems: usize,
+    n_nonzero: usize,
+    balanced: bool,
+    law: &str,
+    seed: u64,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let law: SymmetricLaw = law.parse()?;
+    let make = || datasets::make_combinators(n_components, n_problems, n_nonzero, balanced, law, seed);
+    Ok(py.detach(make)?.into_pyarray(py))
 }

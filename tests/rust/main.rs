@@ -4,6 +4,7 @@
 
 mod certificate;
 mod common;
+mod components;
 mod datasets;
 mod decompose;
 mod elbo;

@@ -4,24 +4,41 @@ The draws are made in Rust. An integer `random_state` gives the same numbers on 
 threads, and draws of different kinds (design, coefficients, noise) under the same integer are independent.
 """
 
-from ._design import make_block_design, make_gaussian_design, make_random_walk_design, make_toeplitz_design
+from ._design import (
+    make_block_design,
+    make_gaussian_design,
+    make_partial_dct_design,
+    make_random_walk_design,
+    make_toeplitz_design,
+)
 from ._leadfield import make_meg_leadfield, sarvas_field
 from ._regression import make_sparse_coef, make_sparse_regression, plant_response
 from ._riboflavin import fetch_riboflavin
 from ._row_sparse import make_row_sparse_coef, make_row_sparse_regression, plant_responses
+from ._training_problems import (
+    make_combinators,
+    make_sparse_components,
+    make_training_problems,
+    plant_training_problems,
+)
 
 __all__ = [
     "fetch_riboflavin",
     "make_block_design",
+    "make_combinators",
     "make_gaussian_design",
     "make_meg_leadfield",
+    "make_partial_dct_design",
     "make_random_walk_design",
     "make_row_sparse_coef",
     "make_row_sparse_regression",
     "make_sparse_coef",
+    "make_sparse_components",
     "make_sparse_regression",
     "make_toeplitz_design",
+    "make_training_problems",
     "plant_response",
     "plant_responses",
+    "plant_training_problems",
     "sarvas_field",
 ]

@@ -24,8 +24,8 @@ def as_real(name: str, value: Any) -> float:
     """Return `value` as a float, or raise ParameterError."""
     try:
         return float(value)
-    except (TypeError, ValueError):
-        raise ParameterError(f"`{name}` is {value!r}, but it must be a real number") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ParameterError(f"`{name}` is {value!r}, but it must be a real number that float64 holds") from None
 
 
 def as_option(name: str, value: Any, options: tuple[str, ...]) -> str:
@@ -35,11 +35,11 @@ def as_option(name: str, value: Any, options: tuple[str, ...]) -> str:
     return value
 
 
-def as_design(X: ArrayLike) -> NDArray[np.float64]:
+def as_design(X: ArrayLike, name: str = "X") -> NDArray[np.float64]:
     """Return `X` as a matrix of finite floats, or raise ShapeError or NonFiniteError."""
     X = np.asarray(X, dtype=np.float64)
     if X.ndim != 2 or 0 in X.shape:
-        raise ShapeError(f"`X` has shape {X.shape}, but two dimensions, neither empty, are needed")
+        raise ShapeError(f"`{name}` has shape {X.shape}, but two dimensions, neither empty, are needed")
     if not np.isfinite(X).all():
-        raise NonFiniteError("`X` has a NaN or an infinite value")
+        raise NonFiniteError(f"`{name}` has a NaN or an infinite value")
     return X

@@ -5,9 +5,10 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._random import RandomState, draw_seed
-from ._checks import as_count, as_real
+from ._checks import as_count, as_option, as_real
 
 DESIGNS = ("gaussian", "random_walk", "toeplitz", "block")
+_DCT_ROWS = ("random", "low")
 
 
 def make_design(
@@ -205,4 +206,67 @@ def make_block_design(
         random_state=random_state,
         correlation=correlation,
         block_size=block_size,
+    )
+
+
+def make_partial_dct_design(
+    n_samples: int,
+    n_features: int,
+    *,
+    rows: str = "random",
+    unit_norm: bool = True,
+    random_state: RandomState = None,
+) -> NDArray[np.float64]:
+    """Take rows of the orthonormal discrete cosine transform (DCT-II) of size `n_features`.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows, from 1 to `n_features`.
+    n_features : int
+        Size of the transform, at least 1.
+    rows : {"random", "low"}, default="random"
+        Rows drawn without replacement, or those of the lowest frequencies. The second are badly conditioned in the
+        sense of the restricted isometry property: neighbouring columns are nearly parallel.
+    unit_norm : bool, default=True
+        Divide each column by its Euclidean norm. Without, the rows are orthonormal.
+    random_state : int, Generator, RandomState or None, default=None
+        Source of the seed; "low" draws nothing from it.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features), float64
+        The design, rows by increasing frequency. Row k and column j of the transform, counted from 0, have the entry
+        c_k cos(pi k (2 j + 1) / (2 n_features)), with c_0 = sqrt(1 / n_features) and otherwise
+        c_k = sqrt(2 / n_features).
+
+    Raises
+    ------
+    ParameterError
+        If a parameter lies outside its range or the design does not fit in memory. Also with `unit_norm`, if the rows
+        drawn are all zero in one column: of an odd `n_features`, for example, all odd frequencies are zero in the
+        middle.
+
+    Notes
+    -----
+    Computes one cosine an entry.
+
+    References
+    ----------
+    Ahmed, Natarajan and Rao, "Discrete cosine transform", IEEE Transactions on Computers, 1974.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsevae.datasets import make_partial_dct_design
+    >>> X = make_partial_dct_design(60, 200, unit_norm=False, random_state=0)
+    >>> bool(np.allclose(X @ X.T, np.eye(60)))
+    True
+    """
+    return _core.make_partial_dct_design(
+        as_count("n_samples", n_samples),
+        as_count("n_features", n_features),
+        as_option("rows", rows, _DCT_ROWS),
+        bool(unit_norm),
+        draw_seed(random_state),
     )
