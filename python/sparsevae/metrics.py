@@ -1,4 +1,4 @@
-"""How close an estimate comes to the true sparse coefficients.
+"""How close an estimate comes to the true sparse coefficients, and how well a matrix is conditioned for finding them.
 
 Coefficients of many responses have shape (n_responses, n_features), as in scikit-learn. A feature is in their support
 if the norm of its coefficients counts as nonzero.
@@ -11,9 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._conditioning import restricted_isometry_bound, stable_rank
 from .exceptions import NonFiniteError, ParameterError, ShapeError
 
-__all__ = ["mse_after_least_squares", "relative_error", "support_f1", "support_match", "wilson_interval"]
+__all__ = [
+    "mse_after_least_squares",
+    "relative_error",
+    "restricted_isometry_bound",
+    "stable_rank",
+    "support_f1",
+    "support_match",
+    "wilson_interval",
+]
 
 # The normal quantile of a 95% interval.
 _Z = 1.959963984540054
