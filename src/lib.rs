@@ -3,6 +3,8 @@
 pub mod datasets;
 pub mod energy;
 pub mod error;
+pub mod factorization;
+pub mod l1;
 pub mod linalg;
 pub mod model;
 pub mod problem;

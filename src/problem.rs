@@ -3,20 +3,20 @@
 use crate::{Error, Result};
 use ndarray::ArrayView2;
 
-/// Refuses an empty design and one that holds NaN or infinity.
+/// Refuses an empty matrix and one that holds NaN or infinity.
 ///
 /// # Errors
-/// [`Error::Shape`] or [`Error::NonFinite`], naming `X`.
-pub fn check_design(x: ArrayView2<'_, f64>) -> Result<()> {
+/// [`Error::Shape`] or [`Error::NonFinite`], naming it.
+pub fn check_matrix(what: &'static str, x: ArrayView2<'_, f64>) -> Result<()> {
     if x.is_empty() {
         return Err(Error::Shape {
-            what: "X",
+            what,
             expected: "(n_samples, n_features) with at least one of each".to_owned(),
             found: format!("{:?}", x.dim()),
         });
     }
     match x.indexed_iter().find(|(_, v)| !v.is_finite()) {
-        Some(((i, j), _)) => Err(Error::NonFinite { what: "X", index: vec![i, j] }),
+        Some(((i, j), _)) => Err(Error::NonFinite { what, index: vec![i, j] }),
         None => Ok(()),
     }
 }

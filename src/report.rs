@@ -1,6 +1,7 @@
 //! What comes back: the outcome of a fit, and what a caller sees while it runs.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How a fit ended. None of these is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,4 +76,43 @@ pub struct FitReport {
     pub posterior_mean: Option<Vec<f64>>,
     /// Condition number of the design, and of the preconditioned design, where one is used.
     pub condition_number: Option<(f64, f64)>,
+}
+
+/// What many threads of one long call have in common with the caller: how far they are, and whether to stop.
+#[derive(Debug, Default)]
+pub struct Watch {
+    stopped: AtomicBool,
+    stage: AtomicUsize,
+    done: AtomicUsize,
+    total: AtomicUsize,
+}
+
+impl Watch {
+    /// Asks the call to stop.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the caller asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Begins the next stage, of `total` parts.
+    pub fn begin(&self, total: usize) {
+        self.done.store(0, Ordering::Relaxed);
+        self.total.store(total, Ordering::Relaxed);
+        self.stage.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a part that is done.
+    pub fn advance(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The number of the stage, counted from 1, how many of its parts are done, and how many there are.
+    pub fn state(&self) -> (usize, usize, usize) {
+        let read = |number: &AtomicUsize| number.load(Ordering::Relaxed);
+        (read(&self.stage), read(&self.done), read(&self.total))
+    }
 }

@@ -2,16 +2,22 @@
 
 from . import datasets, energies, exceptions, metrics, theory
 from ._core import __version__
+from .l1 import BasisPursuitResult, basis_pursuit
 from .parallel import fit_many
 from .preconditioned_vae import PreconditionedVae
 from .simultaneous_sparse_vae import SimultaneousSparseVae
 from .vae_slr import VaeSlr
+from .welper_recover import Recovery, WelperRecover
 
 __all__ = [
+    "BasisPursuitResult",
     "PreconditionedVae",
+    "Recovery",
     "SimultaneousSparseVae",
     "VaeSlr",
+    "WelperRecover",
     "__version__",
+    "basis_pursuit",
     "datasets",
     "energies",
     "exceptions",

@@ -10,6 +10,7 @@ __all__ = [
     "__version__",
     "add_noise",
     "add_response_noise",
+    "basis_pursuit",
     "defaults",
     "energy",
     "fit",
@@ -23,8 +24,10 @@ __all__ = [
     "make_sparse_coef",
     "make_sparse_components",
     "preconditioned",
+    "recover",
     "sample_support",
     "sarvas_field",
+    "train",
 ]
 
 __version__: str
@@ -85,6 +88,40 @@ def make_combinators(
 ) -> NDArray[np.float64]: ...
 
 @type_check_only
+class BasisPursuit(TypedDict):
+    coef: NDArray[np.float64]
+    dual: NDArray[np.float64]
+    gap: NDArray[np.float64]
+    infeasibility: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    n_iter: NDArray[np.int64]
+    status: list[str]
+
+@type_check_only
+class Level(TypedDict):
+    max_nonzero: int
+    kept: NDArray[np.int64]
+    rank: int
+    n_programs: int
+    component_error: float
+    components: NDArray[np.float64]
+
+@type_check_only
+class Training(TypedDict):
+    solutions: NDArray[np.float64]
+    n_nonzero: NDArray[np.int64]
+    lessons: list[str]
+    levels: list[Level]
+    rank: int
+
+@type_check_only
+class Recoveries(TypedDict):
+    coef: NDArray[np.float64]
+    combinators: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    status: list[str]
+
+@type_check_only
 class FitReport(TypedDict):
     coef: NDArray[np.float64]
     intercept: NDArray[np.float64]
@@ -116,6 +153,25 @@ def fit_simultaneous(
 def fit_many(
     x: NDArray[np.float64], y: NDArray[np.float64], arguments: dict[str, Any], n_threads: int
 ) -> list[FitReport]: ...
+def basis_pursuit(a: NDArray[np.float64], b: NDArray[np.float64], n_threads: int) -> BasisPursuit: ...
+def train(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    most_nonzeros: int | None,
+    factorization: str,
+    tolerance: float,
+    seed: int,
+    n_threads: int,
+    progress: Callable[[int, int, int], object] | None,
+) -> Training: ...
+def recover(
+    a: NDArray[np.float64],
+    components: NDArray[np.float64],
+    component_error: float,
+    b: NDArray[np.float64],
+    tolerance: float,
+    n_threads: int,
+) -> Recoveries: ...
 def energy(
     x: NDArray[np.float64],
     y: NDArray[np.float64],

@@ -1,6 +1,5 @@
 """Many independent responses on one design."""
 
-import numbers
 import warnings
 from typing import Any, TypeVar
 
@@ -9,7 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import _core
 from ._base import LinearVae
-from ._validation import check_type, fit_arrays
+from ._parallel import thread_count
+from ._validation import fit_arrays
 from .exceptions import ParameterError
 
 Estimator = TypeVar("Estimator", bound=LinearVae)
@@ -60,16 +60,11 @@ def fit_many(estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None)
     """
     if not isinstance(estimator, LinearVae):
         raise ParameterError(f"`estimator` is {estimator!r}, but it must be a VaeSlr or a PreconditionedVae")
-    if n_jobs is not None:
-        check_type("n_jobs", n_jobs, numbers.Integral, "None, -1 or an integer of at least 1")
-        if n_jobs < -1 or n_jobs == 0:
-            raise ParameterError(f"`n_jobs` is {n_jobs!r}, but it must be None, -1 or an integer of at least 1")
+    thread_count(n_jobs, 1)
     arguments = estimator._arguments()
     first = clone(estimator)
     X, Y, precision = fit_arrays(first, X, Y, multi_output=True)
-    # More threads than responses would idle; 0 stands for all cores.
-    threads = 1 if n_jobs is None else min(max(int(n_jobs), 0), Y.shape[1])
-    reports = _core.fit_many(X, Y, arguments | {"precision": precision}, threads)
+    reports = _core.fit_many(X, Y, arguments | {"precision": precision}, thread_count(n_jobs, Y.shape[1]))
     models = [first, *(clone(estimator) for _ in reports[1:])]
     for model, report, y in zip(models, reports, Y.T, strict=True):
         for name in ("n_features_in_", "feature_names_in_"):

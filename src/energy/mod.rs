@@ -40,7 +40,7 @@ impl Evaluation {
 
 /// Checks the arguments of an energy; the number of responses in `y`, stored one after the other.
 fn check(x: ArrayView2<'_, f64>, y: &[f64], prior_var: &[f64], noise_var: f64) -> Result<usize> {
-    crate::problem::check_design(x)?;
+    crate::problem::check_matrix("X", x)?;
     let n_responses = if y.len().is_multiple_of(x.nrows()) { (y.len() / x.nrows()).max(1) } else { 1 };
     let columns: Vec<_> = y.chunks(y.len().div_ceil(n_responses).max(1)).map(ArrayView1::from).collect();
     let columns = ndarray::stack(Axis(1), &columns).unwrap_or_default();

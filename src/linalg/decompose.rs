@@ -47,7 +47,12 @@ impl Qr {
 
     /// The thin `Q`.
     pub fn q(&self) -> Mat<f64> {
-        let mut q = Mat::identity(self.packed.nrows(), self.packed.ncols());
+        self.columns_of_q(self.packed.ncols())
+    }
+
+    /// The first columns of the square `Q`.
+    pub fn columns_of_q(&self, n_columns: usize) -> Mat<f64> {
+        let mut q = Mat::identity(self.packed.nrows(), n_columns);
         let mut stack = self.scratch(q.ncols());
         householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
             self.packed.as_ref(),

@@ -3,7 +3,7 @@
 use super::decompose::{Qr, Svd, cholesky, copy, gram, inverse, product, thin_svd};
 use crate::Result;
 use faer::linalg::triangular_solve;
-use faer::{Mat, MatMut, Par};
+use faer::{Mat, MatMut, MatRef, Par};
 use ndarray::{Array1, Array2, ArrayView2};
 
 /// Least squares of one or more responses on nested sets of columns: the first, the first two, and so on.
@@ -112,6 +112,41 @@ pub fn least_norm(x: ArrayView2<'_, f64>, chosen: &[usize], y: &[f64], tolerance
         inside.row_mut(i).iter_mut().for_each(|v| *v *= factor);
     }
     Ok(product(v.as_ref(), inside.as_ref()).col_iter().flat_map(|z| z.iter()).copied().collect())
+}
+
+/// Least squares on some columns, and what goes with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vertex {
+    /// The coefficients.
+    pub coefficients: Vec<f64>,
+    /// The vector of least norm whose products with the columns are given signs.
+    pub multipliers: Vec<f64>,
+    /// Frobenius norm of the pseudo-inverse of the columns: by how much they enlarge white noise.
+    pub inverse_norm: f64,
+}
+
+impl Vertex {
+    /// For `y` and `signs` on the columns `chosen` of `x`; NaN or infinite where they are linearly dependent.
+    ///
+    /// # Complexity
+    /// `O(n_rows k^2)`.
+    pub fn new(x: ArrayView2<'_, f64>, chosen: &[usize], y: &[f64], signs: &[f64]) -> Self {
+        let (rows, k) = (x.nrows(), chosen.len());
+        let qr = Qr::new(Mat::from_fn(rows, k, |i, j| x[[i, chosen[j]]]));
+        let q = qr.q();
+        let mut inverse = Mat::<f64>::identity(k, k);
+        triangular_solve::solve_upper_triangular_in_place(qr.r(), inverse.as_mut(), Par::Seq);
+        let mut coefficients = product(q.transpose(), MatRef::from_column_major_slice(y, rows, 1));
+        triangular_solve::solve_upper_triangular_in_place(qr.r(), coefficients.as_mut(), Par::Seq);
+        let mut inside = Mat::from_fn(k, 1, |i, _| signs[i]);
+        triangular_solve::solve_lower_triangular_in_place(qr.r().transpose(), inside.as_mut(), Par::Seq);
+        let flat = |matrix: Mat<f64>| matrix.col_iter().flat_map(|column| column.iter()).copied().collect();
+        Self {
+            coefficients: flat(coefficients),
+            multipliers: flat(product(q.as_ref(), inside.as_ref())),
+            inverse_norm: inverse.norm_l2(),
+        }
+    }
 }
 
 /// Norms over the responses of `n` coefficients each, stored response after response.

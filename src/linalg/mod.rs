@@ -7,30 +7,61 @@
 pub mod curvature;
 mod decompose;
 mod gram;
+pub mod growing_cholesky;
 pub mod least_squares;
 pub mod marginal;
 pub mod packed;
 pub mod principal;
+pub mod rotation;
 pub mod row_space;
 mod solve;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use pulp::Simd;
+use rayon::prelude::*;
 
-/// `out <- design^T vector`, on this thread alone.
-pub fn multiply_transposed(design: ArrayView2<'_, f64>, vector: &[f64], out: &mut [f64]) {
+/// `out <- design^T vectors`, on this thread alone; one or more vectors, one after the other.
+pub fn multiply_transposed(design: ArrayView2<'_, f64>, vectors: &[f64], out: &mut [f64]) {
     let (r, n) = design.dim();
+    let width = out.len().checked_div(n).unwrap_or(0);
     match design.as_slice() {
         Some(x) => {
-            let (to, x) = (MatMut::from_column_major_slice_mut(out, n, 1), MatRef::from_row_major_slice(x, r, n));
-            matmul(to, Accum::Replace, x.transpose(), MatRef::from_column_major_slice(vector, r, 1), 1.0, Par::Seq);
+            let (to, x) = (MatMut::from_column_major_slice_mut(out, n, width), MatRef::from_row_major_slice(x, r, n));
+            let right = MatRef::from_column_major_slice(vectors, r, width);
+            matmul(to, Accum::Replace, x.transpose(), right, 1.0, Par::Seq);
         }
         None => {
-            out.iter_mut().zip(design.columns()).for_each(|(o, x)| *o = x.iter().zip(vector).map(|(a, b)| a * b).sum());
+            for (vector, out) in vectors.chunks_exact(r.max(1)).zip(out.chunks_exact_mut(n.max(1))) {
+                let each = out.iter_mut().zip(design.columns());
+                each.for_each(|(o, x)| *o = x.iter().zip(vector).map(|(a, b)| a * b).sum());
+            }
         }
     }
+}
+
+/// Rows of a product that one thread computes at a time.
+const BLOCK: usize = 256;
+
+/// `X^T X`, shape `(n, n)`, on rayon's current threads; the same bits for any number of them.
+///
+/// # Complexity
+/// `O(r n^2)` for `x` of shape `(r, n)`.
+pub fn outer_product(x: ArrayView2<'_, f64>) -> Array2<f64> {
+    let (r, n) = x.dim();
+    let dense = x.as_standard_layout();
+    let mut out = vec![0.0; n * n];
+    if let Some(slice) = dense.as_slice() {
+        let x = MatRef::from_row_major_slice(slice, r, n);
+        out.par_chunks_mut(BLOCK * n.max(1)).enumerate().for_each(|(block, rows)| {
+            let height = rows.len() / n;
+            let left = x.subcols(block * BLOCK, height).transpose();
+            let to = MatMut::from_row_major_slice_mut(rows, height, n);
+            matmul(to, Accum::Replace, left, x, 1.0, Par::Seq);
+        });
+    }
+    Array2::from_shape_vec((n, n), out).unwrap_or_default()
 }
 
 /// The inner product of two slices of equal length, for use within a dispatched loop.

@@ -138,6 +138,38 @@ impl RowSpace {
         }
     }
 
+    /// Frobenius norm of the pseudo-inverse of `C`: by how much [`whiten`](Self::whiten) enlarges white noise.
+    ///
+    /// # Complexity
+    /// `O(rank^3)`, or nothing for a basis found by the SVD.
+    pub fn inverse_norm(&self) -> f64 {
+        match &self.coordinates {
+            Coordinates::Triangular(r) => {
+                let mut inverse = Mat::<f64>::identity(r.nrows(), r.ncols());
+                triangular_solve::solve_upper_triangular_in_place(r.as_ref(), inverse.as_mut(), Par::Seq);
+                inverse.norm_l2()
+            }
+            Coordinates::Singular { s, .. } => s.iter().map(|s| 1.0 / (s * s)).sum::<f64>().sqrt(),
+        }
+    }
+
+    /// Multipliers of the rows of `B` as multipliers of those of the design: `y` with `X^T y = B^T v`, the one of least
+    /// norm.
+    pub fn multipliers(&self, v: &[f64]) -> Vec<f64> {
+        match &self.coordinates {
+            Coordinates::Triangular(r) => {
+                let mut y = v.to_vec();
+                let right = MatMut::from_column_major_slice_mut(&mut y, v.len(), 1);
+                triangular_solve::solve_upper_triangular_in_place(r.as_ref(), right, Par::Seq);
+                y
+            }
+            Coordinates::Singular { u, s } => {
+                let scaled = Mat::from_fn(s.len(), 1, |i, _| v[i] / s[i]);
+                product(u.as_ref(), scaled.as_ref()).col_iter().flat_map(|column| column.iter()).copied().collect()
+            }
+        }
+    }
+
     /// The responses in the coordinates of `C`'s column space, and the norm of what lies outside it (for a basis found
     /// by the SVD).
     pub fn rotate(&self, y: &[f64]) -> (Vec<f64>, f64) {

@@ -10,6 +10,7 @@ mod noisy;
 pub mod prepared;
 mod search;
 pub mod settings;
+pub mod welper_recover;
 
 use crate::report::{FitReport, Hook};
 use crate::{Error, Result};

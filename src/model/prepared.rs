@@ -2,7 +2,7 @@
 
 use crate::linalg::principal::PrincipalAxes;
 use crate::linalg::row_space::RowSpace;
-use crate::problem::{check_design, check_response};
+use crate::problem::{check_matrix, check_response};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, Axis};
 use std::collections::HashMap;
@@ -166,7 +166,7 @@ impl Prepared {
     /// # Complexity
     /// One copy of the design; an SVD if it has more rows than columns.
     pub fn new(x: ArrayView2<'_, f64>, centred: bool, groups: &[usize]) -> Result<Self> {
-        check_design(x)?;
+        check_matrix("X", x)?;
         if !groups.is_empty() && groups.len() != x.ncols() {
             return Err(Error::Shape {
                 what: "groups",

@@ -135,7 +135,8 @@ fn fit_many<'py>(
 ) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let settings = arguments.settings()?;
     let (x, y) = (x.as_array(), y.as_array());
-    let found = run::run_parallel(py, n_threads, |stop| model::fit_many(x, y, &settings, stop))?;
+    let found =
+        run::run_parallel(py, n_threads, None, |watch| model::fit_many(x, y, &settings, &|| watch.is_stopped()))?;
     found.iter().map(|found| report(py, found)).collect()
 }
 

@@ -3,7 +3,9 @@
 mod datasets;
 mod errors;
 mod fit;
+mod l1;
 mod run;
+mod welper_recover;
 
 use pyo3::prelude::*;
 
@@ -12,5 +14,7 @@ use pyo3::prelude::*;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     datasets::register(module)?;
     fit::register(module)?;
+    l1::register(module)?;
+    welper_recover::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

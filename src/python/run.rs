@@ -1,10 +1,9 @@
 //! The one gate for long calls: the interpreter released, signals checked, progress passed on, errors converted.
 
-use crate::report::{Hook, IterInfo};
+use crate::report::{Hook, IterInfo, Watch};
 use crate::{Error, Result};
 use pyo3::prelude::*;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often a running fit looks at the interpreter.
@@ -46,31 +45,45 @@ pub fn run<T: Send>(
     }
 }
 
-/// Runs `work` on `n_threads` threads of its own (0: as many as there are cores), while this one checks signals.
+/// Runs `work` on `n_threads` threads of its own (0: as many as there are cores), while this one checks signals and,
+/// every 50 ms, calls `progress` with `(stage, done, total)`.
 pub fn run_parallel<T: Send>(
     py: Python<'_>,
     n_threads: usize,
-    work: impl FnOnce(&(dyn Fn() -> bool + Sync)) -> Result<T> + Send,
+    progress: Option<&Py<PyAny>>,
+    work: impl FnOnce(&Watch) -> Result<T> + Send,
 ) -> PyResult<T> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(n_threads)
         .build()
         .map_err(|error| Error::invalid("n_jobs", error, "a number of threads that this machine can start"))?;
-    let stop = AtomicBool::new(false);
+    let watch = Watch::default();
     let mut raised = None;
     let result = py.detach(|| {
         std::thread::scope(|scope| {
-            let worker = scope.spawn(|| pool.install(|| work(&|| stop.load(Ordering::Relaxed))));
-            // Short waits first: most calls end within milliseconds.
+            let caller = std::thread::current();
+            let (pool, watch) = (&pool, &watch);
+            let worker = scope.spawn(move || {
+                let result = pool.install(|| work(watch));
+                caller.unpark();
+                result
+            });
+            // Short waits first: the end of a call that ends at once is not to be missed.
             let mut wait = Duration::from_micros(100);
             while !worker.is_finished() {
                 std::thread::park_timeout(wait);
                 wait = (wait * 2).min(LOOK);
-                if raised.is_none()
-                    && let Err(error) = Python::attach(|py| py.check_signals())
-                {
+                if raised.is_some() {
+                    continue;
+                }
+                let looked = Python::attach(|py| {
+                    py.check_signals()?;
+                    let known = progress.filter(|_| wait == LOOK && watch.state().0 > 0);
+                    known.map_or(Ok(()), |call| call.call1(py, watch.state()).map(drop))
+                });
+                if let Err(error) = looked {
                     raised = Some(error);
-                    stop.store(true, Ordering::Relaxed);
+                    watch.stop();
                 }
             }
             worker.join()

@@ -1,0 +1,26 @@
+"""How many threads a call may use."""
+
+import numbers
+from typing import Any
+
+from ._validation import check_type
+from .exceptions import ParameterError
+
+_WANTED = "None, -1 or an integer of at least 1"
+
+
+def thread_count(n_jobs: Any, n_tasks: int) -> int:
+    """Turn `n_jobs` into a number of threads for the core: at most one a task, 0 for as many as there are cores.
+
+    Raises
+    ------
+    ParameterError
+        If `n_jobs` is neither None, -1 nor an integer of at least 1.
+    """
+    if n_jobs is None:
+        return 1
+    check_type("n_jobs", n_jobs, numbers.Integral, _WANTED)
+    if n_jobs < -1 or n_jobs == 0:
+        raise ParameterError(f"`n_jobs` is {n_jobs!r}, but it must be {_WANTED}")
+    # More threads than tasks would idle.
+    return min(max(int(n_jobs), 0), n_tasks)

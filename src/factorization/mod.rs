@@ -1,0 +1,109 @@
+//! Sparse factorisation: `Y = X Z` with sparse columns of `X`, from the span of `Y` alone.
+//!
+//! A vector in general position in an `r`-dimensional subspace of `R^n` has at most `r - 1` zeros. One with more is not
+//! there by chance: it is a column of `X`, or a combination of a few.
+
+mod er_spud;
+mod four_norm;
+mod span;
+
+pub use span::SparseVector;
+
+use crate::Result;
+use crate::linalg::principal::PrincipalAxes;
+use crate::report::Watch;
+use ndarray::{Array2, ArrayView2};
+use span::Span;
+
+/// How columns are looked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Method {
+    /// A linear program for each pair of rows: ER-SPUD with two columns, Welper's Algorithm 4.
+    #[default]
+    ErSpud,
+    /// An orthonormal basis of the span of largest 4-norm, then a linear program for each of its members.
+    FourNorm,
+}
+
+/// What a factorisation depends on besides the data.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// How columns are looked for.
+    pub method: Method,
+    /// Frobenius norm of the error of `Y`: smaller singular values count as zero.
+    pub error: f64,
+    /// Seed of the pairs of rows, or of the first basis.
+    pub seed: u64,
+}
+
+/// The factor `X`, as far as it was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Factorization {
+    /// Linearly independent columns, sparsest first.
+    pub components: Vec<SparseVector>,
+    /// Dimension of the span of `Y`.
+    pub rank: usize,
+    /// Linear programs solved.
+    pub n_programs: usize,
+    /// Error of a component that the error of `Y` may cause, as a share of its norm.
+    pub error: f64,
+}
+
+impl Factorization {
+    /// Whether as many sparse columns were found as the span has dimensions.
+    pub fn is_complete(&self) -> bool {
+        self.components.len() == self.rank
+    }
+}
+
+/// Singular values below this share of the largest are rounding.
+const ROUNDING: f64 = 1e-10;
+/// Misfit of a program that may be put down to the tilt of the span, in units of it.
+const TILTS: f64 = 3.0;
+/// Rounds of programs that look for what is missing or mixed, at most.
+const MOST_ROUNDS: usize = 20;
+
+/// Factorises `y`, shape `(n, q)`.
+///
+/// Of all vectors that were found the sparsest that are linearly independent are kept. Then, until nothing gets sparser, a
+/// program for each of them looks for the sparsest vector that has a share of it and any share of the others: a mixture
+/// gives way to what it is a mixture of; and for each dimension that is missing, one orthogonal to those that were found.
+///
+/// # Errors
+/// [`Error::NoDecomposition`](crate::Error::NoDecomposition) if a singular value decomposition does not converge;
+/// [`Error::Interrupted`](crate::Error::Interrupted) where `watch` says so.
+///
+/// # Complexity
+/// With `r` the rank of `y` and `k` nonzeros in a column: a few times `r` programs, for [`Method::ErSpud`] up to `n / 2`
+/// more, each of about `2 k` steps of `O(n k)` and `O(n r)` for each nonzero; for [`Method::FourNorm`] some tens of steps
+/// of `O(n r^2 + r^3)` before them. Programs run side by side on rayon's current threads; the result does not depend on
+/// how many there are.
+///
+/// # References
+/// Welper, "Non-convex compressed sensing with training data", Algorithm 4; Spielman, Wang and Wright, "Exact recovery of
+/// sparsely-used dictionaries", COLT 2012; Zhai et al., "Complete dictionary learning via l4-norm maximization over the
+/// orthogonal group", JMLR 21(165), 2020.
+pub fn factorize(y: ArrayView2<'_, f64>, settings: Settings, watch: &Watch) -> Result<Factorization> {
+    let columns: Vec<f64> = y.columns().into_iter().flatten().copied().collect();
+    let axes = PrincipalAxes::new(&columns, y.nrows(), ROUNDING)?;
+    let most = axes.singular.first().map_or(0.0, |largest| settings.error.max(ROUNDING * largest));
+    let rank = axes.singular.partition_point(|&s| s > most);
+    let smallest = axes.singular[..rank].last().copied().unwrap_or(1.0);
+    // One direction's share of the error tilts the span by its size over the smallest extent.
+    let error = most / ((y.ncols() as f64).sqrt() * smallest);
+    let basis = axes.directions[..rank * y.nrows()].to_vec();
+    let basis = Array2::from_shape_vec((rank, y.nrows()), basis).unwrap_or_default();
+    let mut span = Span::new(basis, TILTS * error);
+    match settings.method {
+        Method::ErSpud => er_spud::search(&mut span, settings.seed, watch)?,
+        Method::FourNorm => four_norm::search(&mut span, settings.seed, watch)?,
+    }
+    for _ in 0..MOST_ROUNDS {
+        let before = span.sizes();
+        span.run(span.duals(), watch)?;
+        if span.sizes() == before {
+            break;
+        }
+    }
+    Ok(Factorization { n_programs: span.n_programs, components: span.into_chosen(), rank, error })
+}
