@@ -10,10 +10,12 @@ mod span;
 pub use span::SparseVector;
 
 use crate::Result;
+use crate::linalg::least_squares::independent;
 use crate::linalg::principal::PrincipalAxes;
+use crate::linalg::rotation::product;
 use crate::report::Watch;
 use ndarray::{Array2, ArrayView2};
-use span::Span;
+use span::{INDEPENDENT, Span};
 
 /// How columns are looked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,6 +65,22 @@ const TILTS: f64 = 3.0;
 /// Rounds of programs that look for what is missing or mixed, at most.
 const MOST_ROUNDS: usize = 20;
 
+/// Nonzeros of the densest of the sparsest linearly independent columns of `y`, at most as many as vectors in general
+/// position do not have: no column of `X` that is worth while has more.
+fn most_nonzeros(basis: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> usize {
+    let (rank, n) = basis.dim();
+    let mut coordinates = product(basis, y);
+    for mut column in coordinates.columns_mut() {
+        let norm = column.dot(&column).sqrt();
+        column.mapv_inplace(|v| v / norm);
+    }
+    let size = |l: usize| y.column(l).iter().filter(|&&v| v != 0.0).count();
+    let mut order: Vec<usize> = (0..y.ncols()).collect();
+    order.sort_by_key(|&l| size(l));
+    let last = independent(coordinates.view(), &order, INDEPENDENT).last().map_or(n, |&i| size(order[i]));
+    last.min(n - rank)
+}
+
 /// Factorises `y`, shape `(n, q)`.
 ///
 /// Of all vectors that were found the sparsest that are linearly independent are kept. Then, until nothing gets sparser, a
@@ -86,14 +104,15 @@ const MOST_ROUNDS: usize = 20;
 pub fn factorize(y: ArrayView2<'_, f64>, settings: Settings, watch: &Watch) -> Result<Factorization> {
     let columns: Vec<f64> = y.columns().into_iter().flatten().copied().collect();
     let axes = PrincipalAxes::new(&columns, y.nrows(), ROUNDING)?;
-    let most = axes.singular.first().map_or(0.0, |largest| settings.error.max(ROUNDING * largest));
-    let rank = axes.singular.partition_point(|&s| s > most);
+    let noise = axes.singular.first().map_or(0.0, |largest| settings.error.max(ROUNDING * largest));
+    let rank = axes.singular.partition_point(|&s| s > noise);
     let smallest = axes.singular[..rank].last().copied().unwrap_or(1.0);
     // One direction's share of the error tilts the span by its size over the smallest extent.
-    let error = most / ((y.ncols() as f64).sqrt() * smallest);
+    let error = noise / ((y.ncols() as f64).sqrt() * smallest);
     let basis = axes.directions[..rank * y.nrows()].to_vec();
     let basis = Array2::from_shape_vec((rank, y.nrows()), basis).unwrap_or_default();
-    let mut span = Span::new(basis, TILTS * error);
+    let most = most_nonzeros(basis.view(), y);
+    let mut span = Span::new(basis, TILTS * error, most);
     match settings.method {
         Method::ErSpud => er_spud::search(&mut span, settings.seed, watch)?,
         Method::FourNorm => four_norm::search(&mut span, settings.seed, watch)?,

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 /// Entries below this share of the largest are rounding.
 const ROUNDING: f64 = 1e-12;
 /// Distance from the span of sparser vectors, as a share of its norm, at which a vector is independent of them.
-const INDEPENDENT: f64 = 1e-6;
+pub(super) const INDEPENDENT: f64 = 1e-6;
 
 /// A vector with few nonzeros, of norm 1.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,16 +39,20 @@ impl SparseVector {
 pub(super) struct Span {
     projection: Projection,
     tolerance: f64,
+    /// Nonzeros beyond which a vector is of no use.
+    most_nonzeros: usize,
     chosen: Vec<(SparseVector, Array1<f64>)>,
     /// Linear programs solved.
     pub n_programs: usize,
 }
 
 impl Span {
-    /// `basis` has orthonormal rows, shape `(rank, n)`.
-    pub fn new(basis: Array2<f64>, tolerance: f64) -> Self {
+    /// `basis` has orthonormal rows, shape `(rank, n)`; programs may miss their equations by `tolerance`; programs give up
+    /// well beyond `most_nonzeros`.
+    pub fn new(basis: Array2<f64>, tolerance: f64, most_nonzeros: usize) -> Self {
         let n_programs = basis.ncols() / 2;
-        Self { projection: Projection::new(basis, n_programs), tolerance, chosen: Vec::new(), n_programs: 0 }
+        let projection = Projection::new(basis, n_programs);
+        Self { projection, tolerance, most_nonzeros, chosen: Vec::new(), n_programs: 0 }
     }
 
     /// The basis, shape `(rank, n)`.
@@ -82,7 +86,7 @@ impl Span {
     }
 
     /// Solves `min ||s||_1` over the subspace subject to `direction^T s = 1`, for directions in coordinates of the
-    /// basis, and chooses anew. Solutions with as many nonzeros as vectors in general position are passed over.
+    /// basis, and chooses anew.
     ///
     /// # Errors
     /// [`Error::Interrupted`] where `watch` says so.
@@ -111,8 +115,9 @@ impl Span {
         let (rank, n) = self.basis().dim();
         let mut unit = vec![0.0; n];
         multiply_transposed(self.basis().view(), &(direction / norm).to_vec(), &mut unit);
-        let most = n - rank;
-        let limits = Limits { n_active: most, n_steps: 3 * most, misfit: self.tolerance };
+        // A path may have a few more nonzeros than its end, and a mixture that is mended later more than its parts.
+        let n_active = (self.most_nonzeros * 3 / 2 + 8).min(n - rank);
+        let limits = Limits { n_active, n_steps: 3 * n_active, misfit: self.tolerance };
         let path = follow(Gram::Outside(&self.projection, &unit), &unit, limits, &|| watch.is_stopped());
         (path.end == End::Solved).then(|| SparseVector::new(&path.active, &path.values))
     }
@@ -149,6 +154,9 @@ impl Span {
                 directions.push(left / distance);
                 self.chosen.push((vector, coordinates));
             }
+        }
+        if self.is_complete() {
+            self.most_nonzeros = self.sizes().last().copied().unwrap_or(self.most_nonzeros);
         }
     }
 }

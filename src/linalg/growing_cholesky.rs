@@ -1,9 +1,13 @@
 //! A Cholesky factor that gains and loses rows, for active sets that change one member at a time.
 
+use super::dot;
+use pulp::{Arch, Simd, WithSimd};
+
 /// The lower triangular `L` with `L L^T = G` for a symmetric positive definite `G` that grows and shrinks.
 #[derive(Debug, Clone, Default)]
 pub struct GrowingCholesky {
     rows: Vec<Vec<f64>>,
+    arch: Arch,
 }
 
 impl GrowingCholesky {
@@ -14,7 +18,7 @@ impl GrowingCholesky {
     /// `O(k^2)`.
     pub fn push(&mut self, mut row: Vec<f64>, tolerance: f64) -> bool {
         let Some(diagonal) = row.pop() else { return false };
-        self.forward(&mut row);
+        self.arch.dispatch(Forward { rows: &self.rows, right: &mut row });
         let left = diagonal - row.iter().map(|v| v * v).sum::<f64>();
         // Not `<=`: a NaN must not pass.
         let independent = left > tolerance * diagonal;
@@ -50,20 +54,45 @@ impl GrowingCholesky {
     /// # Complexity
     /// `O(k^2)`.
     pub fn solve(&self, right: &mut [f64]) {
-        self.forward(right);
-        for (i, row) in self.rows.iter().enumerate().rev() {
-            let value = right[i] / row[i];
-            right[i] = value;
-            for (other, entry) in right[..i].iter_mut().zip(row) {
-                *other -= value * entry;
-            }
+        self.arch.dispatch(Forward { rows: &self.rows, right });
+        self.arch.dispatch(Backward { rows: &self.rows, right });
+    }
+}
+
+/// `right <- L^-1 right`.
+struct Forward<'a> {
+    rows: &'a [Vec<f64>],
+    right: &'a mut [f64],
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for (i, row) in self.rows.iter().enumerate() {
+            self.right[i] = (self.right[i] - dot(simd, &self.right[..i], &row[..i])) / row[i];
         }
     }
+}
 
-    fn forward(&self, right: &mut [f64]) {
-        for (i, row) in self.rows.iter().enumerate() {
-            let known: f64 = right[..i].iter().zip(row).map(|(a, b)| a * b).sum();
-            right[i] = (right[i] - known) / row[i];
+/// `right <- L^-T right`.
+struct Backward<'a> {
+    rows: &'a [Vec<f64>],
+    right: &'a mut [f64],
+}
+
+impl WithSimd for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (i, row) in self.rows.iter().enumerate().rev() {
+            let value = self.right[i] / row[i];
+            self.right[i] = value;
+            for (other, entry) in self.right[..i].iter_mut().zip(row) {
+                *other -= value * entry;
+            }
         }
     }
 }
