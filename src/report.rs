@@ -78,6 +78,30 @@ pub struct FitReport {
     pub condition_number: Option<(f64, f64)>,
 }
 
+/// What a long call is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Problems that the caller gave.
+    Problems,
+    /// Steps towards a basis.
+    Steps,
+    /// Linear programs.
+    Programs,
+}
+
+impl Stage {
+    const ALL: [Self; 3] = [Self::Problems, Self::Steps, Self::Programs];
+
+    /// The name that Python shows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Problems => "problems",
+            Self::Steps => "steps",
+            Self::Programs => "linear programs",
+        }
+    }
+}
+
 /// What many threads of one long call have in common with the caller: how far they are, and whether to stop.
 #[derive(Debug, Default)]
 pub struct Watch {
@@ -98,11 +122,11 @@ impl Watch {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Begins the next stage, of `total` parts.
-    pub fn begin(&self, total: usize) {
+    /// Begins a stage of `total` parts.
+    pub fn begin(&self, stage: Stage, total: usize) {
         self.done.store(0, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
-        self.stage.fetch_add(1, Ordering::Relaxed);
+        self.stage.store(stage as usize, Ordering::Relaxed);
     }
 
     /// Counts a part that is done.
@@ -110,9 +134,10 @@ impl Watch {
         self.done.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The number of the stage, counted from 1, how many of its parts are done, and how many there are.
-    pub fn state(&self) -> (usize, usize, usize) {
+    /// The stage, how many of its parts are done, and how many there are: 0 before the first stage.
+    pub fn state(&self) -> (Stage, usize, usize) {
         let read = |number: &AtomicUsize| number.load(Ordering::Relaxed);
-        (read(&self.stage), read(&self.done), read(&self.total))
+        let stage = Stage::ALL.get(read(&self.stage)).copied().unwrap_or(Stage::Problems);
+        (stage, read(&self.done), read(&self.total))
     }
 }

@@ -162,7 +162,7 @@ def train(
     tolerance: float,
     seed: int,
     n_threads: int,
-    progress: Callable[[int, int, int], object] | None,
+    progress: Callable[[str, int, int], object] | None,
 ) -> Training: ...
 def recover(
     a: NDArray[np.float64],

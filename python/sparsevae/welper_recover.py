@@ -22,7 +22,6 @@ from .exceptions import ParameterError
 Array = NDArray[np.float64]
 
 _TOL = "a number greater than 0 and less than 1"
-_STAGES = {1: "training problems"}
 
 
 @dataclass(frozen=True)
@@ -96,10 +95,11 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
     kept_ : ndarray of shape (n_problems,), bool
         Training problems whose solutions the components come from.
     training_status_ : ndarray of shape (n_problems,), str
-        "easy": solved, and sparse enough. "hard": no sparse solution was found. "zero": its right-hand side is zero.
-        "inconsistent": its right-hand side lies outside the column space of `A`.
+        "easy": solved by l1 minimisation, and sparse enough. "learned": not so, but solved by the components. "hard":
+        no sparse solution was found. "zero": its right-hand side is zero. "inconsistent": its right-hand side lies
+        outside the column space of `A`.
     training_coef_ : ndarray of shape (n_features, n_problems)
-        Solutions of the training problems; without meaning for those that are not easy.
+        Solutions of the training problems; without meaning for those that are neither easy nor learned.
     rank_ : int
         Dimension of the span of the kept solutions.
     component_error_ : float
@@ -416,6 +416,6 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         return found.coef
 
 
-def _progress(stage: int, done: int, total: int) -> None:
-    sys.stderr.write(f"\r{_STAGES.get(stage, 'linear programs')}: {done} of {total}    ")
+def _progress(stage: str, done: int, total: int) -> None:
+    sys.stderr.write(f"\r{stage}: {done} of {total}{' ' * 20}")
     sys.stderr.flush()

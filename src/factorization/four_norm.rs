@@ -3,7 +3,7 @@
 use super::span::Span;
 use crate::Result;
 use crate::linalg::rotation::{nearest_rotation, product, random_rotation};
-use crate::report::Watch;
+use crate::report::{Stage, Watch};
 
 /// Steps at most.
 const MOST_STEPS: usize = 300;
@@ -14,7 +14,7 @@ const CONVERGED: f64 = 1e-8;
 /// solves `min ||s||_1` over the span subject to `s^T Q^T a = 1` for each row `a` of `A`.
 pub(super) fn search(span: &mut Span, seed: u64, watch: &Watch) -> Result<()> {
     let mut rotation = random_rotation(span.rank(), seed);
-    watch.begin(MOST_STEPS);
+    watch.begin(Stage::Steps, MOST_STEPS);
     for _ in 0..MOST_STEPS {
         // Matching, stretching, projection: correlations with the members, their cubes, the nearest rotation.
         let cubes = product(rotation.view(), span.basis().view()).mapv(|v| v * v * v);

@@ -4,7 +4,7 @@ use crate::l1::gram::{Gram, Projection};
 use crate::l1::homotopy::{End, Limits, follow};
 use crate::linalg::multiply_transposed;
 use crate::linalg::rotation::dual_basis;
-use crate::report::Watch;
+use crate::report::{Stage, Watch};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
@@ -91,7 +91,7 @@ impl Span {
     /// # Errors
     /// [`Error::Interrupted`] where `watch` says so.
     pub fn run(&mut self, directions: Vec<Array1<f64>>, watch: &Watch) -> Result<()> {
-        watch.begin(directions.len());
+        watch.begin(Stage::Programs, directions.len());
         let found = directions.par_iter().map(|direction| {
             let vector = self.sparsest_along(direction, watch)?;
             let coordinates = self.coordinates(&vector);

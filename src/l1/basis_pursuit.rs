@@ -7,7 +7,7 @@ use crate::linalg::least_squares::Vertex;
 use crate::linalg::multiply_transposed;
 use crate::linalg::row_space::RowSpace;
 use crate::problem::check_matrix;
-use crate::report::Watch;
+use crate::report::{Stage, Watch};
 use crate::{Error, Result};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
@@ -129,7 +129,7 @@ impl Equations {
             return Err(Error::NonFinite { what: "B", index: vec![i, l] });
         }
         let columns: Vec<Vec<f64>> = b.columns().into_iter().map(|column| column.to_vec()).collect();
-        watch.begin(columns.len());
+        watch.begin(Stage::Problems, columns.len());
         let solve = |b: &Vec<f64>| {
             let solution = self.solve(b, request, &|| watch.is_stopped());
             watch.advance();

@@ -78,8 +78,9 @@ pub fn run_parallel<T: Send>(
                 }
                 let looked = Python::attach(|py| {
                     py.check_signals()?;
-                    let known = progress.filter(|_| wait == LOOK && watch.state().0 > 0);
-                    known.map_or(Ok(()), |call| call.call1(py, watch.state()).map(drop))
+                    let (stage, done, total) = watch.state();
+                    let known = progress.filter(|_| wait == LOOK && total > 0);
+                    known.map_or(Ok(()), |call| call.call1(py, (stage.name(), done, total)).map(drop))
                 });
                 if let Err(error) = looked {
                     raised = Some(error);

@@ -1,0 +1,113 @@
+//! Solutions of hard problems from components (Algorithm 1).
+
+use super::{check_tolerance, sparser_than_chance};
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
+use crate::l1::{Equations, Request};
+use crate::linalg::least_squares::NestedLeastSquares;
+use crate::linalg::rotation::product;
+use crate::problem::check_matrix;
+use crate::report::Watch;
+use ndarray::{Array1, ArrayView2};
+
+/// Misfits below this share of the right-hand side are rounding.
+const ROUNDING: f64 = 1e-13;
+
+/// How a recovery ended. None of these is an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// A sparse combination of components solves the problem.
+    Recovered,
+    /// The combination has as many members as there are equations: any right-hand side has one.
+    Dense,
+    /// No combination of components solves it.
+    Infeasible,
+}
+
+impl Finding {
+    /// The name that Python shows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Recovered => "recovered",
+            Self::Dense => "dense",
+            Self::Infeasible => "infeasible",
+        }
+    }
+}
+
+/// The solution of one problem.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recovery {
+    /// The solution.
+    pub coef: Array1<f64>,
+    /// Coefficients of the components.
+    pub combinator: Array1<f64>,
+    /// Misfit of the solution, as a share of the norm of the right-hand side.
+    pub residual: f64,
+    /// How it ended.
+    pub finding: Finding,
+}
+
+/// Components, and how sure they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Components<'a> {
+    /// Columns of norm 1, shape `(n, n_components)`.
+    pub columns: ArrayView2<'a, f64>,
+    /// Error of a component, as a share of its norm.
+    pub error: f64,
+}
+
+/// Solves `A x = b_l`, for the columns of `b`, by sparse combinations of components (Algorithm 1): `min ||z||_1` subject
+/// to `A X z = b_l`; then least squares on the nonzeros of `X z`, where they are fewer than chance would have, frees the
+/// solution of the errors of the components.
+///
+/// # Errors
+/// [`Error::Shape`] or [`Error::NonFinite`], naming `A`, `B` or `components_`; [`Error::InvalidParameter`] for a tolerance
+/// outside (0, 1); [`Error::NoDecomposition`]; [`Error::Interrupted`] where the caller asks to stop.
+///
+/// # Complexity
+/// One product `A X` and, for each problem, one basis pursuit with as many columns as components, and `O(m k^2)` for a
+/// solution with `k` nonzeros.
+pub fn recover(
+    a: ArrayView2<'_, f64>,
+    components: Components<'_>,
+    b: ArrayView2<'_, f64>,
+    tolerance: f64,
+    watch: &Watch,
+) -> Result<Vec<Recovery>> {
+    check_tolerance(tolerance)?;
+    check_matrix("components_", components.columns)?;
+    let images = product(a, components.columns);
+    let equations = Equations::new(images.view(), b.ncols())?;
+    let request = Request { tolerance: tolerance.max(components.error), most_nonzeros: None };
+    let solutions = equations.solve_many(b, request, watch)?;
+    let found = solutions.into_iter().zip(b.columns()).map(|(solution, b)| {
+        let mut combinator = Array1::zeros(components.columns.ncols());
+        solution.support.iter().zip(&solution.values).for_each(|(&k, v)| combinator[k] = *v);
+        let norm = b.dot(&b).sqrt();
+        let misfit = |left: Array1<f64>| if norm > 0.0 { left.dot(&left).sqrt() / norm } else { 0.0 };
+        let mut coef = components.columns.dot(&combinator);
+        let mut residual = misfit(&b - &images.dot(&combinator));
+        let support: Vec<usize> = (0..coef.len()).filter(|&j| coef[j] != 0.0).collect();
+        if residual > ROUNDING && support.len() <= sparser_than_chance(a.nrows()) {
+            let values = NestedLeastSquares::new(a, &support, &b.to_vec()).coefficients(support.len());
+            let mut polished = Array1::zeros(coef.len());
+            support.iter().zip(values).for_each(|(&j, v)| polished[j] = v);
+            let left = misfit(&b - &a.dot(&polished));
+            if left < residual {
+                (coef, residual) = (polished, left);
+            }
+        }
+        let any = solution.support.len() >= equations.rank() && equations.rank() == a.nrows();
+        // NaN is no recovery.
+        let solved = residual <= tolerance;
+        let finding = match (solved, any) {
+            (false, _) => Finding::Infeasible,
+            (true, true) => Finding::Dense,
+            (true, false) => Finding::Recovered,
+        };
+        Recovery { coef, combinator, residual, finding }
+    });
+    Ok(found.collect())
+}
