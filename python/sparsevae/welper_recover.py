@@ -410,7 +410,8 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         if failed.size:
             message = (
                 f"WelperRecover: {failed.size} of {status.size} problems are not recovered: "
-                f"{', '.join(sorted(set(failed)))}; the largest residual is {np.max(found.residual):.2g} of the norm of the right-hand side"
+                f"{', '.join(sorted(set(failed)))}; the largest residual is {np.max(found.residual):.2g} of the norm "
+                "of `b`"
             )
             warnings.warn(message, ConvergenceWarning, stacklevel=2)
         return found.coef
