@@ -69,6 +69,7 @@ def noise_free_solvers():
         "VaeSlr(fit_intercept=False)": ours(sparsevae.VaeSlr(fit_intercept=False)),
         'VaeSlr(optimizer="em")': ours(sparsevae.VaeSlr(optimizer="em")),
         'PreconditionedVae(optimizer="em")': ours(sparsevae.PreconditionedVae(optimizer="em")),
+        "basis pursuit (our homotopy)": uncertified(lambda X, y: sparsevae.basis_pursuit(X, y).coef),
         "basis pursuit (HiGHS)": baseline(BasisPursuit(fit_intercept=False)),
         "reweighted basis pursuit": baseline(ReweightedBasisPursuit(fit_intercept=False)),
         "sparse Bayesian learning, EM": baseline(SparseBayesianLearning(fit_intercept=False)),
