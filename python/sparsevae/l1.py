@@ -100,8 +100,8 @@ def basis_pursuit(A: Any, b: Any, *, method: str = "homotopy", n_jobs: int | Non
     The rows of `A` are orthonormalised once, ``O(n_samples**2 * n_features)``. For each right-hand side a step of the
     homotopy costs ``O(n_features * k)`` with ``k`` nonzeros so far, and ``O(n_samples * n_features)`` where a column
     turns nonzero, unless right-hand sides are so many that the projection onto the rows is formed as a whole. There are
-    about as many steps as nonzeros where the solution is sparse, a few times as many where columns are correlated. Memory:
-    ``n_features`` numbers for each nonzero, and up to 1 GiB for the projection.
+    about as many steps as nonzeros where the solution is sparse, a few times as many where columns are correlated.
+    Memory: ``n_features`` numbers for each nonzero, and up to 1 GiB for the projection.
 
     References
     ----------
