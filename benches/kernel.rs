@@ -1,14 +1,20 @@
-//! Times of the core's parts: a step of the kernel, default fits, the certificate, the support path, the papers' training.
+//! Times of the core's parts: a step of the kernel, default fits, the certificate, the support path, the papers'
+//! training, basis pursuit and what is learned from it.
 //!
 //! `cargo bench` takes about a minute. Ratios to NumPy and to other packages come from `benches/peers`.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ndarray::{Array1, Array2};
-use sparsevae::datasets::{Design, Law, add_noise, make_design, make_sparse_coef};
+use sparsevae::datasets::{
+    Design, Law, SymmetricLaw, add_noise, make_combinators, make_design, make_sparse_coef, make_sparse_components,
+};
 use sparsevae::energy::elbo::Elbo;
+use sparsevae::factorization::Method;
+use sparsevae::l1::{Equations, Request};
 use sparsevae::linalg::row_space::RowSpace;
 use sparsevae::linalg::{marginal::Marginal, packed::Packed};
-use sparsevae::model::{fit, settings::Settings};
+use sparsevae::model::{fit, settings::Settings, welper_recover};
+use sparsevae::report::Watch;
 use sparsevae::solver::Structure;
 use sparsevae::solver::adam::{Start, Training, train};
 use sparsevae::support::certificate::Certifier;
@@ -127,6 +133,46 @@ fn training(criterion: &mut Criterion) -> Result<()> {
     Ok(())
 }
 
+/// Training problems of 120 x 200, 80 of them, solutions of two out of 20 components of about 20 nonzeros.
+fn lessons(design: Design) -> Result<(Array2<f64>, Array2<f64>)> {
+    let a = make_design(design, 120, 200, true, 0)?;
+    let components = make_sparse_components(200, 20, 20.0, SymmetricLaw::Gaussian, 0)?;
+    let combinators = make_combinators(20, 80, 2, true, SymmetricLaw::Gaussian, 0)?;
+    let b = a.dot(&components.dot(&combinators));
+    Ok((a, b))
+}
+
+/// All right-hand sides, the orthonormalisation included; throughput counts right-hand sides.
+fn basis_pursuit(criterion: &mut Criterion) -> Result<()> {
+    let mut group = criterion.benchmark_group("basis_pursuit_80_of_120x200");
+    for (name, design) in [("gaussian", Design::Gaussian), ("random_walk", Design::RandomWalk)] {
+        let (a, b) = lessons(design)?;
+        let run =
+            || Equations::new(a.view(), 80)?.solve_many(black_box(b.view()), Request::default(), &Watch::default());
+        run()?;
+        group.throughput(Throughput::Elements(80));
+        group.bench_function(name, |b| b.iter(|| run().is_ok()));
+    }
+    group.finish();
+    Ok(())
+}
+
+/// Basis pursuits and the factorisation of their solutions.
+fn train_welper_recover(criterion: &mut Criterion) -> Result<()> {
+    let mut group = criterion.benchmark_group("train_welper_recover_80_of_120x200");
+    for (name, design) in [("gaussian", Design::Gaussian), ("random_walk", Design::RandomWalk)] {
+        let (a, b) = lessons(design)?;
+        for (method, factorization) in [("er_spud", Method::ErSpud), ("l4", Method::FourNorm)] {
+            let settings = welper_recover::Settings { most_nonzeros: None, factorization, tolerance: 1e-8, seed: 0 };
+            let run = || welper_recover::train(a.view(), black_box(b.view()), &settings, &Watch::default());
+            run()?;
+            group.bench_function(BenchmarkId::new(name, method), |b| b.iter(|| run().is_ok()));
+        }
+    }
+    group.finish();
+    Ok(())
+}
+
 fn main() -> Result<()> {
     let mut criterion = Criterion::default()
         .sample_size(20)
@@ -138,6 +184,8 @@ fn main() -> Result<()> {
     certificate(&mut criterion)?;
     support_path(&mut criterion)?;
     training(&mut criterion)?;
+    basis_pursuit(&mut criterion)?;
+    train_welper_recover(&mut criterion)?;
     criterion.final_summary();
     Ok(())
 }

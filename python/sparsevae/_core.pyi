@@ -168,6 +168,7 @@ def recover(
     a: NDArray[np.float64],
     components: NDArray[np.float64],
     component_error: float,
+    rank: int,
     b: NDArray[np.float64],
     tolerance: float,
     n_threads: int,

@@ -40,7 +40,8 @@ class Recovery:
         Norm of ``b - A @ coef`` as a share of the norm of `b`.
     status : ndarray of shape (n_problems,), str
         "recovered": a sparse combination of components solves the problem to `tol`. "dense": one does that has as many
-        members as there are equations, as any right-hand side has. "infeasible": none does; `coef` is no solution.
+        members as there are independent equations, as any right-hand side in their range has. "infeasible": none does;
+        `coef` is no solution.
     max_nonzero : ndarray of shape (n_problems,), int64
         Bound on the nonzeros of the training solutions behind the components that were used.
     """
@@ -258,7 +259,8 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         self.training_status_ = np.asarray(trained["lessons"], dtype=np.str_)
         self.training_coef_ = trained["solutions"]
         self.n_features_in_ = A.shape[1]
-        self._A = A
+        # A copy: the caller's matrix may change later.
+        self._A, self._A_rank = A.copy(), trained["rank"]
         self.kept_ = np.zeros(len(self.training_status_), dtype=bool)
         self.components_ = np.zeros((A.shape[1], 0))
         self.rank_, self.component_error_ = 0, 0.0
@@ -279,7 +281,7 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         elif self.rank_ != wanted:
             self.status_ = "too_few" if self.rank_ < wanted else "too_many"
         else:
-            self.status_ = "complete" if self.n_components_ == self.rank_ else "incomplete"
+            self.status_ = "complete" if 0 < self.rank_ == self.n_components_ else "incomplete"
 
     def _warn(self, trained: Any) -> None:
         """Say what went wrong, with numbers."""
@@ -288,9 +290,9 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         if self.status_ == "no_easy_problems":
             sizes = trained["n_nonzero"][self.training_status_ == "hard"]
             messages.append(
-                f"none of {total} training problems has a sparse solution: the sparsest has {sizes.min(initial=0)} "
-                f"nonzeros, `A` has rank {trained['rank']}. If `B` is noisy, give `tol` 3 to 10 times the noise; else "
-                "easier problems are needed"
+                f"none of {total} training problems has a sparse solution: the sparsest has "
+                f"{sizes.min(initial=trained['rank'])} nonzeros, `A` has rank {trained['rank']}. If `B` is noisy, give "
+                "`tol` 3 to 10 times the noise; else easier problems are needed"
             )
         elif self.status_ == "too_few":
             messages.append(
@@ -350,6 +352,7 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
                 self._A,
                 level["components"],
                 level["component_error"],
+                self._A_rank,
                 sides.values,
                 self._tolerance(),
                 thread_count(self.n_jobs, shape[1]),

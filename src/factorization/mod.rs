@@ -52,9 +52,9 @@ pub struct Factorization {
 }
 
 impl Factorization {
-    /// Whether as many sparse columns were found as the span has dimensions.
+    /// Whether as many sparse columns were found as the span has dimensions, at least one.
     pub fn is_complete(&self) -> bool {
-        self.components.len() == self.rank
+        self.rank > 0 && self.components.len() == self.rank
     }
 }
 

@@ -9,7 +9,8 @@ use crate::linalg::row_space::RowSpace;
 use crate::problem::check_matrix;
 use crate::report::{Stage, Watch};
 use crate::{Error, Result};
-use ndarray::ArrayView2;
+use libm::scalbn;
+use ndarray::{ArrayView, ArrayView1, ArrayView2, Dimension};
 use rayon::prelude::*;
 
 /// By how much a certificate may fail: reduced costs beyond 1, and the gap as a share of the norm.
@@ -79,12 +80,20 @@ pub struct Request {
     pub most_nonzeros: Option<usize>,
 }
 
+/// Exponent of the largest magnitude; 0 if there is nothing but zeros.
+fn exponent<D: Dimension>(values: ArrayView<'_, f64, D>) -> i32 {
+    let largest = values.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+    if largest > 0.0 { libm::ilogb(largest) } else { 0 }
+}
+
 /// Equations `A x = b`, prepared for many right-hand sides.
 #[derive(Debug)]
 pub struct Equations {
     space: RowSpace,
     projection: Projection,
     n_rows: usize,
+    /// The equations are solved in units of `2^exponent`, which no square takes out of the range of float64.
+    exponent: i32,
     /// Norm of unit white noise in orthonormal coordinates.
     noise_gain: f64,
 }
@@ -99,10 +108,11 @@ impl Equations {
     /// `O(m^2 n)`, and `O(m n^2)` where many right-hand sides make it worth while, that on rayon's current threads.
     pub fn new(a: ArrayView2<'_, f64>, n_solves: usize) -> Result<Self> {
         check_matrix("A", a)?;
-        let space = RowSpace::new(a)?;
+        let exponent = exponent(a);
+        let space = RowSpace::new(a.mapv(|v| scalbn(v, -exponent)).view())?;
         let projection = Projection::new(space.basis.as_standard_layout().into_owned(), n_solves);
         let noise_gain = space.inverse_norm() / (a.nrows() as f64).sqrt();
-        Ok(Self { space, projection, n_rows: a.nrows(), noise_gain })
+        Ok(Self { space, projection, n_rows: a.nrows(), exponent, noise_gain })
     }
 
     /// Rank of `A`.
@@ -116,7 +126,9 @@ impl Equations {
     /// [`Error::Shape`] or [`Error::NonFinite`], naming `B`; [`Error::Interrupted`] where `watch` says so.
     ///
     /// # Complexity
-    /// As [`solve`](Self::solve) each.
+    /// For each right-hand side, one to three steps of `O(n k)` for each of the `k` nonzeros, and `O(m n)` for each
+    /// column that becomes nonzero (unless that was paid for in [`new`](Self::new)); where ties force the simplex method
+    /// to help, `O(m^2 n)`.
     pub fn solve_many(&self, b: ArrayView2<'_, f64>, request: Request, watch: &Watch) -> Result<Vec<Solution>> {
         if b.nrows() != self.n_rows || b.ncols() == 0 {
             return Err(Error::Shape {
@@ -138,15 +150,21 @@ impl Equations {
         columns.par_iter().map(solve).collect()
     }
 
-    /// Solves for one right-hand side of as many values as `A` has rows.
-    ///
-    /// # Errors
-    /// [`Error::Interrupted`] where `stop` says so.
-    ///
-    /// # Complexity
-    /// One to three steps of `O(n k)` for each of the `k` nonzeros, and `O(m n)` for each column that becomes nonzero
-    /// (unless that was paid for in [`new`](Self::new)); where ties force the simplex method to help, `O(m^2 n)`.
-    pub fn solve(&self, b: &[f64], request: Request, stop: &(dyn Fn() -> bool + Sync)) -> Result<Solution> {
+    /// As `solve_many` for one right-hand side: in the units of the equations, and back.
+    fn solve(&self, b: &[f64], request: Request, stop: &(dyn Fn() -> bool + Sync)) -> Result<Solution> {
+        let exponent = exponent(ArrayView1::from(b));
+        let b: Vec<f64> = b.iter().map(|&v| scalbn(v, -exponent)).collect();
+        let mut found = self.solve_scaled(&b, request, stop)?;
+        found.values.iter_mut().for_each(|v| *v = scalbn(*v, exponent - self.exponent));
+        found.dual.iter_mut().for_each(|v| *v = scalbn(*v, -self.exponent));
+        // What float64 cannot hold proves nothing.
+        if !found.values.iter().all(|v| v.is_normal()) || !found.dual.iter().all(|v| v.is_finite()) {
+            found.outcome = Outcome::Unsolved;
+        }
+        Ok(found)
+    }
+
+    fn solve_scaled(&self, b: &[f64], request: Request, stop: &(dyn Fn() -> bool + Sync)) -> Result<Solution> {
         let norm = b.iter().map(|v| v * v).sum::<f64>().sqrt();
         let (z, outside) = self.space.whiten(b);
         let basis = self.projection.factor().view();

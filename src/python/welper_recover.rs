@@ -74,17 +74,19 @@ fn train<'py>(
 
 /// See [`model::recover`].
 #[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the flat signature that Python calls")]
 fn recover<'py>(
     py: Python<'py>,
     a: PyReadonlyArray2<'py, f64>,
     components: PyReadonlyArray2<'py, f64>,
     component_error: f64,
+    rank: usize,
     b: PyReadonlyArray2<'py, f64>,
     tolerance: f64,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
     let (a, columns, b) = (a.as_array(), components.as_array(), b.as_array());
-    let components = Components { columns, error: component_error };
+    let components = Components { columns, error: component_error, rank };
     let found = run::run_parallel(py, n_threads, None, |watch| model::recover(a, components, b, tolerance, watch))?;
     let coef = Array2::from_shape_fn((columns.nrows(), found.len()), |(j, l)| found[l].coef[j]);
     let combinators = Array2::from_shape_fn((columns.ncols(), found.len()), |(k, l)| found[l].combinator[k]);

@@ -1,7 +1,8 @@
-//! Row spaces, nested least squares, posterior covariance.
+//! Row spaces, nested least squares, posterior covariance, growing factors.
 
 use crate::common::{assert_close, gaussian, invert, least_squares, norm, normal};
-use ndarray::{Array2, aview1, s};
+use ndarray::{Array1, Array2, Axis, aview1, s};
+use sparsevae::linalg::growing_cholesky::GrowingCholesky;
 use sparsevae::linalg::least_squares::{NestedLeastSquares, posterior_covariance};
 use sparsevae::linalg::row_space::RowSpace;
 
@@ -137,4 +138,53 @@ fn posterior_covariance_is_the_inverse_of_its_precision() {
     assert!((found.dot(&precision) - Array2::<f64>::eye(3)).iter().all(|v| v.abs() < 1e-12));
     assert!(posterior_covariance(x.view(), &[3, 3], &[f64::INFINITY; 2], 0.3).is_none_or(|c| c[[0, 0]] > 1e10));
     assert_eq!(posterior_covariance(x.view(), &[], &[], 0.3).unwrap().dim(), (0, 0));
+}
+
+/// The symmetric positive definite matrix of some columns, and its solution from scratch.
+fn gram_of(x: &Array2<f64>, chosen: &[usize]) -> Array2<f64> {
+    let columns = x.select(Axis(1), chosen);
+    columns.t().dot(&columns)
+}
+
+#[test]
+fn a_growing_factor_solves_as_a_fresh_one_after_any_changes() {
+    let x = gaussian(30, 25, 0);
+    let (mut factor, mut members) = (GrowingCholesky::default(), Vec::<usize>::new());
+    let changes = normal(120, 1);
+    for (step, change) in changes.iter().enumerate() {
+        if *change < -0.3 && !members.is_empty() {
+            let place = step % members.len();
+            factor.remove(place);
+            members.remove(place);
+        } else if let Some(next) = (0..25).map(|j| (j * 7 + step) % 25).find(|j| !members.contains(j)) {
+            members.push(next);
+            let row = gram_of(&x, &members).row(members.len() - 1).to_vec();
+            assert!(factor.push(row, 1e-13));
+        }
+        let right = normal(members.len().max(1), 200 + step as u64)[..members.len()].to_vec();
+        let mut solved = right.clone();
+        factor.solve(&mut solved);
+        let back = gram_of(&x, &members).dot(&Array1::from(solved));
+        assert!(norm(&(back - Array1::from(right)).to_vec()) < 1e-9, "step {step}, {} members", members.len());
+    }
+    assert!(members.len() > 5);
+}
+
+#[test]
+fn a_growing_factor_refuses_dependent_rows_and_nan_and_stays_as_it_was() {
+    let mut x = gaussian(10, 4, 3);
+    let sum = &x.column(0) - &(&x.column(1) * 2.0);
+    x.column_mut(2).assign(&sum);
+    let mut factor = GrowingCholesky::default();
+    assert!(!factor.push(vec![], 1e-13) && !factor.push(vec![0.0], 1e-13) && !factor.push(vec![-1.0], 1e-13));
+    assert!(!factor.push(vec![f64::NAN], 1e-13));
+    assert!(factor.push(gram_of(&x, &[0]).row(0).to_vec(), 1e-13));
+    assert!(factor.push(gram_of(&x, &[0, 1]).row(1).to_vec(), 1e-13));
+    assert!(!factor.push(gram_of(&x, &[0, 1, 2]).row(2).to_vec(), 1e-13));
+    assert!(!factor.push(gram_of(&x, &[0, 1, 0]).row(2).to_vec(), 1e-13));
+    assert!(factor.push(gram_of(&x, &[0, 1, 3]).row(2).to_vec(), 1e-13));
+    let mut right = vec![1.0, -2.0, 0.5];
+    factor.solve(&mut right);
+    let back = gram_of(&x, &[0, 1, 3]).dot(&Array1::from(right));
+    assert!(norm(&(back - aview1(&[1.0, -2.0, 0.5])).to_vec()) < 1e-12);
 }

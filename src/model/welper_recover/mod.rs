@@ -25,3 +25,15 @@ fn check_tolerance(tolerance: f64) -> Result<()> {
     }
     Err(Error::invalid("tol", tolerance, "greater than 0 and less than 1"))
 }
+
+/// The Euclidean norm, without a square that leaves the range of float64.
+fn norm<'v>(values: impl IntoIterator<Item = &'v f64, IntoIter: Clone>) -> f64 {
+    let values = values.into_iter();
+    let largest = values.clone().fold(0.0, |most: f64, v| most.max(v.abs()));
+    if largest > 0.0 {
+        largest * values.map(|v| (v / largest).powi(2)).sum::<f64>().sqrt()
+    } else {
+        // Zero, or NaN.
+        values.map(|v| v.abs()).sum()
+    }
+}

@@ -1,16 +1,16 @@
 //! Solutions of hard problems from components (Algorithm 1).
 
-use super::{check_tolerance, sparser_than_chance};
-#[cfg(doc)]
-use crate::Error;
-use crate::Result;
+use super::{check_tolerance, norm, sparser_than_chance};
 use crate::l1::{Equations, Request};
 use crate::linalg::least_squares::NestedLeastSquares;
 use crate::linalg::rotation::product;
 use crate::problem::check_matrix;
 use crate::report::Watch;
-use ndarray::{Array1, ArrayView2};
+use crate::{Error, Result};
+use ndarray::{Array1, ArrayView2, Axis};
 
+/// A sum of members is zero if it is below this share of the largest that they could give.
+const CANCELLED: f64 = 1e-12;
 /// Misfits below this share of the right-hand side are rounding.
 const ROUNDING: f64 = 1e-13;
 
@@ -19,7 +19,8 @@ const ROUNDING: f64 = 1e-13;
 pub enum Finding {
     /// A sparse combination of components solves the problem.
     Recovered,
-    /// The combination has as many members as there are equations: any right-hand side has one.
+    /// The combination has as many members as there are independent equations, and proves nothing: any right-hand side
+    /// in their range has one.
     Dense,
     /// No combination of components solves it.
     Infeasible,
@@ -49,13 +50,15 @@ pub struct Recovery {
     pub finding: Finding,
 }
 
-/// Components, and how sure they are.
+/// Components, and what is known of them and their matrix.
 #[derive(Debug, Clone, Copy)]
 pub struct Components<'a> {
     /// Columns of norm 1, shape `(n, n_components)`.
     pub columns: ArrayView2<'a, f64>,
     /// Error of a component, as a share of its norm.
     pub error: f64,
+    /// Rank of `A`, see [`Training`](super::Training).
+    pub rank: usize,
 }
 
 /// Solves `A x = b_l`, for the columns of `b`, by sparse combinations of components (Algorithm 1): `min ||z||_1` subject
@@ -77,20 +80,32 @@ pub fn recover(
     watch: &Watch,
 ) -> Result<Vec<Recovery>> {
     check_tolerance(tolerance)?;
+    check_matrix("A", a)?;
     check_matrix("components_", components.columns)?;
+    if components.columns.nrows() != a.ncols() {
+        return Err(Error::Shape {
+            what: "components_",
+            expected: format!("({}, n_components), one row for each column of `A`", a.ncols()),
+            found: format!("{:?}", components.columns.dim()),
+        });
+    }
     let images = product(a, components.columns);
     let equations = Equations::new(images.view(), b.ncols())?;
+    let sizes = components.columns.map_axis(Axis(1), |row| row.iter().map(|v| v.abs()).sum::<f64>());
     let request = Request { tolerance: tolerance.max(components.error), most_nonzeros: None };
     let solutions = equations.solve_many(b, request, watch)?;
     let found = solutions.into_iter().zip(b.columns()).map(|(solution, b)| {
         let mut combinator = Array1::zeros(components.columns.ncols());
         solution.support.iter().zip(&solution.values).for_each(|(&k, v)| combinator[k] = *v);
-        let norm = b.dot(&b).sqrt();
-        let misfit = |left: Array1<f64>| if norm > 0.0 { left.dot(&left).sqrt() / norm } else { 0.0 };
+        let size = norm(b);
+        let misfit = |left: Array1<f64>| if size > 0.0 { norm(&left) / size } else { 0.0 };
         let mut coef = components.columns.dot(&combinator);
-        let mut residual = misfit(&b - &images.dot(&combinator));
+        // Where members cancel, the zero is exact.
+        let largest = solution.values.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+        coef.zip_mut_with(&sizes, |v, size| *v = if v.abs() <= CANCELLED * largest * size { 0.0 } else { *v });
+        let mut residual = misfit(&b - &a.dot(&coef));
         let support: Vec<usize> = (0..coef.len()).filter(|&j| coef[j] != 0.0).collect();
-        if residual > ROUNDING && support.len() <= sparser_than_chance(a.nrows()) {
+        if residual > ROUNDING && support.len() <= sparser_than_chance(components.rank) {
             let values = NestedLeastSquares::new(a, &support, &b.to_vec()).coefficients(support.len());
             let mut polished = Array1::zeros(coef.len());
             support.iter().zip(values).for_each(|(&j, v)| polished[j] = v);
@@ -99,7 +114,9 @@ pub fn recover(
                 (coef, residual) = (polished, left);
             }
         }
-        let any = solution.support.len() >= equations.rank() && equations.rank() == a.nrows();
+        // As many members as images have dimensions: of many such combinations one, or what any right-hand side has.
+        let ambiguous = equations.rank() < components.columns.ncols() || equations.rank() >= components.rank;
+        let any = solution.support.len() >= equations.rank() && ambiguous;
         // NaN is no recovery.
         let solved = residual <= tolerance;
         let finding = match (solved, any) {

@@ -1,7 +1,7 @@
 //! Components from training problems (Algorithms 2 and 3).
 
 use super::recover::{Components, Finding, recover};
-use super::{check_tolerance, sparser_than_chance};
+use super::{check_tolerance, norm, sparser_than_chance};
 use crate::factorization::{self, Factorization, Method, factorize};
 use crate::l1::{Equations, Outcome, Request, Solution};
 use crate::linalg::least_squares::independent;
@@ -105,7 +105,7 @@ pub fn train(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, settings: &Settings
     // A path may have a few more nonzeros than its end.
     let first = settings.most_nonzeros.map_or(chance / 2, |most| (most * 5 / 4 + 8).min(chance));
     let all: Vec<usize> = (0..b.ncols()).collect();
-    let mut class = Class { a, b, settings, watch, trust, solutions: Vec::new(), lessons: Vec::new() };
+    let mut class = Class { a, b, settings, watch, rank, trust, solutions: Vec::new(), lessons: Vec::new() };
     class.solutions = equations.solve_many(b, class.request(first), watch)?;
     class.lessons = all.iter().map(|&l| class.judge(l)).collect();
     let mut best = class.learn(&class.easy())?;
@@ -144,6 +144,8 @@ struct Class<'a> {
     b: ArrayView2<'a, f64>,
     settings: &'a Settings,
     watch: &'a Watch,
+    /// Rank of `A`.
+    rank: usize,
     /// Nonzeros of a solution that is trusted, at most.
     trust: usize,
     solutions: Vec<Solution>,
@@ -181,11 +183,7 @@ impl Class<'_> {
     /// The factor of some solutions, the sparsest of which come first; `None` if there are none.
     fn learn(&self, kept: &[usize]) -> Result<Option<Level>> {
         let Some(&last) = kept.last() else { return Ok(None) };
-        let square = |l: usize| {
-            let Solution { noise_error, values, .. } = &self.solutions[l];
-            noise_error * noise_error * values.iter().map(|v| v * v).sum::<f64>()
-        };
-        let error = kept.iter().map(|&l| square(l)).sum::<f64>().sqrt();
+        let error = kept.iter().map(|&l| self.solutions[l].noise_error.powi(2)).sum::<f64>().sqrt();
         let how = factorization::Settings { method: self.settings.factorization, error, seed: self.settings.seed };
         let factor = factorize(columns(self.a.ncols(), &self.solutions, kept).view(), how, self.watch)?;
         let mut kept = kept.to_vec();
@@ -206,7 +204,7 @@ impl Class<'_> {
         for (mut column, component) in columns.columns_mut().into_iter().zip(&factor.components) {
             component.support.iter().zip(&component.values).for_each(|(&j, v)| column[j] = *v);
         }
-        let components = Components { columns: columns.view(), error: factor.error };
+        let components = Components { columns: columns.view(), error: factor.error, rank: self.rank };
         let b = self.b.select(Axis(1), &hard);
         let found = recover(self.a, components, b.view(), self.settings.tolerance, self.watch)?;
         for (&l, found) in hard.iter().zip(found).filter(|(_, found)| found.finding == Finding::Recovered) {
@@ -220,11 +218,13 @@ impl Class<'_> {
     }
 }
 
-/// Solutions as columns.
+/// Solutions as columns of norm 1: a span does not depend on scales, but what counts as zero would.
 fn columns(n: usize, solutions: &[Solution], kept: &[usize]) -> Array2<f64> {
     let mut y = Array2::zeros((n, kept.len()));
     for (mut column, &l) in y.columns_mut().into_iter().zip(kept) {
-        solutions[l].support.iter().zip(&solutions[l].values).for_each(|(&j, v)| column[j] = *v);
+        let Solution { support, values, .. } = &solutions[l];
+        let norm = norm(values);
+        support.iter().zip(values).for_each(|(&j, v)| column[j] = v / norm);
     }
     y
 }
@@ -232,11 +232,7 @@ fn columns(n: usize, solutions: &[Solution], kept: &[usize]) -> Array2<f64> {
 /// How many of the solutions `kept`, sparsest first, keep a lower bound on their nonzeros, for the highest bound of each
 /// dimension of their span; ascending.
 fn smaller_spans(n: usize, solutions: &[Solution], kept: &[usize]) -> Vec<usize> {
-    let mut y = columns(n, solutions, kept);
-    for mut column in y.columns_mut() {
-        let norm = column.dot(&column).sqrt();
-        column.mapv_inplace(|v| v / norm);
-    }
+    let y = columns(n, solutions, kept);
     let all: Vec<usize> = (0..kept.len()).collect();
     let count = |i: usize| solutions[kept[i]].support.len();
     let mut sizes: Vec<usize> = independent(y.view(), &all, INDEPENDENT)
