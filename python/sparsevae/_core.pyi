@@ -102,6 +102,7 @@ class Level(TypedDict):
     max_nonzero: int
     kept: NDArray[np.int64]
     rank: int
+    n_found: int
     n_programs: int
     component_error: float
     components: NDArray[np.float64]

@@ -107,10 +107,12 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         Error of a component, as a share of its norm, that noise of the size `tol` may cause.
     levels_ : list of dict
         One for each bound on the nonzeros that was tried, the best first: "max_nonzero", "kept" (indices), "rank",
-        "components", "component_error", and "n_programs", the linear programs solved.
+        "n_found" (sparse components that were found), "components", "component_error", and "n_programs", the linear
+        programs solved.
     status_ : {"complete", "incomplete", "too_few", "too_many", "no_easy_problems"}
         "complete": as many sparse components as the kept solutions have dimensions, and as many as were expected.
-        "incomplete": fewer. "too_few", "too_many": their span has other than `n_components` dimensions.
+        "incomplete": fewer; training solutions make up for those that are missing. "too_few", "too_many": their span
+        has other than `n_components` dimensions.
         "no_easy_problems": no training problem has a sparse solution; there are no components.
     n_features_in_ : int
         Number of columns of `A`.
@@ -281,7 +283,7 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         elif self.rank_ != wanted:
             self.status_ = "too_few" if self.rank_ < wanted else "too_many"
         else:
-            self.status_ = "complete" if 0 < self.rank_ == self.n_components_ else "incomplete"
+            self.status_ = "complete" if 0 < self.rank_ == self.levels_[0]["n_found"] else "incomplete"
 
     def _warn(self, trained: Any) -> None:
         """Say what went wrong, with numbers."""
@@ -307,9 +309,10 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
             )
         elif self.status_ == "incomplete":
             messages.append(
-                f"{self.n_components_} sparse components were found in the {self.rank_} dimensions of the solutions of "
-                f"{self.kept_.sum()} training problems: the components are not sparse enough, or some solutions are "
-                'wrong; factorization="l4" or "er-spud", whichever was not tried, or a lower `max_nonzero` may help'
+                f"{self.levels_[0]['n_found']} sparse components were found in the {self.rank_} dimensions of the "
+                f"solutions of {self.kept_.sum()} training problems, and solutions had to make up for the others: "
+                "components are not sparse enough, or some solutions are wrong; "
+                'factorization="l4" or "er-spud", whichever was not tried, or a lower `max_nonzero` may help'
             )
         for name, meaning in (("zero", "zero"), ("inconsistent", "outside the column space of `A`")):
             if count[name]:

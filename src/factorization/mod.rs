@@ -41,10 +41,13 @@ pub struct Settings {
 /// The factor `X`, as far as it was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Factorization {
-    /// Linearly independent columns, sparsest first.
+    /// Linearly independent columns, sparsest first, as many as the span of `Y` has dimensions: what was not found is
+    /// made up for by columns of `Y`.
     pub components: Vec<SparseVector>,
     /// Dimension of the span of `Y`.
     pub rank: usize,
+    /// Linearly independent sparse vectors that programs found.
+    pub n_found: usize,
     /// Linear programs solved.
     pub n_programs: usize,
     /// Error of a component that the error of `Y` may cause, as a share of its norm.
@@ -52,9 +55,9 @@ pub struct Factorization {
 }
 
 impl Factorization {
-    /// Whether as many sparse columns were found as the span has dimensions, at least one.
+    /// Whether as many sparse vectors were found as the span has dimensions, at least one.
     pub fn is_complete(&self) -> bool {
-        self.rank > 0 && self.components.len() == self.rank
+        self.rank > 0 && self.n_found == self.rank
     }
 }
 
@@ -124,5 +127,7 @@ pub fn factorize(y: ArrayView2<'_, f64>, settings: Settings, watch: &Watch) -> R
             break;
         }
     }
-    Ok(Factorization { n_programs: span.n_programs, components: span.into_chosen(), rank, error })
+    let (n_found, n_programs) = (span.sizes().len(), span.n_programs);
+    span.offer(y.columns().into_iter().map(SparseVector::from_dense));
+    Ok(Factorization { components: span.into_chosen(), rank, n_found, n_programs, error })
 }

@@ -6,7 +6,7 @@ use crate::linalg::multiply_transposed;
 use crate::linalg::rotation::dual_basis;
 use crate::report::{Stage, Watch};
 use crate::{Error, Result};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView1};
 use rayon::prelude::*;
 
 /// Entries below this share of the largest are rounding.
@@ -24,6 +24,13 @@ pub struct SparseVector {
 }
 
 impl SparseVector {
+    /// The nonzeros of a vector.
+    pub(super) fn from_dense(vector: ArrayView1<'_, f64>) -> Self {
+        let active: Vec<usize> = (0..vector.len()).filter(|&j| vector[j] != 0.0).collect();
+        let values: Vec<f64> = active.iter().map(|&j| vector[j]).collect();
+        Self::new(&active, &values)
+    }
+
     fn new(active: &[usize], values: &[f64]) -> Self {
         let largest = values.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
         let norm = values.iter().map(|v| v * v).sum::<f64>().sqrt();
@@ -104,6 +111,16 @@ impl Span {
         self.n_programs += directions.len();
         self.choose(found.into_iter().flatten());
         Ok(())
+    }
+
+    /// Chooses anew among the chosen vectors and others of the subspace.
+    pub fn offer(&mut self, vectors: impl Iterator<Item = SparseVector>) {
+        let place = |vector: SparseVector| {
+            let coordinates = self.coordinates(&vector);
+            (vector, coordinates)
+        };
+        let found: Vec<_> = vectors.map(place).collect();
+        self.choose(found.into_iter());
     }
 
     fn sparsest_along(&self, direction: &Array1<f64>, watch: &Watch) -> Option<SparseVector> {

@@ -57,6 +57,7 @@ fn train<'py>(
         out.set_item("max_nonzero", level.most_nonzeros)?;
         out.set_item("kept", indices(&level.kept).into_pyarray(py))?;
         out.set_item("rank", level.factor.rank)?;
+        out.set_item("n_found", level.factor.n_found)?;
         out.set_item("n_programs", level.factor.n_programs)?;
         out.set_item("component_error", level.factor.error)?;
         out.set_item("components", components.into_pyarray(py))?;

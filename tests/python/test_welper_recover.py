@@ -77,7 +77,7 @@ def test_fitted_attributes_hold_the_factorisation(factorization):
     assert set(model.training_status_) <= {"easy", "learned"}
     assert (model.training_status_[SMALL.hard] == "hard").sum() + model.kept_.sum() <= 40
     assert [set(level) for level in model.levels_] == [
-        {"max_nonzero", "kept", "rank", "n_programs", "component_error", "components"}
+        {"max_nonzero", "kept", "rank", "n_found", "n_programs", "component_error", "components"}
     ]
     assert model.levels_[0]["n_programs"] > 0
 
@@ -149,7 +149,7 @@ def test_dimensions_without_sparse_components_are_counted():
     with pytest.warns(ConvergenceWarning, match="45 sparse components were found in the 46 dimensions") as caught:
         model = WelperRecover(max_nonzero=81).fit(design, sides)
     assert f"of the solutions of {model.kept_.sum()} training problems" in str(caught[0].message)
-    assert (model.status_, model.n_components_, model.rank_) == ("incomplete", 45, 46)
+    assert (model.status_, model.n_components_, model.rank_) == ("incomplete", 46, 46)
 
 
 def test_lower_bounds_on_the_nonzeros_are_tried_where_components_are_missing():

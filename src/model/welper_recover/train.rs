@@ -133,7 +133,7 @@ pub fn train(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, settings: &Settings
             }
         }
     }
-    levels.sort_by_key(|level| (!level.factor.is_complete(), std::cmp::Reverse(level.factor.components.len())));
+    levels.sort_by_key(|level| (!level.factor.is_complete(), std::cmp::Reverse(level.factor.n_found)));
     class.explain(levels.first())?;
     Ok(Training { solutions: class.solutions, lessons: class.lessons, levels, rank })
 }
