@@ -50,11 +50,11 @@ def _add_reproduce(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         description="Run figures of the papers; keep every trial; write tables and pictures. The same command goes on "
         "where a run was stopped.",
     )
-    names = "fig1a ... fig6b, rows_unit ... rows_noise_own; fig1 or rows for all of its panels; or all"
+    names = "fig1a ... fig6b, rows_unit ... training_time; fig1, rows or training for all of its panels; or all"
     run.add_argument("figures", nargs="*", metavar="FIGURE", help=names)
     run.add_argument("--list", action="store_true", help="list figures and methods, and run nothing")
     run.add_argument("--methods", help="names with commas between them, or all (default: fast ones; see --list)")
-    run.add_argument("--trials", type=_positive, help="problems a point (default: the figure's, 20 to 100)")
+    run.add_argument("--trials", type=_positive, help="problems a point (default: the figure's, 5 to 100)")
     run.add_argument("--quick", action="store_true", help="two trials at three points, few steps of training")
     run.add_argument("--adam-steps", type=_positive, metavar="N", help="steps of training by Adam")
     run.add_argument("--jobs", type=_positive, help="threads (default: one a core)")
@@ -136,7 +136,9 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     if arguments.list:
         return _list()
     if not arguments.figures:
-        raise ParameterError(f"name a figure: {', '.join(experiments.FIGURES)}, fig1 or rows for all panels, or all")
+        raise ParameterError(
+            f"name a figure: {', '.join(experiments.FIGURES)}, fig1, rows or training for all panels, or all"
+        )
     start = time.perf_counter()
     figures = experiments.find_figures(arguments.figures)
     names = None if arguments.methods is None else experiments.split_names(arguments.methods)
@@ -179,7 +181,10 @@ def _show(results: Sequence[experiments.Results], folder: Path) -> None:
         print("no trials to show")
         return
     for result in results:
-        what = "mean squared error" if result.figure.metric == "mse" else "percent recovered exactly, 95% interval"
+        rate = "percent recovered exactly, 95% interval"
+        what = {"mse": "mean squared error", "seconds": f"median {result.figure.clock} seconds"}.get(
+            result.figure.metric, rate
+        )
         print(f"\n{result.figure.name}: {result.figure.title}; {what}\n{result.text()}", flush=True)
         _say([*([f"{result.figure.name}: {result.figure.note}"] if result.figure.note else []), *result.notes])
     try:

@@ -16,6 +16,7 @@ from .runner import execute
 from .specification import Figure, Method, Problem, problem_seed
 from .store import Store
 from .summary import Point, Timing, success, summarise, time_spent
+from .training_problem import TrainingProblem
 from .trial import Key, Record, Score, Task, run_trial
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Store",
     "Task",
     "Timing",
+    "TrainingProblem",
     "compare",
     "draw",
     "draw_panels",

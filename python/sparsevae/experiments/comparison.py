@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .summary import Point
 
-DEFAULT_ESTIMATORS = ("VaeSlr", "PreconditionedVae", "SimultaneousSparseVae")
+DEFAULT_ESTIMATORS = ("VaeSlr", "PreconditionedVae", "SimultaneousSparseVae", "WelperRecover")
 
 
 @dataclass(frozen=True)

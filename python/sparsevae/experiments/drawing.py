@@ -7,7 +7,8 @@ from .comparison import DEFAULT_ESTIMATORS
 from .methods import METHODS
 from .reference import recorded_rates
 from .specification import Figure
-from .summary import Point
+from .summary import Point, Timing, seconds
+from .training_problem import TrainingProblem
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ def legend_columns(entries: int) -> int:
     return max(1, -(-entries // _LEGEND_ROWS))
 
 
-def draw(axes: "Axes", figure: Figure, points: Sequence[Point]) -> None:
+def draw(axes: "Axes", figure: Figure, points: Sequence[Point], timings: Sequence[Timing] = ()) -> None:
     """Draw the curves of a figure.
 
     A method has the same colour and marker in every figure. In a figure with several series, colour and marker tell
@@ -46,12 +47,15 @@ def draw(axes: "Axes", figure: Figure, points: Sequence[Point]) -> None:
         What the points belong to.
     points : sequence of Point
         From :func:`sparsevae.experiments.summarise`.
+    timings : sequence of Timing, default=()
+        From :func:`sparsevae.experiments.time_spent`; a figure of times draws them.
     """
+    timed = figure.metric == "seconds"
     methods = list(dict.fromkeys(point.method for point in points))
     curves = list(dict.fromkeys((point.method, point.series) for point in points))
     places = sorted({point.x for point in points})
     # Curves that lie on one another are drawn side by side.
-    step = _SPREAD * (places[-1] - places[0]) / len(curves) if curves else 0.0
+    step = _SPREAD * (places[-1] - places[0]) / len(curves) if curves and not timed else 0.0
     for number, (method, series) in enumerate(curves):
         mine = [point for point in points if (point.method, point.series) == (method, series)]
         if figure.series:
@@ -61,8 +65,12 @@ def draw(axes: "Axes", figure: Figure, points: Sequence[Point]) -> None:
         else:
             known = METHODS.get(method)
             (colour, marker), line, label = known.style if known else _UNKNOWN, "-", method
-        names, floor = (_SQUARES, _FLOOR) if figure.metric == "mse" else (_RATES, 0.0)
-        low, middle, high = ([max(getattr(point, name), floor) for point in mine] for name in names)
+        if timed:
+            spent = {timing.x: seconds(figure, timing) for timing in timings if timing.method == method}
+            low = middle = high = [spent[point.x] for point in mine]
+        else:
+            names, floor = (_SQUARES, _FLOOR) if figure.metric == "mse" else (_RATES, 0.0)
+            low, middle, high = ([max(getattr(point, name), floor) for point in mine] for name in names)
         x = [point.x + (number - (len(curves) - 1) / 2) * step for point in mine]
         width, opacity = _OURS if method in DEFAULT_ESTIMATORS else _OTHERS
         axes.plot(x, middle, color=colour, marker=marker, linestyle=line, linewidth=width, markersize=5, label=label)
@@ -89,8 +97,12 @@ def draw(axes: "Axes", figure: Figure, points: Sequence[Point]) -> None:
     axes.set(xlabel=figure.label, title=title)
     if figure.metric == "mse":
         axes.set(ylabel="mean squared error after least squares", yscale="log")
+    elif timed:
+        axes.set(ylabel=f"{figure.clock} time, seconds (median)", xscale="log", yscale="log")
     else:
-        axes.set(ylabel="supports recovered exactly", ylim=(-0.03, 1.03))
+        solved = isinstance(figure.problem, TrainingProblem)
+        what = "trials with all test problems solved" if solved else "supports recovered exactly"
+        axes.set(ylabel=what, ylim=(-0.03, 1.03))
     axes.grid(visible=True, alpha=0.3)
     columns = legend_columns(len(axes.get_lines()))
     axes.legend(

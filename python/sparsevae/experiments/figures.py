@@ -1,10 +1,11 @@
-"""The figures as data: those of Pratihar and Mukhopadhyay, "Be a Goldfish", ICML 2025, then ``row_figures``."""
+"""The figures as data: Pratihar and Mukhopadhyay, "Be a Goldfish", ICML 2025; ``row_figures``, ``training_figures``."""
 
 from types import MappingProxyType
 
 from ..exceptions import ParameterError
 from .row_figures import ROW_FIGURES
 from .specification import Figure, Problem
+from .training_figures import TRAINING_FIGURES
 
 KAPPAS = (2, 10, 20, 30, 40, 50, 60)
 SNRS = (0, 10, 20, 30, 40, 50, 60, 70, 80)
@@ -167,6 +168,7 @@ _ALL = (
         choices=_LEARNED,
     ),
     *ROW_FIGURES,
+    *TRAINING_FIGURES,
 )
 
 FIGURES = MappingProxyType({figure.name: figure for figure in _ALL})
@@ -174,7 +176,7 @@ FIGURES = MappingProxyType({figure.name: figure for figure in _ALL})
 
 def whole_figure(panel: str) -> str:
     """Name the figure that a panel belongs to."""
-    return "rows" if panel.startswith("rows_") else panel.rstrip("abc")
+    return panel.split("_")[0].rstrip("abc")
 
 
 def find_figures(names: list[str] | tuple[str, ...]) -> list[Figure]:
@@ -183,7 +185,7 @@ def find_figures(names: list[str] | tuple[str, ...]) -> list[Figure]:
     Parameters
     ----------
     names : list of str
-        Panels ("fig1a"), whole figures ("fig1", "rows"), or "all".
+        Panels ("fig1a"), whole figures ("fig1", "rows", "training"), or "all".
 
     Returns
     -------
@@ -207,7 +209,7 @@ def find_figures(names: list[str] | tuple[str, ...]) -> list[Figure]:
         if not found:
             raise ParameterError(
                 f"there is no figure {name!r}; there are {', '.join(FIGURES)}, "
-                "fig1 to fig4, fig6 and rows for all of their panels, and all"
+                "fig1 to fig4, fig6, rows and training for all of their panels, and all"
             )
         chosen |= found
     return [figure for figure in _ALL if figure.name in chosen]

@@ -9,6 +9,7 @@ from typing import Any
 from ..exceptions import ParameterError
 from .row_methods import ROW_METHODS
 from .specification import Figure, Method
+from .training_methods import TRAINING_METHODS
 
 # Steps of the paper's training; in a quick run enough to see that it runs, not to converge.
 _STEPS, _PAPER_STEPS, _QUICK_STEPS = "n_steps", 50_000, 500
@@ -104,6 +105,7 @@ _ALL = (
         note="It is told the variance of the noise.",
     ),
     *ROW_METHODS,
+    *TRAINING_METHODS,
 )
 
 METHODS = MappingProxyType({method.name: method for method in _ALL})

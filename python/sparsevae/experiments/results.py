@@ -72,7 +72,8 @@ class Results:
         Parameters
         ----------
         times : bool, default=True
-            Whether the last column has the medians of the CPU times, which differ from run to run.
+            Whether the last column has the medians of the times, which differ from run to run. Of a figure of times
+            the table is of these, or of rates.
 
         Returns
         -------
@@ -111,7 +112,7 @@ class Results:
         """
         if axes is None:
             return draw_panels([self]).axes[0]
-        draw(axes, self.figure, self.points)
+        draw(axes, self.figure, self.points, self.timings)
         return axes
 
     def save(self, path: str | PathLike[str]) -> None:

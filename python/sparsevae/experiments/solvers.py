@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from . import rivals
+from ..l1 import basis_pursuit
+from ..welper_recover import WelperRecover
+from . import rivals, training_rivals
 from .specification import AnyProblem, Problem, Settings
 
 Array: TypeAlias = NDArray[np.float64]
@@ -53,6 +55,38 @@ def fit_estimator(problem: AnyProblem, data: Bunch, settings: Settings) -> Solut
     return Solution(np.asarray(getattr(model, attribute), np.float64), certified, sizes)
 
 
+def fit_each(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
+    """Fit a regressor to each response alone; settings as for :func:`fit_estimator`, of which nothing is certified."""
+    alone = [Bunch(X=data.X, y=side) for side in data.y.T]
+    return Solution(np.stack([fit_estimator(problem, one, settings).coef for one in alone]))
+
+
+def trained(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:  # noqa: ARG001 - the data say it all
+    """Train on easier problems, then solve the test problems.
+
+    Settings: "parameters" of WelperRecover, and "ablation", what is used of the training in place of the components,
+    a function of :mod:`sparsevae.experiments.training_rivals` that takes the solutions of the easy training problems.
+    """
+    model = WelperRecover(**settings["parameters"]).fit(data.X, data.B)
+    if "ablation" in settings:
+        solve = getattr(training_rivals, settings["ablation"])
+        return Solution(solve(data.X, data.y, model.training_coef_[:, model.kept_]).T)
+    return Solution(model.recover(data.y).coef.T)
+
+
+def l1_minimisation(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:  # noqa: ARG001 - it has none
+    """Solve the test problems by the l1 norm, by the same homotopy that training uses."""
+    return Solution(basis_pursuit(data.X, data.y).coef.T)
+
+
+def reweighted_least_squares(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:  # noqa: ARG001 - as above
+    """Solve the test problems by reweighted least squares.
+
+    Settings: the options of :func:`sparsevae.experiments.training_rivals.reweighted_least_squares`.
+    """
+    return Solution(training_rivals.reweighted_least_squares(data.X, data.y, **settings).T)
+
+
 def best_lasso(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:  # noqa: ARG001 - it has no settings
     """Find the Lasso's best penalty with the truth at hand."""
     return Solution(rivals.best_lasso(data.X, data.y, data.coef))
@@ -90,6 +124,10 @@ def gamma_map(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
 SOLVERS: Mapping[str, Solver] = MappingProxyType(
     {
         "estimator": fit_estimator,
+        "each": fit_each,
+        "trained": trained,
+        "l1_minimisation": l1_minimisation,
+        "reweighted_least_squares": reweighted_least_squares,
         "best_lasso": best_lasso,
         "best_multi_task_lasso": best_multi_task_lasso,
         "mcp_path": mcp_path,

@@ -15,6 +15,7 @@ from ..exceptions import ParameterError
 from ..metrics import support_match
 from . import genes
 from .row_problem import RowProblem
+from .training_problem import TrainingProblem
 
 Array: TypeAlias = NDArray[np.float64]
 Number: TypeAlias = int | float
@@ -135,7 +136,7 @@ class Problem:
         return self.design in _GENES
 
 
-AnyProblem: TypeAlias = Problem | RowProblem
+AnyProblem: TypeAlias = Problem | RowProblem | TrainingProblem
 
 
 @dataclass(frozen=True)
@@ -150,15 +151,16 @@ class Figure:
         Field of `problem` that varies.
     values : tuple of numbers
         What it takes, ascending.
-    problem : Problem or RowProblem
+    problem : Problem, RowProblem or TrainingProblem
         All else about the problems.
     methods : tuple of str
         Methods that run if none are named.
     choices : tuple of str, default=()
         Methods that "all" stands for; empty for every general one.
-    metric : {"rate", "own", "mse"}, default="rate"
-        Rate of exact recovery, or mean squared error after least squares on the support that was found. "own": rate of
-        exact recovery by each method's own choice of how many coefficients are nonzero, where "rate" is told it.
+    metric : {"rate", "own", "mse", "seconds"}, default="rate"
+        Rate of exact recovery, mean squared error after least squares on the support that was found, or median time a
+        trial. "own": rate of exact recovery by each method's own choice of how many coefficients are nonzero, where
+        "rate" is told it.
     label : str, default="nonzero coefficients"
         What is swept, in words.
     series : mapping of str to mapping, default={}
@@ -190,6 +192,11 @@ class Figure:
     def experiment(self) -> str:
         """Name under which the trials are stored."""
         return self.trials_of or self.name
+
+    @property
+    def clock(self) -> str:
+        """Which time is told: "CPU", or "wall" where solvers have threads of their own, whose CPU time is not seen."""
+        return "wall" if isinstance(self.problem, TrainingProblem) else "CPU"
 
     def quick(self) -> "Figure":
         """Return the same figure with three points, from end to end, and two trials."""

@@ -182,6 +182,24 @@ def time_spent(figure: Figure, records: Iterable[Record]) -> list[Timing]:
     ]
 
 
+def seconds(figure: Figure, timing: Timing) -> float:
+    """Return the median of the times that a figure tells.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    timing : Timing
+        Of one of its points.
+
+    Returns
+    -------
+    float
+        Seconds: CPU time, or wall time where the figure says so.
+    """
+    return timing.wall_median if figure.clock == "wall" else timing.cpu_median
+
+
 def csv_text(rows: Sequence[Point] | Sequence[Timing], kind: type[Point] | type[Timing]) -> str:
     """Write rows as CSV; numbers to ten digits, so that the same trials give the same text.
 
@@ -227,15 +245,18 @@ def table_text(figure: Figure, points: Sequence[Point], timings: Sequence[Timing
     -------
     str
         Percentages of exact recovery with their 95% intervals, or mean squared errors; in the last column the median
-        of the CPU times in milliseconds.
+        of the times in milliseconds. Of a figure of times these, in seconds, or without `timings` the percentages.
     """
     places = sorted({point.x for point in points})
     curves = list(dict.fromkeys((point.method, point.series) for point in points))
     cells = {(point.method, point.series, point.x): _shown(figure, point) for point in points}
+    if figure.metric == "seconds" and timings:
+        cells = {(timing.method, timing.series, timing.x): f"{seconds(figure, timing):.2g}" for timing in timings}
+        timings = ()
     names = [f"{method}, {series}" if series else method for method, series in curves]
-    rows = [[figure.label, *(f"{place:g}" for place in places), *(["CPU ms"] if timings else [])]]
+    rows = [[figure.label, *(f"{place:g}" for place in places), *([f"{figure.clock} ms"] if timings else [])]]
     for curve, name in zip(curves, names, strict=True):
-        spent = [timing.cpu_median for timing in timings if (timing.method, timing.series) == curve]
+        spent = [seconds(figure, timing) for timing in timings if (timing.method, timing.series) == curve]
         last = [f"{1e3 * np.median(spent):.3g}"] if timings else []
         rows.append([name, *(cells.get((*curve, place), "-") for place in places), *last])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -15,6 +15,7 @@ from .. import __version__
 from ..metrics import mse_after_least_squares, relative_error, support_f1
 from .solvers import SOLVERS
 from .specification import AnyProblem, Method, Number, problem_seed
+from .training_problem import TrainingProblem
 
 _THRESHOLD = 1e-3
 
@@ -70,13 +71,24 @@ class Record:
 
 
 def _refit_error(data: Bunch, support: NDArray[np.bool_]) -> float:
-    """Compute the mean squared error after least squares, of one response or of many."""
+    """Compute the mean squared error after least squares, of one response or of many on one support."""
     if data.coef.ndim == 1:
         return mse_after_least_squares(data.X, data.y, data.coef, support)
     coef = np.zeros_like(data.coef)
     if support.any():
         coef[:, support] = np.linalg.lstsq(data.X[:, support], data.y, rcond=None)[0].T
     return float(np.mean((coef - data.coef) ** 2))
+
+
+def _support_scores(problem: AnyProblem, data: Bunch, coef: NDArray[np.float64]) -> tuple[float, float]:
+    """Compute F1 of the support and the error of a refit; means over test problems, each with a support of its own."""
+    if isinstance(problem, TrainingProblem):
+        rows = list(zip(data.y.T, data.coef, coef, strict=True))
+        errors = [mse_after_least_squares(data.X, y, true, np.abs(found) > _THRESHOLD) for y, true, found in rows]
+        return float(np.mean([support_f1(true, found) for _, true, found in rows])), float(np.mean(errors))
+    # Of many responses, one row each: a column is nonzero if it is so for any.
+    norms = np.linalg.norm(np.atleast_2d(coef), axis=0)
+    return support_f1(data.coef, coef), _refit_error(data, norms > _THRESHOLD)
 
 
 def run_trial(task: Task, limit_threads: bool = False) -> Record:  # noqa: FBT001 - internal
@@ -106,16 +118,16 @@ def run_trial(task: Task, limit_threads: bool = False) -> Record:  # noqa: FBT00
             solution = SOLVERS[task.method.solver](task.problem, data, task.method.settings)
             wall, cpu = time.perf_counter() - wall_start, time.thread_time() - cpu_start
             coef = solution.coef
-            # Of many responses, one row each: a column is nonzero if it is so for any.
-            norms = np.linalg.norm(np.atleast_2d(coef), axis=0)
+            found = np.flatnonzero(np.atleast_2d(coef).any(axis=0))
+            f1, refit_error = _support_scores(task.problem, data, coef)
             score = Score(
                 support_match=task.problem.matches(data, coef, solution.sizes),
-                f1=support_f1(data.coef, coef),
-                l2_error_over_n=float(np.linalg.norm(coef - data.coef)) / len(norms),
+                f1=f1,
+                l2_error_over_n=float(np.linalg.norm(coef - data.coef)) / coef.shape[-1],
                 relative_error=relative_error(data.coef, coef),
-                mse_after_least_squares=_refit_error(data, norms > _THRESHOLD),
+                mse_after_least_squares=refit_error,
                 certified=solution.certified,
-                wrong_certificate=solution.certified and not np.array_equal(np.flatnonzero(norms), data.support),
+                wrong_certificate=solution.certified and not np.array_equal(found, data.support),
             )
         except Exception as problem:
             # One trial must not end a run of hours: the error is kept, counted as a failure and shown.
