@@ -26,6 +26,7 @@ Row: TypeAlias = Mapping[str, str]
 
 FOLDER = Path(__file__).resolve().parent
 EXPECTED = FOLDER / "expected"
+PAPERS = (*sorted(FOLDER.glob("fig*.ipynb")), FOLDER / "welper.ipynb")
 QUICK = os.environ.get("SPARSEVAE_QUICK", "0") not in ("", "0")
 FULL = {"methods": "all", "store": FOLDER.parent / "results" / STORE_NAME}
 OPTIONS = {"quick": True} if QUICK else FULL
@@ -155,7 +156,7 @@ def main() -> int:
     """Execute the notebooks, then write what is expected of them; say what differs from what was expected so far."""
     if QUICK:
         sys.exit("paper.py: unset SPARSEVAE_QUICK; a quick run has too few trials to be kept")
-    for path in sorted(FOLDER.glob("fig*.ipynb")):
+    for path in PAPERS:
         print(path.name, flush=True)
         _execute(path)
     EXPECTED.mkdir(exist_ok=True)

@@ -13,14 +13,15 @@ from sparsevae.experiments import FIGURES
 from sparsevae.metrics import wilson_interval
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-PAPERS = sorted(NOTEBOOKS.glob("fig*.ipynb"))
 
 _specification = importlib.util.spec_from_file_location("paper", NOTEBOOKS / "paper.py")
 paper = importlib.util.module_from_spec(_specification)
 _specification.loader.exec_module(paper)
+PAPERS = paper.PAPERS
 
 # Places far from the phase transition, where no outcome hangs on the last digits of floating point.
 FAST = ("VaeSlr", "PreconditionedVae", "Lasso", "basis pursuit")
+TRAINED = ("WelperRecover", "WelperRecover, l4", "least squares on span", "l1 minimisation")
 ROWS = ("SimultaneousSparseVae", "SimultaneousSparseVae, diagonal", "log autoencoder")
 EASY = {
     "fig1a": ((2, 10, 20, 30), FAST),
@@ -37,6 +38,11 @@ EASY = {
     "rows_jeffreys": ((10,), ROWS),
     "rows_meg_tangential": ((10,), ROWS),
     "rows_noise": ((10,), ROWS),
+    "training_gaussian": ((2, 6, 20), TRAINED),
+    "training_walk": ((6, 20), TRAINED),
+    "training_problems": ((20, 80), TRAINED),
+    "training_few_rows": ((8, 12), TRAINED),
+    "training_time": ((200, 400), (TRAINED[0], TRAINED[-1])),
 }
 
 
@@ -60,8 +66,8 @@ def printed(notebook):
 
 
 def panels(notebook):
-    (figure,) = re.findall(r'run_panels\(\\"(fig\d|rows)\\"\)', notebook.read_text(encoding="utf-8"))
-    assert notebook.name.startswith("fig07_" if figure == "rows" else f"fig0{figure[3:]}_")
+    (figure,) = re.findall(r'run_panels\(\\"(fig\d|rows|training)\\"\)', notebook.read_text(encoding="utf-8"))
+    assert notebook.name.startswith({"rows": "fig07_", "training": "welper."}.get(figure, f"fig0{figure[3:]}_"))
     return [panel.name for panel in experiments.find_figures([figure])]
 
 

@@ -45,21 +45,25 @@ def test_every_figure_names_known_methods_and_valid_problems(figure):
         return
     # Problems with many responses take longer to draw: the ends of the sweep will do.
     rows = isinstance(figure.problem, experiments.RowProblem)
+    training = isinstance(figure.problem, experiments.TrainingProblem)
     for value in (figure.values[0], figure.values[-1]) if rows else figure.values:
         for series in figure.series or [""]:
             problem = figure.problem_at(value, series)
             data = problem.draw(0)
-            assert data.X.shape == (problem.n_samples, problem.n_features)
-            assert len(data.support) == problem.n_nonzero
+            n_samples = problem.size("n_samples") if training else problem.n_samples
+            assert data.X.shape == (n_samples, problem.n_features)
+            assert training or len(data.support) == problem.n_nonzero
             np.testing.assert_allclose(np.linalg.norm(data.X, axis=0), 1)
 
 
 def test_the_panels_are_those_of_the_paper():
     names = ["fig1a", "fig1b", "fig1c", "fig2a", "fig2b", "fig3a", "fig3b", "fig4a", "fig4b", "fig5", "fig6a", "fig6b"]
     rows = ["unit", "jeffreys", "meg_tangential", "meg_smooth", "noise", "noise_own"]
-    assert list(FIGURES) == names + [f"rows_{name}" for name in rows]
+    training = ["gaussian", "walk", "problems", "few_rows", "time"]
+    assert list(FIGURES) == names + [f"rows_{name}" for name in rows] + [f"training_{name}" for name in training]
     assert [figure.name for figure in experiments.find_figures(["fig6", "fig3b", "fig3"])] == names[5:7] + names[-2:]
-    assert experiments.find_figures(["rows"]) == list(FIGURES.values())[len(names) :]
+    assert experiments.find_figures(["rows", "training"]) == list(FIGURES.values())[len(names) :]
+    assert experiments.find_figures(["training"]) == list(FIGURES.values())[len(names) + len(rows) :]
 
 
 def test_stored_trials_are_found_again():

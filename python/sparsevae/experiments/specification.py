@@ -169,6 +169,8 @@ class Figure:
         Experiment whose trials are shown, where two panels share them; empty for its own.
     trials : int, default=20
         Problems a point.
+    quick_values : tuple of numbers, default=()
+        Values of a quick run; empty for three of them, from end to end.
     note : str, default=""
         What the paper leaves open and was decided here.
     """
@@ -186,6 +188,7 @@ class Figure:
     series: Mapping[str, Settings] = field(default_factory=dict)
     trials_of: str = ""
     trials: int = 20
+    quick_values: tuple[Number, ...] = ()
     note: str = ""
 
     @property
@@ -199,9 +202,9 @@ class Figure:
         return "wall" if isinstance(self.problem, TrainingProblem) else "CPU"
 
     def quick(self) -> "Figure":
-        """Return the same figure with three points, from end to end, and two trials."""
+        """Return the same figure with few points and two trials."""
         ends = (self.values[0], self.values[len(self.values) // 2], self.values[-1])
-        return replace(self, values=tuple(dict.fromkeys(ends)), trials=2)
+        return replace(self, values=self.quick_values or tuple(dict.fromkeys(ends)), trials=2)
 
     def problem_at(self, value: Number, series: str = "") -> AnyProblem:
         """Return the problem at one point of the sweep."""
