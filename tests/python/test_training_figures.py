@@ -142,10 +142,10 @@ def test_keys_name_all_that_a_problem_is_made_of():
         "ablation": "least_squares_on_span",
         "problem": {
             "design": "gaussian",
-            "n_features": 400,
-            "n_samples": 70,
+            "n_features": 300,
+            "n_samples": 75,
             "n_components": 100,
-            "n_nonzero": 5,
+            "n_nonzero": 6,
             "n_problems": 400,
             "train_nonzero": 2,
             "hard_nonzero": 8,
