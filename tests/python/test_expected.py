@@ -39,7 +39,7 @@ EASY = {
     "rows_meg_tangential": ((10,), ROWS),
     "rows_noise": ((10,), ROWS),
     "training_gaussian": ((2, 6, 20), TRAINED),
-    "training_walk": ((6, 20), TRAINED),
+    "training_walk": ((4, 20), TRAINED),
     "training_problems": ((20, 80), TRAINED),
     "training_few_rows": ((8, 12), TRAINED),
     "training_time": ((200, 400), (TRAINED[0], TRAINED[-1])),

@@ -9,7 +9,7 @@ _ALL = (*_FAST, "reweighted least squares", "VaeSlr, untrained")
 _CLAIM = "Components learned from easier problems solve problems that l1 minimisation cannot."
 _GAUSSIAN = TrainingProblem("gaussian", 200, 120, 20, 20, 80)
 _WALK = TrainingProblem("random_walk", 200, 120, 20, 20, 80)
-_SPARSITIES = (2, 3, 4, 6, 12, 20)
+_SPARSITIES = (2, 3, 4, 6, 20)
 _LABEL = "components in a test problem"
 
 TRAINING_FIGURES = (
