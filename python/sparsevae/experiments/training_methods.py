@@ -14,11 +14,11 @@ def _trained(name: str, style: tuple[str, str], *, ablation: str = "", note: str
 
 
 TRAINING_METHODS = (
-    _trained("WelperRecover", ("#0072b2", "*")),
-    _trained("WelperRecover, l4", ("#56b4e9", "X"), note="Its components are found by the 4-norm.", factorization="l4"),
-    _trained("least squares on span", ("#d55e00", "s"), ablation="least_squares_on_span", note=_ABLATION),
-    _trained("solutions as components", ("#e69f00", "D"), ablation="solutions_as_components", note=_ABLATION),
-    Method("l1 minimisation", "l1_minimisation", {}, effort=5.0, style=("#009e73", "v"), note=_UNTRAINED, special=True),
+    _trained("WelperRecover", ("#0868ac", "*")),
+    _trained("WelperRecover, l4", ("#4eb3d3", "X"), note="Its components are found by the 4-norm.", factorization="l4"),
+    _trained("least squares on span", ("#e6550d", "s"), ablation="least_squares_on_span", note=_ABLATION),
+    _trained("solutions as components", ("#fdae6b", "D"), ablation="solutions_as_components", note=_ABLATION),
+    Method("l1 minimisation", "l1_minimisation", {}, effort=5.0, style=("#31a354", "v"), note=_UNTRAINED, special=True),
     Method(
         "reweighted least squares",
         "reweighted_least_squares",
@@ -26,7 +26,7 @@ TRAINING_METHODS = (
         # the smoothing, told the number of nonzeros, solves fewer.
         {"power": 0.0, "shrink": 3.0},
         effort=50.0,
-        style=("#984ea3", "P"),
+        style=("#756bb1", "P"),
         note=f"{_UNTRAINED} The power is 0, the smoothing falls by factors of 3.",
         special=True,
     ),
@@ -35,7 +35,7 @@ TRAINING_METHODS = (
         "each",
         {"estimator": "sparsevae:VaeSlr", "parameters": {"fit_intercept": False}},
         effort=200.0,
-        style=("#4d4d4d", "D"),
+        style=("#636363", "D"),
         note=f"{_UNTRAINED} Default settings, each test problem alone.",
         special=True,
     ),
