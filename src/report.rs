@@ -138,6 +138,8 @@ impl Watch {
     pub fn state(&self) -> (Stage, usize, usize) {
         let read = |number: &AtomicUsize| number.load(Ordering::Relaxed);
         let stage = Stage::ALL.get(read(&self.stage)).copied().unwrap_or(Stage::Problems);
-        (stage, read(&self.done), read(&self.total))
+        let total = read(&self.total);
+        // Between two stages the numbers of one may be seen beside those of the other.
+        (stage, read(&self.done).min(total), total)
     }
 }

@@ -234,18 +234,20 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
             )
         check_type("factorization", self.factorization, str, '"er-spud" or "l4"')
         check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
-        trained = _core.train(
-            values,
-            sides,
-            self.max_nonzero,
-            self.factorization,
-            self._tolerance(),
-            draw_seed(self.random_state),
-            thread_count(self.n_jobs, n_problems),
-            _progress if self.verbose else None,
-        )
-        if self.verbose:
-            sys.stderr.write("\n")
+        try:
+            trained = _core.train(
+                values,
+                sides,
+                self.max_nonzero,
+                self.factorization,
+                self._tolerance(),
+                draw_seed(self.random_state),
+                thread_count(self.n_jobs, n_problems),
+                _progress if self.verbose else None,
+            )
+        finally:
+            if self.verbose:
+                sys.stderr.write("\n")
         self._absorb(values, trained)
         self._warn(trained)
         return self

@@ -73,7 +73,7 @@ TRAINING_FIGURES = (
         label="features n",
         trials=5,
         quick_values=(200, 400),
-        note="n / 10 nonzeros a component, .4 n training problems. Times are with training, on one thread; l1 minimisation "
-        "solves the test problems alone.",
+        note="n / 10 nonzeros a component, .4 n training problems. Times are with training, on one thread; l1 "
+        "minimisation solves the test problems alone.",
     ),
 )
