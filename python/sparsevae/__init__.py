@@ -2,6 +2,7 @@
 
 from . import datasets, energies, exceptions, metrics, theory
 from ._core import __version__
+from .affine_vae import AffineVae
 from .l1 import BasisPursuitResult, basis_pursuit
 from .parallel import fit_many
 from .preconditioned_vae import PreconditionedVae
@@ -10,6 +11,7 @@ from .vae_slr import VaeSlr
 from .welper_recover import Recovery, WelperRecover
 
 __all__ = [
+    "AffineVae",
     "BasisPursuitResult",
     "PreconditionedVae",
     "Recovery",

@@ -10,10 +10,12 @@ __all__ = [
     "__version__",
     "add_noise",
     "add_response_noise",
+    "affine",
     "basis_pursuit",
     "defaults",
     "energy",
     "fit",
+    "fit_affine",
     "fit_many",
     "fit_simultaneous",
     "make_combinators",
@@ -187,5 +189,24 @@ def preconditioned(
     prior_var: NDArray[np.float64],
     noise_var: float,
     power: float,
+) -> tuple[float, NDArray[np.float64], float]: ...
+
+@type_check_only
+class AffineFit(TypedDict):
+    components: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    noise_var: float
+    explained_variance: NDArray[np.float64]
+    n_active: int
+    energy: float
+    status: str
+
+def fit_affine(x: NDArray[np.float64], n_components: int | None, noise_var: float | None) -> AffineFit: ...
+def affine(
+    x: NDArray[np.float64],
+    components: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    noise_var: float,
+    covariance: str,
 ) -> tuple[float, NDArray[np.float64], float]: ...
 def defaults() -> dict[str, Any]: ...

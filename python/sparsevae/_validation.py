@@ -92,6 +92,26 @@ def fit_arrays(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) ->
     return X, y, float(precision)
 
 
+def sample_array(estimator: Any, X: Any, *, reset: bool = True, missing: bool = False) -> tuple[Any, Any]:
+    """Check samples that come without a response; return them as float64, and their own dtype.
+
+    Sets the number of columns of `estimator`, and their names, or compares with them unless `reset`. NaN is let through
+    where entries may be `missing`.
+
+    Raises
+    ------
+    DataTypeError, NonFiniteError, ShapeError
+        With the name of the argument.
+    """
+    check_design(X)
+    try:
+        X = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=reset)
+    except ValueError as error:
+        raise ShapeError(f"`X` cannot be used: {error}") from error
+    check_finite("X", np.where(np.isnan(X), 0, X) if missing else X)
+    return np.require(X, np.float64, "A"), X.dtype
+
+
 def predict_array(estimator: Any, X: Any) -> Any:
     """Check rows to predict for against the columns of the fit.
 

@@ -1,10 +1,12 @@
 //! Energies of the linear variational autoencoder, with their exact gradients; one energy a file.
 
+mod affine;
 pub mod elbo;
 mod marginal;
 mod preconditioned;
 mod separable;
 
+pub use affine::{AffineEvaluation, AffinePoint, affine_energy, affine_separable_energy};
 pub use marginal::marginal_energy;
 pub use preconditioned::{Preconditioned, preconditioned_energy};
 pub use separable::separable_energy;

@@ -3,6 +3,7 @@
 //! At zero noise the plain and the preconditioned energy have the same minima, and the searches for them are shared.
 //! The energies part where the noise variance is given or learned, and in the path that an annealed descent takes.
 
+pub mod affine_vae;
 mod descend;
 mod finish;
 mod noise_free;

@@ -1,5 +1,6 @@
 //! Everything that knows Python: array views in, plain structs out, errors converted. Built with the feature `python`.
 
+mod affine;
 mod datasets;
 mod errors;
 mod fit;
@@ -12,6 +13,7 @@ use pyo3::prelude::*;
 /// The private extension module `sparsevae._core`.
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    affine::register(module)?;
     datasets::register(module)?;
     fit::register(module)?;
     l1::register(module)?;
