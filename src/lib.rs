@@ -1,5 +1,6 @@
 //! Sparse solutions of ill-conditioned linear problems, by minimising the energy of a linear variational autoencoder.
 
+pub mod baseline;
 pub mod datasets;
 pub mod energy;
 pub mod error;

@@ -1,7 +1,7 @@
 //! What is asked: a borrowed design and response, validated once.
 
 use crate::{Error, Result};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 /// Refuses an empty matrix and one that holds NaN or infinity.
 ///
@@ -19,6 +19,20 @@ pub fn check_matrix(what: &'static str, x: ArrayView2<'_, f64>) -> Result<()> {
         Some(((i, j), _)) => Err(Error::NonFinite { what, index: vec![i, j] }),
         None => Ok(()),
     }
+}
+
+/// Checks data in which NaN may stand for what is missing; a copy with zeros there.
+///
+/// # Errors
+/// [`Error::Shape`] if there are no entries, [`Error::NonFinite`] for infinity, and for NaN unless `missing`;
+/// [`Error::InvalidParameter`] if nothing is observed.
+pub fn observed(x: ArrayView2<'_, f64>, missing: bool) -> Result<Array2<f64>> {
+    let filled = if missing { x.mapv(|v| if v.is_nan() { 0.0 } else { v }) } else { x.to_owned() };
+    check_matrix("X", filled.view())?;
+    if missing && x.iter().all(|v| v.is_nan()) {
+        return Err(Error::invalid("X", "missing in every entry", "observed in one at least"));
+    }
+    Ok(filled)
 }
 
 fn shape(n_samples: usize, n_responses: usize) -> String {

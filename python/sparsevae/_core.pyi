@@ -17,6 +17,7 @@ __all__ = [
     "fit",
     "fit_affine",
     "fit_many",
+    "fit_robust_pca",
     "fit_simultaneous",
     "make_combinators",
     "make_design",
@@ -209,4 +210,23 @@ def affine(
     noise_var: float,
     covariance: str,
 ) -> tuple[float, NDArray[np.float64], float]: ...
+
+@type_check_only
+class RobustPca(TypedDict):
+    low_rank: NDArray[np.float64]
+    outliers: NDArray[np.float64]
+    singular: NDArray[np.float64]
+    components: NDArray[np.float64]
+    n_iter: int
+    residual: float
+    status: str
+
+def fit_robust_pca(
+    x: NDArray[np.float64],
+    missing: bool,
+    outlier_weight: float | None,
+    tol: float,
+    max_iter: int,
+    progress: Callable[[int, int, float, float], object] | None,
+) -> RobustPca: ...
 def defaults() -> dict[str, Any]: ...

@@ -1,5 +1,7 @@
 //! Affine and robust autoencoders, and principal component pursuit, for Python.
 
+use super::run;
+use crate::baseline::robust_pca;
 use crate::energy::{AffinePoint, affine_energy, affine_separable_energy};
 use crate::model::affine_vae;
 use crate::model::settings::names;
@@ -10,7 +12,8 @@ use pyo3::types::PyDict;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fit_affine, module)?)?;
-    module.add_function(wrap_pyfunction!(affine, module)?)
+    module.add_function(wrap_pyfunction!(affine, module)?)?;
+    module.add_function(wrap_pyfunction!(fit_robust_pca, module)?)
 }
 
 /// See [`affine_vae::fit`].
@@ -52,4 +55,29 @@ fn affine<'py>(
         Covariance::Diagonal => affine_separable_energy(x, point),
     })?;
     Ok((found.value, found.grad_components.into_pyarray(py), found.grad_noise_var))
+}
+
+/// See [`robust_pca::fit`].
+#[pyfunction]
+fn fit_robust_pca<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray2<'py, f64>,
+    missing: bool,
+    outlier_weight: Option<f64>,
+    tol: f64,
+    max_iter: usize,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let x = x.as_array();
+    let settings = robust_pca::Settings { outlier_weight, tol, max_iter };
+    let found = run::run(py, progress.as_ref(), |hook| robust_pca::fit(x, missing, &settings, hook))?;
+    let out = PyDict::new(py);
+    out.set_item("low_rank", found.low_rank.into_pyarray(py))?;
+    out.set_item("outliers", found.outliers.into_pyarray(py))?;
+    out.set_item("singular", found.singular.into_pyarray(py))?;
+    out.set_item("components", found.components.into_pyarray(py))?;
+    out.set_item("n_iter", found.n_iter)?;
+    out.set_item("residual", found.residual)?;
+    out.set_item("status", found.status.name())?;
+    Ok(out)
 }

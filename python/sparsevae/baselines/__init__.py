@@ -2,7 +2,8 @@
 
 The methods that "Be a Goldfish" (Pratihar and Mukhopadhyay, ICML 2025) compares with, at their best settings, and
 reweighted basis pursuit. The Lasso is scikit-learn's. For many responses whose coefficients share their zeros, those
-of "Marginalization is not Marginal" (Wipf, ICML 2023).
+of "Marginalization is not Marginal" (Wipf, ICML 2023). For low-rank data with outliers, principal component pursuit,
+which is no regressor.
 """
 
 from .augmented_basis_pursuit import AugmentedBasisPursuit
@@ -11,6 +12,7 @@ from .covariance_free_em import CovarianceFreeEm
 from .group_basis_pursuit import GroupBasisPursuit
 from .log_autoencoder import LogAutoencoder
 from .reweighted_basis_pursuit import ReweightedBasisPursuit
+from .robust_pca import RobustPca
 from .sparse_bayesian_learning import SparseBayesianLearning
 
 __all__ = [
@@ -20,5 +22,6 @@ __all__ = [
     "GroupBasisPursuit",
     "LogAutoencoder",
     "ReweightedBasisPursuit",
+    "RobustPca",
     "SparseBayesianLearning",
 ]

@@ -1,0 +1,156 @@
+//! Principal component pursuit. Letters: L is `low_rank`, S is `outliers`, Y holds the multipliers, mu is the penalty.
+
+use crate::linalg::affine::ThinSvd;
+use crate::linalg::rotation::product;
+use crate::problem::observed;
+use crate::report::{Hook, IterInfo};
+use crate::{Error, Result, Status};
+use ndarray::{Array2, ArrayView2, Axis, Zip, s};
+
+/// Growth of the penalty from step to step.
+const GROWTH: f64 = 1.5;
+/// The penalty at the start, over the inverse of the spectral norm of the data.
+const START: f64 = 1.25;
+/// The penalty at most, over that at the start.
+const MOST: f64 = 1e7;
+
+/// How the pursuit is run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Weight of the outliers; `None`: one over the square root of the larger side.
+    pub outlier_weight: Option<f64>,
+    /// Norm of `X - L - S`, as a share of that of `X`, at which the steps end.
+    pub tol: f64,
+    /// Steps, at most.
+    pub max_iter: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { outlier_weight: None, tol: 1e-7, max_iter: 500 }
+    }
+}
+
+/// `X = L + S`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decomposition {
+    /// `L`, of the shape of the data; what is missing is filled in.
+    pub low_rank: Array2<f64>,
+    /// `S`, with exact zeros; zero where entries are missing.
+    pub outliers: Array2<f64>,
+    /// Singular values of `L` that are not zero, falling.
+    pub singular: Vec<f64>,
+    /// Right singular vectors of `L`, shape `(rank, n_features)`.
+    pub components: Array2<f64>,
+    /// Steps, one SVD each.
+    pub n_iter: usize,
+    /// Norm of `X - L - S`, as a share of that of `X`.
+    pub residual: f64,
+    /// [`Status::Converged`] or [`Status::IterationLimit`].
+    pub status: Status,
+}
+
+/// Solves `min ||L||_* + lambda ||S||_1` subject to `X = L + S` wherever `x` is not NaN, by the inexact augmented
+/// Lagrangian method. NaN is refused unless `missing`.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::NonFinite`]; [`Error::InvalidParameter`] for settings out of range;
+/// [`Error::NoDecomposition`]; [`Error::Interrupted`] where the hook breaks.
+///
+/// # Complexity
+/// One thin SVD a step, `O(n_samples n_features min(n_samples, n_features))`; 20 to 50 steps.
+///
+/// # References
+/// Lin, Chen and Ma (2010), "The Augmented Lagrange Multiplier Method for Exact Recovery of Corrupted Low-Rank
+/// Matrices", Algorithm 5; Candes, Li, Ma and Wright (2011), "Robust Principal Component Analysis?". Eq. 14 of Dai,
+/// Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", is this with `n_samples` as the larger
+/// side.
+pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, hook: &mut Hook<'_>) -> Result<Decomposition> {
+    let data = observed(x, missing)?;
+    let larger = x.nrows().max(x.ncols()) as f64;
+    let weight = settings.outlier_weight.unwrap_or(1.0 / larger.sqrt());
+    if !(weight.is_finite() && weight > 0.0) {
+        return Err(Error::invalid("outlier_weight", weight, "None, or finite and greater than 0"));
+    }
+    if !(settings.tol > 0.0 && settings.tol < 1.0) {
+        return Err(Error::invalid("tol", settings.tol, "greater than 0 and less than 1"));
+    }
+    // Squares of any finite data are in range after this.
+    let unit = data.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+    let mut found = Decomposition {
+        low_rank: Array2::zeros(x.dim()),
+        outliers: Array2::zeros(x.dim()),
+        singular: Vec::new(),
+        components: Array2::zeros((0, x.ncols())),
+        n_iter: 0,
+        residual: 0.0,
+        status: Status::Converged,
+    };
+    if unit == 0.0 {
+        return Ok(found);
+    }
+    pursue(&(data / unit), x, weight, settings, hook, &mut found)?;
+    found.low_rank *= unit;
+    found.outliers *= unit;
+    found.singular.iter_mut().for_each(|s| *s *= unit);
+    Ok(found)
+}
+
+fn pursue(
+    data: &Array2<f64>,
+    given: ArrayView2<'_, f64>,
+    weight: f64,
+    settings: &Settings,
+    hook: &mut Hook<'_>,
+    found: &mut Decomposition,
+) -> Result<()> {
+    let norm = data.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let spectral = ThinSvd::new(data.view(), "X")?.singular.first().copied().unwrap_or(0.0);
+    let largest = data.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+    let mut multipliers = data / spectral.max(largest / weight);
+    let mut mu = START / spectral;
+    let most = mu * MOST;
+    found.status = Status::IterationLimit;
+    while found.n_iter < settings.max_iter {
+        let target = data - &found.outliers + &(&multipliers / mu);
+        let svd = ThinSvd::new(target.view(), "X")?;
+        found.singular = svd.singular.iter().map(|s| s - 1.0 / mu).take_while(|s| *s > 0.0).collect();
+        let rank = found.singular.len();
+        let mut scaled = svd.left.slice(s![.., ..rank]).to_owned();
+        scaled.axis_iter_mut(Axis(1)).zip(&found.singular).for_each(|(mut column, s)| column *= *s);
+        found.components = svd.right.slice(s![..rank, ..]).to_owned();
+        found.low_rank = product(scaled.view(), found.components.view());
+        let mut left = 0.0;
+        Zip::from(&mut found.outliers).and(&mut multipliers).and(data).and(&found.low_rank).and(given).for_each(
+            |s, y, x, l, given| {
+                let t = x - l + *y / mu;
+                if given.is_nan() {
+                    // Whatever is missing is explained at no cost.
+                    *s = x - l;
+                } else {
+                    *s = t.signum() * (t.abs() - weight / mu).max(0.0);
+                    let gap = x - l - *s;
+                    *y += mu * gap;
+                    left += gap * gap;
+                }
+            },
+        );
+        mu = (mu * GROWTH).min(most);
+        found.n_iter += 1;
+        found.residual = left.sqrt() / norm;
+        let info = IterInfo { round: 0, step: found.n_iter, energy: found.residual, noise_var: 0.0 };
+        if hook(&info).is_break() {
+            return Err(Error::Interrupted { step: found.n_iter });
+        }
+        if found.residual < settings.tol {
+            found.status = Status::Converged;
+            break;
+        }
+    }
+    Zip::from(&mut found.outliers).and(given).for_each(|s, given| {
+        if given.is_nan() {
+            *s = 0.0;
+        }
+    });
+    Ok(())
+}
