@@ -41,8 +41,8 @@ pub struct Settings {
 /// The factor `X`, as far as it was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Factorization {
-    /// Linearly independent columns, sparsest first, as many as the span of `Y` has dimensions: what was not found is
-    /// made up for by columns of `Y`.
+    /// Linearly independent columns, sparsest first, as many as the span of `Y` has dimensions: where fewer were found,
+    /// columns of `Y` make up for the others.
     pub components: Vec<SparseVector>,
     /// Dimension of the span of `Y`.
     pub rank: usize,
@@ -128,6 +128,9 @@ pub fn factorize(y: ArrayView2<'_, f64>, settings: Settings, watch: &Watch) -> R
         }
     }
     let (n_found, n_programs) = (span.sizes().len(), span.n_programs);
-    span.offer(y.columns().into_iter().map(SparseVector::from_dense));
+    // A column of `Y` that is sparser than one that was found is no better: it is the more of a mixture.
+    if !span.is_complete() {
+        span.offer(y.columns().into_iter().map(SparseVector::from_dense));
+    }
     Ok(Factorization { components: span.into_chosen(), rank, n_found, n_programs, error })
 }
