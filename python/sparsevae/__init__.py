@@ -6,6 +6,7 @@ from .affine_vae import AffineVae
 from .l1 import BasisPursuitResult, basis_pursuit
 from .parallel import fit_many
 from .preconditioned_vae import PreconditionedVae
+from .robust_vae import RobustVae
 from .simultaneous_sparse_vae import SimultaneousSparseVae
 from .vae_slr import VaeSlr
 from .welper_recover import Recovery, WelperRecover
@@ -15,6 +16,7 @@ __all__ = [
     "BasisPursuitResult",
     "PreconditionedVae",
     "Recovery",
+    "RobustVae",
     "SimultaneousSparseVae",
     "VaeSlr",
     "WelperRecover",

@@ -13,10 +13,12 @@ __all__ = [
     "affine",
     "basis_pursuit",
     "defaults",
+    "encode_robust",
     "energy",
     "fit",
     "fit_affine",
     "fit_many",
+    "fit_robust",
     "fit_robust_pca",
     "fit_simultaneous",
     "make_combinators",
@@ -28,6 +30,7 @@ __all__ = [
     "make_sparse_components",
     "preconditioned",
     "recover",
+    "robust_defaults",
     "sample_support",
     "sarvas_field",
     "train",
@@ -229,4 +232,32 @@ def fit_robust_pca(
     max_iter: int,
     progress: Callable[[int, int, float, float], object] | None,
 ) -> RobustPca: ...
+
+@type_check_only
+class RobustFit(TypedDict):
+    low_rank: NDArray[np.float64]
+    outlier_var: NDArray[np.float64]
+    outlier_mask: NDArray[np.bool_]
+    components: NDArray[np.float64]
+    unit: float
+    energy_path: NDArray[np.float64]
+    n_iter: int
+    status: str
+
+def fit_robust(
+    x: NDArray[np.float64],
+    missing: bool,
+    arguments: dict[str, Any],
+    n_threads: int,
+    progress: Callable[[int, int, int], object] | None,
+) -> RobustFit: ...
+def encode_robust(
+    x: NDArray[np.float64],
+    missing: bool,
+    components: NDArray[np.float64],
+    unit: float,
+    arguments: dict[str, Any],
+    n_threads: int,
+) -> NDArray[np.float64]: ...
+def robust_defaults() -> dict[str, dict[str, Any]]: ...
 def defaults() -> dict[str, Any]: ...

@@ -12,6 +12,7 @@ pub mod growing_cholesky;
 pub mod least_squares;
 pub mod marginal;
 pub mod packed;
+pub mod packed_spd;
 pub mod principal;
 pub mod rotation;
 pub mod row_space;

@@ -9,6 +9,7 @@ mod finish;
 mod noise_free;
 mod noisy;
 pub mod prepared;
+pub mod robust_vae;
 mod search;
 pub mod settings;
 pub mod welper_recover;

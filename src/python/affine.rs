@@ -3,8 +3,8 @@
 use super::run;
 use crate::baseline::robust_pca;
 use crate::energy::{AffinePoint, affine_energy, affine_separable_energy};
-use crate::model::affine_vae;
 use crate::model::settings::names;
+use crate::model::{affine_vae, robust_vae};
 use crate::solver::Covariance;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -13,7 +13,10 @@ use pyo3::types::PyDict;
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fit_affine, module)?)?;
     module.add_function(wrap_pyfunction!(affine, module)?)?;
-    module.add_function(wrap_pyfunction!(fit_robust_pca, module)?)
+    module.add_function(wrap_pyfunction!(fit_robust_pca, module)?)?;
+    module.add_function(wrap_pyfunction!(fit_robust, module)?)?;
+    module.add_function(wrap_pyfunction!(encode_robust, module)?)?;
+    module.add_function(wrap_pyfunction!(robust_defaults, module)?)
 }
 
 /// See [`affine_vae::fit`].
@@ -79,5 +82,86 @@ fn fit_robust_pca<'py>(
     out.set_item("n_iter", found.n_iter)?;
     out.set_item("residual", found.residual)?;
     out.set_item("status", found.status.name())?;
+    Ok(out)
+}
+
+/// Keyword arguments of a robust fit.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct RobustArguments {
+    n_components: Option<usize>,
+    floor: f64,
+    n_anneal: usize,
+    max_iter: usize,
+    tol: f64,
+}
+
+impl RobustArguments {
+    fn settings(self) -> robust_vae::Settings {
+        let Self { n_components, floor, n_anneal, max_iter, tol } = self;
+        robust_vae::Settings { n_components, floor, n_anneal, max_iter, tol }
+    }
+}
+
+/// See [`robust_vae::fit`].
+#[pyfunction]
+fn fit_robust<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray2<'py, f64>,
+    missing: bool,
+    arguments: RobustArguments,
+    n_threads: usize,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let (x, settings) = (x.as_array(), arguments.settings());
+    let found =
+        run::run_parallel(py, n_threads, progress.as_ref(), |watch| robust_vae::fit(x, missing, &settings, watch))?;
+    let out = PyDict::new(py);
+    out.set_item("low_rank", found.low_rank.into_pyarray(py))?;
+    out.set_item("outlier_var", found.outlier_var.into_pyarray(py))?;
+    out.set_item("outlier_mask", found.outlier_mask.into_pyarray(py))?;
+    out.set_item("components", found.components.into_pyarray(py))?;
+    out.set_item("unit", found.unit)?;
+    out.set_item("energy_path", found.energy_path.into_pyarray(py))?;
+    out.set_item("n_iter", found.n_iter)?;
+    out.set_item("status", found.status.name())?;
+    Ok(out)
+}
+
+/// See [`robust_vae::encode`].
+#[pyfunction]
+fn encode_robust<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray2<'py, f64>,
+    missing: bool,
+    components: PyReadonlyArray2<'py, f64>,
+    unit: f64,
+    arguments: RobustArguments,
+    n_threads: usize,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let (x, settings, decoder) = (x.as_array(), arguments.settings(), (components.as_array(), unit));
+    let latent =
+        run::run_parallel(py, n_threads, None, |watch| robust_vae::encode(x, missing, decoder, &settings, watch))?;
+    Ok(latent.into_pyarray(py))
+}
+
+/// The defaults of the parameters of `RobustVae` and `RobustPca`, which stand in Rust alone.
+#[pyfunction]
+fn robust_defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let robust_vae::Settings { n_components, floor, n_anneal, max_iter, tol } = Default::default();
+    let vae = PyDict::new(py);
+    vae.set_item("n_components", n_components)?;
+    vae.set_item("floor", floor)?;
+    vae.set_item("n_anneal", n_anneal)?;
+    vae.set_item("max_iter", max_iter)?;
+    vae.set_item("tol", tol)?;
+    let robust_pca::Settings { outlier_weight, tol, max_iter } = Default::default();
+    let pca = PyDict::new(py);
+    pca.set_item("outlier_weight", outlier_weight)?;
+    pca.set_item("tol", tol)?;
+    pca.set_item("max_iter", max_iter)?;
+    let out = PyDict::new(py);
+    out.set_item("robust_vae", vae)?;
+    out.set_item("robust_pca", pca)?;
     Ok(out)
 }

@@ -7,6 +7,7 @@ pub mod expectation_propagation;
 mod mackay;
 mod mm;
 pub mod restart;
+pub mod robust_em;
 pub mod schedule;
 
 pub use driver::{Covariance, Descent, Next, Rule, Structure};

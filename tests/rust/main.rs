@@ -19,6 +19,7 @@ mod kernel;
 mod l1;
 mod leadfield;
 mod model;
+mod robust;
 mod row_sparse;
 mod rules;
 mod search;

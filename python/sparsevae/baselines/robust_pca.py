@@ -65,6 +65,7 @@ class RobustPca(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
 
     See Also
     --------
+    sparsevae.RobustVae : Fewer failures, by a model that is not convex.
     sparsevae.AffineVae : Principal components without outliers.
 
     Notes

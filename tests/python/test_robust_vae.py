@@ -1,0 +1,289 @@
+"""RobustVae: recovery beside RobustPca, plain expectation maximisation, missing entries; input and output."""
+
+import inspect
+import itertools
+import os
+import pickle
+import re
+import signal
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from sparsevae import RobustVae, _core
+from sparsevae.baselines import RobustPca
+from sparsevae.exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError
+
+# Rank over features, share of outliers: where the squared error is below 1e-6 in MATH.md.
+RECOVERED = [
+    *itertools.product([0.05, 0.1], [0.05, 0.1, 0.2]),
+    (0.05, 0.3),
+    *itertools.product([0.2, 0.3], [0.05, 0.1]),
+]
+CELLS = list(itertools.product([0.05, 0.1, 0.2, 0.3], [0.05, 0.1, 0.2, 0.3, 0.4]))
+
+
+def corrupted(share_rank=0.1, share=0.1, seed=0, n=200, d=50, decay=1.0):
+    rng = np.random.default_rng([int(1000 * share_rank), int(100 * share), seed])
+    rank = round(share_rank * d)
+    scale = np.geomspace(1, decay, rank)
+    truth = rng.standard_normal((n, rank)) * scale @ rng.standard_normal((rank, d)) / np.linalg.norm(scale)
+    mask = rng.random((n, d)) < share
+    return np.where(mask, rng.standard_normal((n, d)), truth), truth, mask
+
+
+def error(found, truth):
+    return np.sum((found - truth) ** 2) / np.sum(truth**2)
+
+
+@parametrize_with_checks([RobustVae(), RobustVae(allow_missing=True, floor=1e-3)])
+@pytest.mark.filterwarnings("ignore:RobustVae:sklearn.exceptions.ConvergenceWarning")
+def test_scikit_learn_checks_pass(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(("share_rank", "share"), CELLS)
+@pytest.mark.filterwarnings("ignore:RobustVae:sklearn.exceptions.ConvergenceWarning")
+def test_every_cell_is_as_in_the_table_and_no_worse_than_the_convex_relaxation(share_rank, share):
+    for seed in range(2):
+        X, truth, mask = corrupted(share_rank, share, seed)
+        model = RobustVae().fit(X)
+        found = error(model.low_rank_, truth)
+        assert found < max(1e-9, 2 * error(RobustPca().fit(X).low_rank_, truth))
+        if (share_rank, share) in RECOVERED:
+            assert found < 1e-9
+            assert model.rank_ == round(share_rank * 50)
+            assert (model.outlier_mask_ == mask).mean() > 0.999
+
+
+@pytest.mark.parametrize("decay", [0.1, 0.01])
+def test_weak_directions_are_found_as_the_floor_falls(decay):
+    X, truth, _ = corrupted(0.2, 0.1, decay=decay)
+    model = RobustVae().fit(X)
+    assert model.rank_ == 10
+    assert error(model.low_rank_, truth) < 1e-9
+
+
+def test_reaches_the_minimum_of_plain_expectation_maximisation():
+    X, truth, _ = corrupted(0.1, 0.1, n=80, d=20)
+    model = RobustVae(tol=1e-9, max_iter=1000).fit(X)
+    scale = np.sqrt(np.mean(X**2))
+    Y, (n, d) = X / scale, X.shape
+    Psi, D = Y.T @ Y / n + 1e-3 * np.eye(d), np.ones((n, d))
+    for step in range(600):
+        floor = max(1e-7, 0.5 * (1e-7 / 0.5) ** (step / 100))
+        C = Psi + D[:, :, None] * np.eye(d)
+        inverse = np.linalg.inv(C)
+        v = np.einsum("nij,nj->ni", inverse, Y)
+        energy = np.sum(Y * v) + np.linalg.slogdet(C)[1].sum()
+        L, S = v @ Psi, D * v
+        Psi = L.T @ L / n + Psi - Psi @ inverse.mean(axis=0) @ Psi
+        D = np.maximum(S**2 + D - D**2 * np.einsum("nii->ni", inverse), floor)
+    assert error(L * scale, truth) < 1e-9
+    np.testing.assert_allclose(model.low_rank_, L * scale, atol=1e-5)
+    # Plain steps take superfluous directions to zero slowly; here they are left out.
+    assert energy - 1e-3 * abs(energy) < model.energy_ <= energy
+
+
+def test_energy_is_that_of_the_fitted_parts_and_falls_at_the_last_floor():
+    X, _, _ = corrupted(0.1, 0.3)
+    model = RobustVae(tol=1e-6, max_iter=1000).fit(X)
+    C = model.components_.T @ model.components_ + model.outlier_var_[:, :, None] * np.eye(50)
+    v = np.linalg.solve(C, X[:, :, None])[:, :, 0]
+    size = X.size * np.log(model.scale_**2)
+    energy = np.sum(X * v) + np.linalg.slogdet(C)[1].sum() - size
+    assert model.energy_ == pytest.approx(energy, rel=1e-4)
+    np.testing.assert_allclose(model.low_rank_, v @ model.components_.T @ model.components_, atol=1e-6)
+    assert (np.diff(model.energy_path_[101:]) <= 1e-10).all()
+    assert len(model.energy_path_) == model.n_iter_
+    assert (model.outlier_var_ >= 1e-7 * model.scale_**2 * (1 - 1e-12)).all()
+
+
+def test_parts_add_up_and_outliers_are_exactly_zero_elsewhere():
+    X, _, mask = corrupted()
+    model = RobustVae().fit(X)
+    np.testing.assert_array_equal(model.outliers_[~model.outlier_mask_], 0)
+    assert np.abs(X - model.low_rank_ - model.outliers_).max() < 2 * np.sqrt(1e-7) * model.scale_
+    assert not (model.outlier_mask_ & ~mask).any()
+    gram = model.components_ @ model.components_.T
+    np.testing.assert_allclose(gram, np.diag(np.diag(gram)), atol=1e-10 * gram.max())
+    assert (np.diff(np.diag(gram)) <= 0).all()
+
+
+def test_missing_entries_are_filled_in():
+    X, truth, mask = corrupted()
+    missing = np.random.default_rng(1).random(X.shape) < 0.3
+    X[missing] = np.nan
+    model = RobustVae(allow_missing=True).fit(X)
+    assert error(model.low_rank_[missing], truth[missing]) < 1e-9
+    assert not model.outlier_mask_[missing].any()
+    assert (model.outlier_mask_ == (mask & ~missing)).mean() > 0.999
+    np.testing.assert_array_equal(np.isnan(model.outlier_var_), missing)
+    np.testing.assert_array_equal(model.outliers_[missing], 0)
+    X[7], X[:, 9] = np.nan, np.nan
+    holes = RobustVae(allow_missing=True).fit(X)
+    np.testing.assert_array_equal(holes.low_rank_[7], 0)
+    np.testing.assert_array_equal(holes.low_rank_[:, 9], 0)
+    rest = np.ix_(np.arange(200) != 7, np.arange(50) != 9)
+    assert error(holes.low_rank_[rest], truth[rest]) < 1e-9
+    np.testing.assert_array_equal(holes.transform(X)[7], 0)
+
+
+def test_new_samples_are_decoded_from_what_is_no_outlier():
+    X, truth, _ = corrupted(n=260)
+    model = RobustVae(allow_missing=True).fit(X[:200])
+    assert error(model.inverse_transform(model.transform(X[200:])), truth[200:]) < 1e-9
+    np.testing.assert_allclose(model.inverse_transform(model.transform(X[:200])), model.low_rank_, atol=1e-4)
+    X[200:][np.random.default_rng(0).random((60, 50)) < 0.2] = np.nan
+    assert error(model.inverse_transform(model.transform(X[200:])), truth[200:]) < 1e-9
+
+
+def test_components_can_be_limited():
+    X, truth, _ = corrupted()
+    assert RobustVae(n_components=5).fit(X).rank_ == 5
+    assert RobustVae(n_components=3).fit(X).rank_ <= 3
+    # More than there are features do no harm.
+    assert error(RobustVae(n_components=10**30).fit(X).low_rank_, truth) < 1e-9
+
+
+def test_threads_change_no_bit():
+    X, _, _ = corrupted(0.2, 0.2)
+    alone = RobustVae().fit(X)
+    for n_jobs in (1, 2, 3, -1):
+        other = RobustVae(n_jobs=n_jobs).fit(X)
+        for name in ("low_rank_", "components_", "energy_path_", "outlier_var_"):
+            np.testing.assert_array_equal(getattr(other, name), getattr(alone, name))
+        np.testing.assert_array_equal(other.transform(X), alone.transform(X))
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-3, 1e150])
+def test_the_unit_of_the_data_does_not_matter(scale):
+    X, _, _ = corrupted()
+    here, there = RobustVae().fit(X), RobustVae().fit(X * scale)
+    np.testing.assert_allclose(there.low_rank_ / scale, here.low_rank_, atol=1e-8)
+    assert (there.rank_, there.n_iter_) == (here.rank_, here.n_iter_)
+
+
+def test_zeros_and_constant_features_and_single_samples_are_defined():
+    model = RobustVae().fit(np.zeros((6, 4)))
+    assert (model.rank_, model.scale_) == (0, 1.0)
+    assert not model.low_rank_.any()
+    assert not model.outlier_mask_.any()
+    assert model.transform(np.ones((2, 4))).shape == (2, 0)
+    np.testing.assert_array_equal(model.inverse_transform(np.zeros((2, 0))), np.zeros((2, 4)))
+    X, truth, _ = corrupted()
+    shifted = RobustVae().fit(X + 1.0)
+    assert (shifted.rank_, error(shifted.low_rank_, truth + 1.0) < 1e-9) == (6, True)
+    # One dimension or as many outliers as samples: the cost of a feature on its own is the same.
+    X[:, 3] = truth[:, 3] = 1.0
+    model = RobustVae().fit(X)
+    assert error(np.delete(model.low_rank_, 3, axis=1), np.delete(truth, 3, axis=1)) < 1e-9
+    np.testing.assert_allclose((model.low_rank_ + model.outliers_)[:, 3], 1.0, atol=1e-3)
+    assert np.isfinite(RobustVae(max_iter=1000).fit(np.ones((1, 3))).low_rank_).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"floor": 0.0}, "`floor` is 0"),
+        ({"floor": -1e-3}, "`floor` is -0.001"),
+        ({"floor": 0.5}, "`floor` is 0.5"),
+        ({"floor": np.nan}, "`floor` is NaN"),
+        ({"floor": "low"}, "`floor` is 'low'"),
+        ({"n_components": 0}, "`n_components` is 0"),
+        ({"n_components": 1.5}, "`n_components` is 1.5"),
+        ({"allow_missing": "yes"}, "`allow_missing` is 'yes'"),
+        ({"n_anneal": -1}, "`n_anneal` is -1"),
+        ({"max_iter": 0}, "`max_iter` is 0"),
+        ({"tol": -1.0}, "`tol` is -1"),
+        ({"tol": np.inf}, "`tol` is inf"),
+        ({"n_jobs": 0}, "`n_jobs` is 0"),
+    ],
+)
+def test_parameters_out_of_range_are_named(options, message):
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        RobustVae(**options).fit(np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("X", "missing", "error", "message"),
+    [
+        (np.ones(3), False, ShapeError, "`X` has shape (3,)"),
+        (np.ones((0, 3)), False, ShapeError, "`X` cannot be used"),
+        ([[1.0, np.nan]], False, NonFiniteError, "index [0, 1]"),
+        ([[1.0, np.inf]], True, NonFiniteError, "index [0, 1]"),
+        ([[np.nan, np.nan]], True, ParameterError, "missing in every entry"),
+        ([[1j]], False, DataTypeError, "Complex"),
+    ],
+)
+def test_data_that_cannot_be_used_are_refused(X, missing, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        RobustVae(allow_missing=missing).fit(X)
+
+
+def test_other_methods_refuse_what_does_not_fit():
+    model = RobustVae().fit(corrupted()[0])
+    with pytest.raises(ShapeError, match="49 features"):
+        model.transform(np.ones((2, 49)))
+    with pytest.raises(NonFiniteError):
+        model.transform(np.full((2, 50), np.nan))
+    with pytest.raises(ShapeError, match="5 columns are needed"):
+        model.inverse_transform(np.ones((2, 4)))
+
+
+def test_unfinished_steps_warn_and_progress_goes_to_standard_error(capfd):
+    X, _, _ = corrupted()
+    with pytest.warns(ConvergenceWarning, match="20 steps, 20 of them annealing"):
+        assert RobustVae(max_iter=20).fit(X).status_ == "iteration_limit"
+    assert capfd.readouterr() == ("", "")
+    RobustVae(verbose=True).fit(corrupted(n=1500, d=100)[0])
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "step" in err
+
+
+def test_interrupt_stops_a_fit_within_a_fifth_of_a_second():
+    X, _, _ = corrupted(0.3, 0.4, n=2000, d=100)
+    sent = []
+
+    def press():
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Timer(0.5, press).start()
+    with pytest.raises(KeyboardInterrupt):
+        RobustVae(tol=0.0, max_iter=10**9, n_jobs=2).fit(X)
+    assert time.perf_counter() - sent[0] < 0.2
+
+
+def test_dtypes_names_and_pickles():
+    X, _, _ = corrupted()
+    single = RobustVae(floor=1e-6).fit(X.astype(np.float32))
+    assert {single.low_rank_.dtype, single.outliers_.dtype, single.transform(X.astype(np.float32)).dtype} == {
+        np.dtype(np.float32)
+    }
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(50)])
+    named = RobustVae().fit(frame)
+    assert named.get_feature_names_out().tolist() == [f"robustvae{k}" for k in range(5)]
+    again = pickle.loads(pickle.dumps(named))
+    np.testing.assert_array_equal(again.transform(frame), named.transform(frame))
+    np.testing.assert_array_equal(RobustVae().fit(np.asfortranarray(X)).low_rank_, named.low_rank_)
+
+
+def test_defaults_are_those_of_the_core_and_everything_is_documented():
+    defaults = _core.robust_defaults()
+    for model, name in ((RobustVae, "robust_vae"), (RobustPca, "robust_pca")):
+        parameters = inspect.signature(model).parameters
+        assert {key: parameters[key].default for key in defaults[name]} == defaults[name]
+        fitted = model().fit(pd.DataFrame(corrupted()[0], columns=[f"x{j}" for j in range(50)]))
+
+        def names(section, of=model):
+            text = inspect.getdoc(of).split(f"{section}\n{'-' * len(section)}\n")[1].split("\n\n")[0]
+            return set(re.findall(r"^(\w+) : ", text, re.M))
+
+        assert names("Attributes") == {key for key in vars(fitted) if key.endswith("_")}
+        assert names("Parameters") == set(parameters)
