@@ -249,7 +249,7 @@ def fit_robust(
     missing: bool,
     arguments: dict[str, Any],
     n_threads: int,
-    progress: Callable[[int, int, int], object] | None,
+    progress: Callable[[str, int, int], object] | None,
 ) -> RobustFit: ...
 def encode_robust(
     x: NDArray[np.float64],

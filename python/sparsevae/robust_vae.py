@@ -300,6 +300,6 @@ class RobustVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return self.rank_
 
 
-def _progress(_: int, done: int, total: int) -> None:
+def _progress(_: str, done: int, total: int) -> None:
     sys.stderr.write(f"\rstep {done} of at most {total}    ")
     sys.stderr.flush()

@@ -3,7 +3,7 @@
 
 use crate::linalg::affine::eigenvalues_above;
 use crate::problem::observed;
-use crate::report::Watch;
+use crate::report::{Stage, Watch};
 use crate::solver::robust_em::{RobustEm, Samples};
 use crate::{Error, Result, Status};
 use ndarray::{Array1, Array2, ArrayView2};
@@ -123,7 +123,7 @@ pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, watch: &W
     let mut em = RobustEm::new(&samples, &columns, 1.0);
     let mut energy_path: Vec<f64> = Vec::new();
     let mut status = Status::IterationLimit;
-    watch.begin(settings.max_iter);
+    watch.begin(Stage::Steps, settings.max_iter);
     for step in 0..settings.max_iter {
         let floor = settings.floor_at(step);
         let mut energy = em.expect(floor, step, watch)? / n_observed;

@@ -7,10 +7,14 @@ use crate::linalg::rotation::product;
 use crate::problem::check_matrix;
 use crate::report::Watch;
 use crate::{Error, Result};
-use ndarray::{Array1, ArrayView2, Axis};
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 
 /// A sum of members is zero if it is below this share of the largest that they could give.
 const CANCELLED: f64 = 1e-12;
+/// Entries of components that may be lost and found again.
+const MOST_LOST: usize = 8;
+/// Misfit, as a share of the right-hand side, at which a solution with entries found again is believed.
+const EXACT: f64 = 1e-7;
 /// Misfits below this share of the right-hand side are rounding.
 const ROUNDING: f64 = 1e-13;
 
@@ -97,19 +101,14 @@ pub fn recover(
     let found = solutions.into_iter().zip(b.columns()).map(|(solution, b)| {
         let mut combinator = Array1::zeros(components.columns.ncols());
         solution.support.iter().zip(&solution.values).for_each(|(&k, v)| combinator[k] = *v);
-        let size = norm(b);
-        let misfit = |left: Array1<f64>| if size > 0.0 { norm(&left) / size } else { 0.0 };
         let mut coef = components.columns.dot(&combinator);
         // Where members cancel, the zero is exact.
         let largest = solution.values.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
         coef.zip_mut_with(&sizes, |v, size| *v = if v.abs() <= CANCELLED * largest * size { 0.0 } else { *v });
-        let mut residual = misfit(&b - &a.dot(&coef));
+        let mut residual = misfit(a, b, &coef);
         let support: Vec<usize> = (0..coef.len()).filter(|&j| coef[j] != 0.0).collect();
         if residual > ROUNDING && support.len() <= sparser_than_chance(components.rank) {
-            let values = NestedLeastSquares::new(a, &support, &b.to_vec()).coefficients(support.len());
-            let mut polished = Array1::zeros(coef.len());
-            support.iter().zip(values).for_each(|(&j, v)| polished[j] = v);
-            let left = misfit(&b - &a.dot(&polished));
+            let (polished, left) = polish(a, b, support, sparser_than_chance(components.rank), tolerance);
             if left < residual {
                 (coef, residual) = (polished, left);
             }
@@ -127,4 +126,46 @@ pub fn recover(
         Recovery { coef, combinator, residual, finding }
     });
     Ok(found.collect())
+}
+
+fn misfit(a: ArrayView2<'_, f64>, b: ArrayView1<'_, f64>, coef: &Array1<f64>) -> f64 {
+    let size = norm(b);
+    if size > 0.0 { norm(&(&b - &a.dot(coef))) / size } else { 0.0 }
+}
+
+/// Least squares on some columns, and its misfit. Where it does not solve the equations, columns that its residual points at
+/// are added one by one, for small entries of a component may be lost: but only an exact solution with at most
+/// `most_nonzeros` nonzeros is believed then.
+fn polish(
+    a: ArrayView2<'_, f64>,
+    b: ArrayView1<'_, f64>,
+    mut support: Vec<usize>,
+    most_nonzeros: usize,
+    tolerance: f64,
+) -> (Array1<f64>, f64) {
+    let fit = |support: &[usize]| {
+        let values = NestedLeastSquares::new(a, support, &b.to_vec()).coefficients(support.len());
+        let mut coef = Array1::zeros(a.ncols());
+        support.iter().zip(values).for_each(|(&j, v)| coef[j] = v);
+        let residual = misfit(a, b, &coef);
+        (coef, residual)
+    };
+    let first = fit(&support);
+    let mut last = first.clone();
+    for _ in 0..MOST_LOST {
+        if last.1 <= tolerance || support.len() >= most_nonzeros {
+            break;
+        }
+        let left = &b - &a.dot(&last.0);
+        let pull = |j: &usize| {
+            let column = a.column(*j);
+            let size = norm(column);
+            if size > 0.0 { (column.dot(&left) / size).abs() } else { 0.0 }
+        };
+        let outside = (0..a.ncols()).filter(|&j| last.0[j] == 0.0);
+        let Some(next) = outside.max_by(|i, j| pull(i).total_cmp(&pull(j))) else { break };
+        support.push(next);
+        last = fit(&support);
+    }
+    if last.1 <= tolerance.min(EXACT) { last } else { first }
 }
