@@ -24,8 +24,9 @@ _MOST = 2**62
 
 
 class RobustVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    r"""Variational autoencoder with an affine decoder and a noise variance for every entry: robust principal
-    components.
+    r"""Variational autoencoder with an affine decoder and a noise variance for every entry.
+
+    It is a form of robust principal components.
 
     Samples are :math:`x_i = W z_i + s_i`, with latent variables of variance 1 and outliers of variances :math:`D_i`, a
     diagonal matrix for each sample. With the encoder at its optimum the energy is
@@ -227,8 +228,8 @@ class RobustVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self.n_iter_, self.status_ = found["n_iter"], found["status"]
         if self.status_ == "iteration_limit":
             message = (
-                f"RobustVae: {self.n_iter_} steps, {min(self.n_anneal, self.n_iter_)} of them annealing, did not settle "
-                "to `tol`: allow more steps, or a larger `tol`"
+                f"RobustVae: {self.n_iter_} steps, {min(self.n_anneal, self.n_iter_)} of them annealing, did not "
+                "settle to `tol`: allow more steps, or a larger `tol`"
             )
             warnings.warn(message, ConvergenceWarning, stacklevel=2)
         return self

@@ -201,8 +201,8 @@ impl<'a> RobustEm<'a> {
     /// expectation step, even if the present columns had no share in them.
     ///
     /// With `V` the rows `C_i^-1 x_i`, `H = sum_i diag(p_i)` and `N` the numbers of observations of the features, an
-    /// eigenvalue `e > 1` of `H^-1/2 V^T V H^-1/2` with eigenvector `u` gives the column `N^1/2 H^-1/2 u sqrt(e - 1)`: of
-    /// equal noise variances it is a column of the affine model's closed form.
+    /// eigenvalue `e > 1` of `H^-1/2 V^T V H^-1/2` with eigenvector `u` gives the column `N^1/2 H^-1/2 u sqrt(e - 1)`:
+    /// of equal noise variances it is a column of the affine model's closed form.
     ///
     /// # Errors
     /// [`Error::NoDecomposition`].
