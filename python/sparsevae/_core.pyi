@@ -23,6 +23,7 @@ __all__ = [
     "fit_simultaneous",
     "make_combinators",
     "make_design",
+    "make_low_rank_outliers",
     "make_meg_leadfield",
     "make_partial_dct_design",
     "make_row_sparse_coef",
@@ -92,6 +93,24 @@ def make_sparse_components(
 def make_combinators(
     n_components: int, n_problems: int, n_nonzero: int, balanced: bool, law: str, seed: int
 ) -> NDArray[np.float64]: ...
+
+@type_check_only
+class LowRankOutliers(TypedDict):
+    X: NDArray[np.float64]
+    low_rank: NDArray[np.float64]
+    outliers: NDArray[np.float64]
+    outlier_mask: NDArray[np.bool_]
+    missing_mask: NDArray[np.bool_]
+
+def make_low_rank_outliers(
+    n_samples: int,
+    n_features: int,
+    rank: int,
+    outlier_share: float,
+    magnitude: float,
+    missing_share: float,
+    seed: int,
+) -> LowRankOutliers: ...
 
 @type_check_only
 class BasisPursuit(TypedDict):

@@ -1,5 +1,5 @@
-//! Seeded test problems: designs, leadfields, sparse coefficients, components and their combinators, noise at a stated
-//! level.
+//! Seeded test problems: designs, leadfields, sparse coefficients, components and their combinators, low-rank
+//! matrices with outliers, noise at a stated level.
 //!
 //! Every draw takes its seed as an argument. One ChaCha stream serves one column of one kind of draw, so a result
 //! depends neither on the number of threads nor on what else is drawn from the same seed, and the first columns of a
@@ -9,6 +9,7 @@ mod components;
 mod dct;
 mod design;
 mod leadfield;
+mod low_rank;
 mod row_sparse;
 mod sarvas;
 mod signal;
@@ -17,6 +18,7 @@ pub use components::{SymmetricLaw, make_combinators, make_sparse_components};
 pub use dct::{DctRows, make_partial_dct_design};
 pub use design::{Design, make_design};
 pub use leadfield::{Leadfield, LeadfieldSettings, Orientation, Region, Sensors, make_meg_leadfield};
+pub use low_rank::{LowRankOutliers, LowRankSettings, make_low_rank_outliers};
 pub use row_sparse::{JEFFREYS_RANGE, NoisyResponses, RowScale, add_response_noise, make_row_sparse_coef};
 pub use sarvas::sarvas_field;
 pub use signal::{Law, NoisySignal, add_noise, make_sparse_coef, sample_support};
@@ -59,6 +61,16 @@ enum Purpose {
     CombinatorValue = 13,
     /// Which rows of a transform a design keeps.
     Frequency = 14,
+    /// What a sample gives to each dimension of a low-rank matrix.
+    SampleFactor = 15,
+    /// What a column gives to each dimension of a low-rank matrix.
+    ColumnFactor = 16,
+    /// Which entries of a sample are outliers.
+    OutlierPlace = 17,
+    /// The values of outliers.
+    OutlierValue = 18,
+    /// Which entries of a sample are missing.
+    MissingPlace = 19,
 }
 
 /// The generator of stream `index` for `purpose` under `seed`.

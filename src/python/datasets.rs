@@ -1,6 +1,8 @@
 //! `sparsevae.datasets`: names to enums, arrays out.
 
-use crate::datasets::{self, DctRows, Design, Law, LeadfieldSettings, RowScale, Sensors, SymmetricLaw};
+use crate::datasets::{
+    self, DctRows, Design, Law, LeadfieldSettings, LowRankSettings, RowScale, Sensors, SymmetricLaw,
+};
 use crate::{Error, Result};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -17,7 +19,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(sarvas_field, module)?)?;
     module.add_function(wrap_pyfunction!(make_partial_dct_design, module)?)?;
     module.add_function(wrap_pyfunction!(make_sparse_components, module)?)?;
-    module.add_function(wrap_pyfunction!(make_combinators, module)?)
+    module.add_function(wrap_pyfunction!(make_combinators, module)?)?;
+    module.add_function(wrap_pyfunction!(make_low_rank_outliers, module)?)
 }
 
 /// See [`datasets::make_design`]; kinds without a correlation or blocks ignore those arguments.
@@ -222,4 +225,28 @@ fn make_combinators<'py>(
     let law: SymmetricLaw = law.parse()?;
     let make = || datasets::make_combinators(n_components, n_problems, n_nonzero, balanced, law, seed);
     Ok(py.detach(make)?.into_pyarray(py))
+}
+
+/// See [`datasets::make_low_rank_outliers`].
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the flat signature that Python calls")]
+fn make_low_rank_outliers<'py>(
+    py: Python<'py>,
+    n_samples: usize,
+    n_features: usize,
+    rank: usize,
+    outlier_share: f64,
+    magnitude: f64,
+    missing_share: f64,
+    seed: u64,
+) -> PyResult<Bound<'py, PyDict>> {
+    let settings = LowRankSettings { n_samples, n_features, rank, outlier_share, magnitude, missing_share };
+    let made = py.detach(|| datasets::make_low_rank_outliers(&settings, seed))?;
+    let out = PyDict::new(py);
+    out.set_item("X", made.x.into_pyarray(py))?;
+    out.set_item("low_rank", made.low_rank.into_pyarray(py))?;
+    out.set_item("outliers", made.outliers.into_pyarray(py))?;
+    out.set_item("outlier_mask", made.outlier_mask.into_pyarray(py))?;
+    out.set_item("missing_mask", made.missing_mask.into_pyarray(py))?;
+    Ok(out)
 }

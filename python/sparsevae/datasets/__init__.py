@@ -12,6 +12,7 @@ from ._design import (
     make_toeplitz_design,
 )
 from ._leadfield import make_meg_leadfield, sarvas_field
+from ._low_rank import make_low_rank_outliers
 from ._regression import make_sparse_coef, make_sparse_regression, plant_response
 from ._riboflavin import fetch_riboflavin
 from ._row_sparse import make_row_sparse_coef, make_row_sparse_regression, plant_responses
@@ -27,6 +28,7 @@ __all__ = [
     "make_block_design",
     "make_combinators",
     "make_gaussian_design",
+    "make_low_rank_outliers",
     "make_meg_leadfield",
     "make_partial_dct_design",
     "make_random_walk_design",
