@@ -9,6 +9,8 @@ use crate::report::Watch;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, Axis};
 
+/// Distance from the span of components, as a share of its norm, at which a solution counts as their combination.
+const INSIDE: f64 = 1e-6;
 /// Distance from the span of other solutions, as a share of its norm, at which a solution enlarges it.
 const INDEPENDENT: f64 = 1e-8;
 
@@ -207,7 +209,12 @@ impl Class<'_> {
         let components = Components { columns: columns.view(), error: factor.error, rank: self.rank };
         let b = self.b.select(Axis(1), &hard);
         let found = recover(self.a, components, b.view(), self.settings.tolerance, self.watch)?;
-        for (&l, found) in hard.iter().zip(found).filter(|(_, found)| found.finding == Finding::Recovered) {
+        for (&l, found) in hard.iter().zip(found) {
+            // A solution with entries found again may lie outside the span, and teach something.
+            let outside = norm(&(&found.coef - &columns.dot(&found.combinator)));
+            if found.finding != Finding::Recovered || outside > factor.error.max(INSIDE) * norm(&found.coef) {
+                continue;
+            }
             let solution = &mut self.solutions[l];
             solution.support = (0..found.coef.len()).filter(|&j| found.coef[j] != 0.0).collect();
             solution.values = solution.support.iter().map(|&j| found.coef[j]).collect();
