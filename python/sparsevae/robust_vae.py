@@ -105,9 +105,9 @@ class RobustVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     same minima.
 
     It fails, with no sign of it but a rank or a share of outliers near the limit, where both are too many: with 200
-    samples of 50 features at rank 5 from 40% outliers on, at rank 15 from 20% on. The offset of the samples is not
-    removed (the paper's b = 0): it is one more dimension of the low-rank part. A feature that follows no other, be it
-    constant, costs as much as one dimension as it does as an outlier in each sample, and may be taken for either.
+    samples of 50 features at rank 5 from 30% to 40% outliers on, at rank 15 from 20% on. The offset of the samples is
+    not removed (the paper's b = 0): it is one more dimension of the low-rank part. A feature that follows no other, be
+    it constant, costs as much as one dimension as it does as an outlier in each sample, and may be taken for either.
 
     References
     ----------

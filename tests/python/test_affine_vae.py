@@ -240,7 +240,7 @@ def test_other_methods_refuse_what_does_not_fit():
         (([[1.0]], [[np.nan]], 1.0), NonFiniteError),
         (([[1.0]], [[1.0]], 0.0), ParameterError),
         ((np.zeros((0, 2)), [[1.0, 2.0]], 1.0), ShapeError),
-        ((([[1e200], [-1e200]], [[1.0]], 1.0)), ParameterError),
+        (([[1e200], [-1e200]], [[1.0]], 1.0), ParameterError),
     ]:
         with pytest.raises(error):
             energies.affine_energy(*arguments)
