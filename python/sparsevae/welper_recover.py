@@ -340,8 +340,8 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         ------
         NotFittedError
             Before :meth:`fit`.
-        ShapeError, NonFiniteError, DataTypeError, NumericalError
-            As in :meth:`fit`.
+        ShapeError, NonFiniteError, DataTypeError, NumericalError, ParameterError
+            As in :meth:`fit`; the last where `tol` or `n_jobs` was changed since.
         """
         check_is_fitted(self)
         sides = right_hand_sides("b", b, self._A, len(self._A))
@@ -404,8 +404,8 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         ------
         NotFittedError
             Before :meth:`fit`.
-        ShapeError, NonFiniteError, DataTypeError, NumericalError
-            As in :meth:`fit`.
+        ShapeError, NonFiniteError, DataTypeError, NumericalError, ParameterError
+            As in :meth:`fit`; the last where `tol` or `n_jobs` was changed since.
 
         Warns
         -----
