@@ -126,7 +126,7 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
     -----
     Cost: one basis pursuit for each training problem, then a few linear programs for each component, each with about
     two steps of ``O(n_features * k)`` for each of its ``k`` nonzeros. 80 problems of 120 x 200 with 20 components take
-    about 30 ms on two cores. Memory: up to two matrices of ``n_features**2`` numbers, for at most 11,585 features.
+    about 40 ms on two cores. Memory: up to two matrices of ``n_features**2`` numbers, for at most 11,585 features.
 
     Theorem 4.2 asks for more rows than components (up to constants, ``n_samples >= 2 s t > n_components``), where least
     squares on the span of the easy solutions already solves the problem; sparsity of the combinators is needed where
