@@ -126,13 +126,13 @@ pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, watch: &W
     watch.begin(Stage::Steps, settings.max_iter);
     for step in 0..settings.max_iter {
         let floor = settings.floor_at(step);
-        let mut energy = em.expect(floor, step, watch)? / n_observed;
+        let mut energy = em.expectation(floor, step, watch)? / n_observed;
         let room = most.saturating_sub(em.decoder.n_components).min(at_once);
         if step < settings.n_anneal && room > 0 {
             let births = em.births(room)?;
             if !births.is_empty() {
                 em.append(births);
-                energy = em.expect(floor, step, watch)? / n_observed;
+                energy = em.expectation(floor, step, watch)? / n_observed;
             }
         }
         let before = energy_path.last().copied().unwrap_or(f64::INFINITY);
@@ -145,7 +145,7 @@ pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, watch: &W
         watch.advance();
     }
     let n_iter = energy_path.len();
-    em.expect(settings.floor, n_iter, watch)?;
+    em.expectation(settings.floor, n_iter, watch)?;
     let (n, d) = x.dim();
     let components = components(&em, d) * unit;
     let low_rank = latent(&em, n).dot(&components);
@@ -192,10 +192,10 @@ pub fn encode(
     let mut em = RobustEm::new(&samples, &columns, 1.0);
     // The steps of one sample must not depend on those of others.
     for step in 0..settings.n_anneal + HOLD {
-        em.expect(settings.floor_at(step), step, watch)?;
+        em.expectation(settings.floor_at(step), step, watch)?;
         em.advance();
     }
-    em.expect(settings.floor, settings.n_anneal + HOLD, watch)?;
+    em.expectation(settings.floor, settings.n_anneal + HOLD, watch)?;
     Ok(latent(&em, x.nrows()))
 }
 

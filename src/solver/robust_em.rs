@@ -107,7 +107,7 @@ struct Part<'a> {
 
 impl Part<'_> {
     /// The expectation step, the next noise variances, at least `floor`, and the energy of these samples.
-    fn expect(&mut self, decoder: &Decoder, n_features: usize, floor: f64) -> Checked<f64> {
+    fn expectation(&mut self, decoder: &Decoder, n_features: usize, floor: f64) -> Checked<f64> {
         let (k, d) = (decoder.n_components, n_features);
         let (q, count) = (packed_len(k), self.values.len() / d);
         let mut energy = 0.0;
@@ -180,7 +180,7 @@ impl<'a> RobustEm<'a> {
     ///
     /// # Complexity
     /// `O(n_samples (n_features k^2 + k^3))` for `k` components, as products of matrices.
-    pub fn expect(&mut self, floor: f64, step: usize, watch: &Watch) -> Result<f64> {
+    pub fn expectation(&mut self, floor: f64, step: usize, watch: &Watch) -> Result<f64> {
         let (k, d) = (self.decoder.n_components, self.samples.n_features);
         let count = self.samples.n_samples();
         self.beliefs.latent.resize(count * k, 0.0);
@@ -190,7 +190,7 @@ impl<'a> RobustEm<'a> {
             if watch.is_stopped() {
                 return Err(Error::Interrupted { step });
             }
-            part.expect(decoder, d, floor).map_err(|pivot| Error::NotPositiveDefinite { step, pivot })
+            part.expectation(decoder, d, floor).map_err(|pivot| Error::NotPositiveDefinite { step, pivot })
         };
         // Sums in the order of the samples, whoever computed them.
         let energies: Vec<Result<f64>> = parts(self.samples, &mut self.beliefs, k).into_par_iter().map(work).collect();

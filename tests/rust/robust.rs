@@ -65,7 +65,7 @@ fn the_energy_of_a_step_is_that_of_dense_algebra_and_falls_at_a_fixed_floor() {
     let mut last = f64::INFINITY;
     for step in 0..30 {
         let expected = dense(&em.decoder.weights, em.decoder.n_components, &em.beliefs.precision);
-        let found = em.expect(1e-3, step, &Watch::default()).unwrap();
+        let found = em.expectation(1e-3, step, &Watch::default()).unwrap();
         assert_close(found, expected, 1e-9, "energy");
         assert!(found <= last + 1e-9, "step {step}: {found} after {last}");
         last = found;
@@ -78,7 +78,7 @@ fn a_column_is_born_at_the_closed_form_of_equal_noise() {
     let x = gaussian(80, 6, 2).dot(&Array2::from_diag(&ndarray::arr1(&[3.0, 2.0, 1.0, 0.5, 0.4, 0.3])));
     let samples = Samples::new(x.view(), 1.0);
     let mut em = RobustEm::new(&samples, &[], 0.5);
-    em.expect(0.5, 0, &Watch::default()).unwrap();
+    em.expectation(0.5, 0, &Watch::default()).unwrap();
     let births = em.births(6).unwrap();
     let settings = sparsevae::model::affine_vae::Settings { n_components: None, noise_var: Some(0.5) };
     // Without an offset: the mirrored samples have none.
