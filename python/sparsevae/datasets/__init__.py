@@ -1,7 +1,8 @@
-"""Seeded test problems and one real data set.
+"""Seeded test problems, digits with outliers and one real data set.
 
-The draws are made in Rust. An integer `random_state` gives the same numbers on every machine and for any number of
-threads, and draws of different kinds (design, coefficients, noise) under the same integer are independent.
+The draws are made in Rust, but for ReLU manifolds and digits, which NumPy draws. An integer `random_state`
+gives the same numbers on every machine and for any number of threads, and draws of different kinds (design,
+coefficients, noise) under the same integer are independent.
 """
 
 from ._design import (
@@ -11,9 +12,11 @@ from ._design import (
     make_random_walk_design,
     make_toeplitz_design,
 )
+from ._digits import make_corrupted_digits
 from ._leadfield import make_meg_leadfield, sarvas_field
 from ._low_rank import make_low_rank_outliers
 from ._regression import make_sparse_coef, make_sparse_regression, plant_response
+from ._relu_manifold import make_relu_manifold
 from ._riboflavin import fetch_riboflavin
 from ._row_sparse import make_row_sparse_coef, make_row_sparse_regression, plant_responses
 from ._training_problems import (
@@ -27,11 +30,13 @@ __all__ = [
     "fetch_riboflavin",
     "make_block_design",
     "make_combinators",
+    "make_corrupted_digits",
     "make_gaussian_design",
     "make_low_rank_outliers",
     "make_meg_leadfield",
     "make_partial_dct_design",
     "make_random_walk_design",
+    "make_relu_manifold",
     "make_row_sparse_coef",
     "make_row_sparse_regression",
     "make_sparse_coef",

@@ -28,6 +28,14 @@ def as_real(name: str, value: Any) -> float:
         raise ParameterError(f"`{name}` is {value!r}, but it must be a real number that float64 holds") from None
 
 
+def as_share(name: str, value: Any) -> float:
+    """Return `value` as a float from 0 to 1, or raise ParameterError."""
+    share = as_real(name, value)
+    if not 0 <= share <= 1:
+        raise ParameterError(f"`{name}` is {value!r}, but it must be at least 0 and at most 1")
+    return share
+
+
 def as_option(name: str, value: Any, options: tuple[str, ...]) -> str:
     """Return `value` if it is one of `options`, or raise ParameterError."""
     if not isinstance(value, str) or value not in options:
