@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Write CSV files and figures from the store of trials in a folder, without running anything.",
     )
     plot.add_argument("folder", type=Path, metavar="DIR", help="folder that `sparsevae reproduce --out` wrote")
+    plot.add_argument("--paper-scale", action="store_true", help="trials of the paper's sizes, where a figure has two")
     plot.set_defaults(run=_plot)
     return parser
 
@@ -50,12 +51,14 @@ def _add_reproduce(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         description="Run figures of the papers; keep every trial; write tables and pictures. The same command goes on "
         "where a run was stopped.",
     )
-    names = "fig1a ... fig6b, rows_unit ... training_time; fig1, rows or training for all of its panels; or all"
+    groups = "fig1, rows, training or lowrank"
+    names = f"fig1a ... fig6b, rows_unit ... lowrank_missing; {groups} for all of its panels; or all"
     run.add_argument("figures", nargs="*", metavar="FIGURE", help=names)
     run.add_argument("--list", action="store_true", help="list figures and methods, and run nothing")
     run.add_argument("--methods", help="names with commas between them, or all (default: fast ones; see --list)")
     run.add_argument("--trials", type=_positive, help="problems a point (default: the figure's, 5 to 100)")
     run.add_argument("--quick", action="store_true", help="two trials at three points, few steps of training")
+    run.add_argument("--paper-scale", action="store_true", help="the paper's sizes, where a figure is smaller: days")
     run.add_argument("--adam-steps", type=_positive, metavar="N", help="steps of training by Adam")
     run.add_argument("--jobs", type=_positive, help="threads (default: one a core)")
     run.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do the trials")
@@ -137,7 +140,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
         return _list()
     if not arguments.figures:
         raise ParameterError(
-            f"name a figure: {', '.join(experiments.FIGURES)}, fig1, rows or training for all panels, or all"
+            f"name a figure: {', '.join(experiments.FIGURES)}, fig1, rows, training or lowrank for all panels, or all"
         )
     start = time.perf_counter()
     figures = experiments.find_figures(arguments.figures)
@@ -147,7 +150,13 @@ def _reproduce(arguments: argparse.Namespace) -> int:
         chosen = [method for figure in figures for method in experiments.find_methods(figure, names)]
         settings = experiments.training_settings(chosen, arguments.adam_steps)
     plans, notes = experiments.lay_out(
-        figures, trials=arguments.trials, methods=names, quick=arguments.quick, seed=arguments.seed, settings=settings
+        figures,
+        trials=arguments.trials,
+        methods=names,
+        quick=arguments.quick,
+        paper_scale=arguments.paper_scale,
+        seed=arguments.seed,
+        settings=settings,
     )
     _say(notes)
     with experiments.Store(arguments.out / experiments.STORE_NAME) as store:
@@ -166,7 +175,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
 
 def _plot(arguments: argparse.Namespace) -> int:
     with experiments.Store(arguments.folder / experiments.STORE_NAME, create=False) as store:
-        results = experiments.stored_results(store)
+        results = experiments.stored_results(store, paper_scale=arguments.paper_scale)
     _show(results, arguments.folder)
     return 0 if results else 1
 
@@ -182,9 +191,11 @@ def _show(results: Sequence[experiments.Results], folder: Path) -> None:
         return
     for result in results:
         rate = "percent recovered exactly, 95% interval"
-        what = {"mse": "mean squared error", "seconds": f"median {result.figure.clock} seconds"}.get(
-            result.figure.metric, rate
-        )
+        what = {
+            "mse": "mean squared error",
+            "nmse": "median of the normalised mean squared error",
+            "seconds": f"median {result.figure.clock} seconds",
+        }.get(result.figure.metric, rate)
         print(f"\n{result.figure.name}: {result.figure.title}; {what}\n{result.text()}", flush=True)
         _say([*([f"{result.figure.name}: {result.figure.note}"] if result.figure.note else []), *result.notes])
     try:

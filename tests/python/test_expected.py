@@ -10,6 +10,7 @@ import pytest
 from sparsevae import experiments
 from sparsevae.exceptions import DataUnavailableError
 from sparsevae.experiments import FIGURES
+from sparsevae.experiments.summary import short
 from sparsevae.metrics import wilson_interval
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -43,6 +44,8 @@ EASY = {
     "training_problems": ((20, 80), TRAINED),
     "training_few_rows": ((8, 12), TRAINED),
     "training_time": ((200, 400), (TRAINED[0], TRAINED[-1])),
+    "lowrank_outliers": ((0.05, 0.1), ("RobustVae",)),
+    "lowrank_missing": ((0, 0.2, 0.4), ("RobustVae", "RobustPca")),
 }
 
 
@@ -66,8 +69,9 @@ def printed(notebook):
 
 
 def panels(notebook):
-    (figure,) = re.findall(r'run_panels\(\\"(fig\d|rows|training)\\"\)', notebook.read_text(encoding="utf-8"))
-    assert notebook.name.startswith({"rows": "fig07_", "training": "welper."}.get(figure, f"fig0{figure[3:]}_"))
+    (figure,) = re.findall(r'run_panels\(\\"(fig\d|rows|training|lowrank)\\"\)', notebook.read_text(encoding="utf-8"))
+    named = {"rows": "fig07_", "training": "welper.", "lowrank": "robust_pca."}
+    assert notebook.name.startswith(named.get(figure, f"fig0{figure[3:]}_"))
     return [panel.name for panel in experiments.find_figures([figure])]
 
 
@@ -106,7 +110,11 @@ def test_notebooks_show_these_numbers(notebook):
         for row in expected(name):
             curve = f"{row['method']}, {row['series']}" if row["series"] else row["method"]
             rate, low, high = (100 * float(row[key]) for key in ("rate", "low", "high"))
-            cell = f"{float(row['mse']):.1e}" if "mse" in row else f"{rate:.0f} {low:.0f}-{high:.0f}"
+            cell = f"{rate:.0f} {low:.0f}-{high:.0f}"
+            if "mse" in row:
+                cell = f"{float(row['mse']):.1e}"
+            elif "nmse" in row:
+                cell = short(float(row["nmse"]))
             found.setdefault(curve, []).append(cell)
         if FIGURES[name].metric == "mse":
             # What is rounding is shown as it is, and expected as zero.
@@ -143,3 +151,14 @@ def test_a_rate_or_an_error_beyond_its_interval_is_told():
     assert "0.05668" in paper.disagreements([row], [worse])[0]
     assert len(paper.disagreements([{**row, "mse_low": "0.1", "mse_high": "0.2"}], [worse])) == 2
     assert not paper.disagreements([{**row, "x": "10"}], [worse])
+
+
+def test_normalised_errors_agree_up_to_a_factor_and_where_the_matrix_is_recovered():
+    row = dict.fromkeys(paper.CURVE, "0") | {"low": "0", "high": "1", "nmse_low": "1e-14", "nmse_high": "2e-13"}
+    for low, high, agrees in ((1e-9, 1e-8, True), (1.9e-6, 1e-2, True), (2.1e-6, 1e-2, False)):
+        other = {**row, "nmse_low": str(low), "nmse_high": str(high)}
+        for one, two in ((row, other), (other, row)):
+            assert (not paper.disagreements([one], [two])) == agrees
+    failed = {**row, "nmse_low": "0.1", "nmse_high": "0.2"}
+    assert not paper.disagreements([failed], [{**row, "nmse_low": "0.39", "nmse_high": "0.5"}])
+    assert paper.disagreements([failed], [{**row, "nmse_low": "0.41", "nmse_high": "0.5"}])

@@ -8,16 +8,18 @@ from .comparison import DEFAULT_ESTIMATORS, Comparison, compare, standing
 from .drawing import draw
 from .figures import FIGURES, find_figures
 from .methods import METHODS, find_methods, missing_package, split_names, training_settings
+from .outlier_problem import LowRankProblem
 from .plan import Plan, make_plan, split_done
 from .reference import recorded_rates
 from .results import STORE_NAME, Results, draw_panels, lay_out, run, stored_results, write
 from .row_problem import RowProblem
 from .runner import execute
+from .scoring import Score, Solution
 from .specification import Figure, Method, Problem, problem_seed
 from .store import Store
 from .summary import Point, Timing, success, summarise, time_spent
 from .training_problem import TrainingProblem
-from .trial import Key, Record, Score, Task, run_trial
+from .trial import Key, Record, Task, run_trial
 
 __all__ = [
     "DEFAULT_ESTIMATORS",
@@ -27,6 +29,7 @@ __all__ = [
     "Comparison",
     "Figure",
     "Key",
+    "LowRankProblem",
     "Method",
     "Plan",
     "Point",
@@ -35,6 +38,7 @@ __all__ = [
     "Results",
     "RowProblem",
     "Score",
+    "Solution",
     "Store",
     "Task",
     "Timing",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .summary import Point
 
-DEFAULT_ESTIMATORS = ("VaeSlr", "PreconditionedVae", "SimultaneousSparseVae", "WelperRecover")
+DEFAULT_ESTIMATORS = ("VaeSlr", "PreconditionedVae", "SimultaneousSparseVae", "WelperRecover", "RobustVae")
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .comparison import DEFAULT_ESTIMATORS
+from .heat_maps import draw_heat_maps, is_heat_map, size
 from .methods import METHODS
 from .reference import recorded_rates
 from .specification import Figure
 from .summary import Point, Timing, seconds
-from .training_problem import TrainingProblem
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,16 +19,22 @@ _LINES = ("-", "--", ":", "-.")
 _UNKNOWN = ("0.4", "o")
 # Mean squared errors below this are rounding; a logarithmic axis needs a floor.
 _FLOOR = 1e-34
-_SQUARES, _RATES = ("mse_low", "mse", "mse_high"), ("low", "rate", "high")
+_RATES = (("low", "rate", "high"), 0.0)
+_DRAWN = {"mse": (("mse_low", "mse", "mse_high"), _FLOOR), "nmse": (("nmse_low", "nmse", "nmse_high"), _FLOOR)}
 # Width over which curves are spread, as a share of the axis.
 _SPREAD = 0.05
 # Line widths and opacities of bars: of the default estimators, and of all others.
 _OURS, _OTHERS = (2.4, 0.6), (1.2, 0.35)
 
 
-def legend_columns(entries: int) -> int:
+def panel_size(axes: "Axes", figure: Figure, points: Sequence[Point]) -> tuple[float, float]:
+    """Return the width and the height of a panel that is drawn, legend or heat maps included, in inches."""
+    return size(points) if is_heat_map(figure) else (5.6 + 3.0 * _legend_columns(axes), 4.6)
+
+
+def _legend_columns(axes: "Axes") -> int:
     """Count the columns of a legend beside the axes, so that none is longer than the axes are high."""
-    return max(1, -(-entries // _LEGEND_ROWS))
+    return max(1, -(-len(axes.get_lines()) // _LEGEND_ROWS))
 
 
 def draw(axes: "Axes", figure: Figure, points: Sequence[Point], timings: Sequence[Timing] = ()) -> None:
@@ -36,8 +42,9 @@ def draw(axes: "Axes", figure: Figure, points: Sequence[Point], timings: Sequenc
 
     A method has the same colour and marker in every figure. In a figure with several series, colour and marker tell
     the series, and the line the method. The default estimators have the thickest lines. Bars are Wilson's 95%
-    intervals of rates, or the bootstrap's of mean squared errors. Rates that the authors recorded are dashed, with
-    hollow markers.
+    intervals of rates, the bootstrap's of mean squared errors, or from the least to the largest normalised one. Rates
+    that the authors recorded are dashed, with hollow markers. Normalised mean squared errors of several series are heat
+    maps.
 
     Parameters
     ----------
@@ -50,6 +57,9 @@ def draw(axes: "Axes", figure: Figure, points: Sequence[Point], timings: Sequenc
     timings : sequence of Timing, default=()
         From :func:`sparsevae.experiments.time_spent`; a figure of times draws them.
     """
+    if is_heat_map(figure):
+        draw_heat_maps(axes, figure, points)
+        return
     timed = figure.metric == "seconds"
     methods = list(dict.fromkeys(point.method for point in points))
     curves = list(dict.fromkeys((point.method, point.series) for point in points))
@@ -69,7 +79,7 @@ def draw(axes: "Axes", figure: Figure, points: Sequence[Point], timings: Sequenc
             spent = {timing.x: seconds(figure, timing) for timing in timings if timing.method == method}
             low = middle = high = [spent[point.x] for point in mine]
         else:
-            names, floor = (_SQUARES, _FLOOR) if figure.metric == "mse" else (_RATES, 0.0)
+            names, floor = _DRAWN.get(figure.metric, _RATES)
             low, middle, high = ([max(getattr(point, name), floor) for point in mine] for name in names)
         x = [point.x + (number - (len(curves) - 1) / 2) * step for point in mine]
         width, opacity = _OURS if method in DEFAULT_ESTIMATORS else _OTHERS
@@ -97,14 +107,18 @@ def draw(axes: "Axes", figure: Figure, points: Sequence[Point], timings: Sequenc
     axes.set(xlabel=figure.label, title=title)
     if figure.metric == "mse":
         axes.set(ylabel="mean squared error after least squares", yscale="log")
+    elif figure.metric == "nmse":
+        axes.set(ylabel="normalised mean squared error (median)", yscale="log")
     elif timed:
         axes.set(ylabel=f"{figure.clock} time, seconds (median)", xscale="log", yscale="log")
     else:
-        solved = isinstance(figure.problem, TrainingProblem)
-        what = "trials with all test problems solved" if solved else "supports recovered exactly"
-        axes.set(ylabel=what, ylim=(-0.03, 1.03))
+        axes.set(ylabel=figure.problem.goal, ylim=(-0.03, 1.03))
     axes.grid(visible=True, alpha=0.3)
-    columns = legend_columns(len(axes.get_lines()))
     axes.legend(
-        frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, ncols=columns
+        frameon=False,
+        fontsize="small",
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0.0,
+        ncols=_legend_columns(axes),
     )

@@ -1,8 +1,9 @@
-"""The figures as data: Pratihar and Mukhopadhyay, "Be a Goldfish", ICML 2025; ``row_figures``, ``training_figures``."""
+"""The figures as data: Pratihar and Mukhopadhyay, "Be a Goldfish", ICML 2025; all others are imported."""
 
 from types import MappingProxyType
 
 from ..exceptions import ParameterError
+from .lowrank_figures import LOWRANK_FIGURES
 from .row_figures import ROW_FIGURES
 from .specification import Figure, Problem
 from .training_figures import TRAINING_FIGURES
@@ -169,9 +170,14 @@ _ALL = (
     ),
     *ROW_FIGURES,
     *TRAINING_FIGURES,
+    *LOWRANK_FIGURES,
 )
 
 FIGURES = MappingProxyType({figure.name: figure for figure in _ALL})
+
+
+# Names that stand for several panels, in words.
+GROUPS = "fig1 to fig4, fig6, rows, training and lowrank"
 
 
 def whole_figure(panel: str) -> str:
@@ -185,7 +191,7 @@ def find_figures(names: list[str] | tuple[str, ...]) -> list[Figure]:
     Parameters
     ----------
     names : list of str
-        Panels ("fig1a"), whole figures ("fig1", "rows", "training"), or "all".
+        Panels ("fig1a"), whole figures ("fig1", "rows", "training", "lowrank"), or "all".
 
     Returns
     -------
@@ -209,7 +215,7 @@ def find_figures(names: list[str] | tuple[str, ...]) -> list[Figure]:
         if not found:
             raise ParameterError(
                 f"there is no figure {name!r}; there are {', '.join(FIGURES)}, "
-                "fig1 to fig4, fig6, rows and training for all of their panels, and all"
+                f"{GROUPS} for all of their panels, and all"
             )
         chosen |= found
     return [figure for figure in _ALL if figure.name in chosen]

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..exceptions import ParameterError
+from .lowrank_methods import LOWRANK_METHODS
 from .row_methods import ROW_METHODS
 from .specification import Figure, Method
 from .training_methods import TRAINING_METHODS
@@ -106,6 +107,7 @@ _ALL = (
     ),
     *ROW_METHODS,
     *TRAINING_METHODS,
+    *LOWRANK_METHODS,
 )
 
 METHODS = MappingProxyType({method.name: method for method in _ALL})

@@ -50,6 +50,7 @@ def make_plan(
     trials: int | None = None,
     methods: str | Sequence[str] | None = None,
     quick: bool = False,
+    paper_scale: bool = False,
     seed: int = 0,
     settings: Mapping[str, Settings] | None = None,
 ) -> Plan:
@@ -59,14 +60,17 @@ def make_plan(
     strangers = sorted(set(changes) - {method.name for method in chosen})
     if strangers:
         raise ParameterError(f"`settings` names {strangers}, but the run has {[method.name for method in chosen]}")
-    shown = figure.quick() if quick else figure
+    shown = figure.at_paper_scale() if paper_scale else figure
+    shown = shown.quick() if quick else shown
     count = shown.trials if trials is None else trials
     if count < 1:
         raise ParameterError(f"`trials` is {count}, but it must be at least 1")
     # Reading the seed checks it.
     problem_seed(seed, shown.values[0], 0)
-    configured = tuple(method.configured(quick, changes.get(method.name, {})) for method in chosen)
-    return Plan(shown, configured, count, seed)
+    configured = [
+        method.configured(changes.get(method.name, {}), quick=quick, paper_scale=paper_scale) for method in chosen
+    ]
+    return Plan(shown, tuple(configured), count, seed)
 
 
 def split_done(plans: Sequence[Plan], store: Store) -> tuple[list[Record], list[Task]]:

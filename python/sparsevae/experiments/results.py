@@ -1,15 +1,14 @@
 """Run a figure and hold its results; read those of a store; write them into a folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__, plotting
 from ..exceptions import DataUnavailableError, ParameterError
-from . import genes
-from .drawing import draw, legend_columns
+from .drawing import draw, panel_size
 from .figures import FIGURES, find_figures
 from .methods import missing_package
 from .plan import Plan, make_plan, split_done
@@ -17,7 +16,7 @@ from .runner import execute
 from .selection import remarks, select
 from .specification import Figure, Settings
 from .store import Store
-from .summary import Point, Timing, csv_text, summarise, table_text, time_spent
+from .summary import Point, Timing, columns, csv_text, point_columns, summarise, table_text, time_spent
 from .trial import Record
 
 if TYPE_CHECKING:
@@ -59,7 +58,8 @@ class Results:
         DataFrame or list of dict
             Columns as in the CSV file.
         """
-        rows = [asdict(point) for point in self.points]
+        names = point_columns(self.figure)
+        rows = [{name: getattr(point, name) for name in names} for point in self.points]
         try:
             import pandas as pd
         except ImportError:
@@ -78,7 +78,8 @@ class Results:
         Returns
         -------
         str
-            Percentages of exact recovery with Wilson's 95% intervals, or mean squared errors.
+            Percentages of exact recovery with Wilson's 95% intervals, mean squared errors, or medians of normalised
+            ones.
         """
         return table_text(self.figure, self.points, self.timings if times else ())
 
@@ -90,7 +91,7 @@ class Results:
         str
             The text.
         """
-        return csv_text(self.points, Point)
+        return csv_text(self.points, point_columns(self.figure))
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw the figure.
@@ -154,11 +155,15 @@ def draw_panels(results: Sequence[Results]) -> "MatplotlibFigure":
     if not results:
         raise ParameterError("there are no results to draw")
     picture, grid = plotting.new_figure(len(results), 1)
-    columns = 1
+    sizes = []
     for result, (axes,) in zip(results, grid, strict=True):
         result.plot(axes)
-        columns = max(columns, legend_columns(len(axes.get_lines())))
-    picture.set_size_inches(5.6 + 3.0 * columns, 4.6 * len(results))
+        sizes.append(panel_size(axes, result.figure, result.points))
+    widths, heights = zip(*sizes, strict=True)
+    rows = grid[0][0].get_gridspec()
+    if rows is not None and len(set(heights)) > 1:
+        rows.set_height_ratios(heights)
+    picture.set_size_inches(max(widths), sum(heights))
     return picture
 
 
@@ -174,6 +179,7 @@ def lay_out(
     trials: int | None = None,
     methods: str | Sequence[str] | None = None,
     quick: bool = False,
+    paper_scale: bool = False,
     seed: int = 0,
     settings: Mapping[str, Settings] | None = None,
 ) -> tuple[list[Plan], list[str]]:
@@ -181,13 +187,20 @@ def lay_out(
     plans: list[Plan] = []
     notes: dict[str, None] = {}
     for figure in figures:
-        plan = make_plan(figure, trials=trials, methods=methods, quick=quick, seed=seed, settings=settings)
-        if figure.problem.needs_genes():
-            try:
-                genes.load()
-            except DataUnavailableError as error:
-                notes[f"{figure.name}: left out, {error}"] = None
-                continue
+        plan = make_plan(
+            figure,
+            trials=trials,
+            methods=methods,
+            quick=quick,
+            paper_scale=paper_scale,
+            seed=seed,
+            settings=settings,
+        )
+        try:
+            plan.figure.problem.load_data()
+        except DataUnavailableError as error:
+            notes[f"{figure.name}: left out, {error}"] = None
+            continue
         lacking = {method.name: missing_package(method) for method in plan.methods}
         notes |= dict.fromkeys(note for note in lacking.values() if note)
         left = tuple(method for method in plan.methods if not lacking[method.name])
@@ -202,6 +215,7 @@ def run(
     methods: str | Sequence[str] | None = None,
     store: str | PathLike[str] | None = None,
     quick: bool = False,
+    paper_scale: bool = False,
     jobs: int | None = None,
     scheduler: str | None = None,
     seed: int = 0,
@@ -222,6 +236,8 @@ def run(
         File that keeps the trials. Those that it has are not done again. None keeps nothing.
     quick : bool, default=False
         Two trials at three points, and few steps of the paper's training.
+    paper_scale : bool, default=False
+        Whether figures that are smaller here have the sizes of the paper, and their methods its training.
     jobs : int or None, default=None
         Threads; None for as many as there are cores. Results do not depend on it.
     scheduler : str or None, default=None
@@ -243,7 +259,7 @@ def run(
     ParameterError
         If a name is unknown or a number out of its range.
     DataUnavailableError
-        If the figure needs the riboflavin data and they are not at hand.
+        If the figure needs data that are not at hand.
     StoreError
         If `store` is no store of sparsevae, or of a newer version.
     SchedulerError
@@ -265,16 +281,23 @@ def run(
         if figure not in FIGURES:
             raise ParameterError(f"there is no figure {figure!r}; there are {', '.join(FIGURES)}")
         figure = FIGURES[figure]
-    if figure.problem.needs_genes():
-        genes.load()
-    plans, notes = lay_out([figure], trials=trials, methods=methods, quick=quick, seed=seed, settings=settings)
+    (figure.at_paper_scale() if paper_scale else figure).problem.load_data()
+    plans, notes = lay_out(
+        [figure],
+        trials=trials,
+        methods=methods,
+        quick=quick,
+        paper_scale=paper_scale,
+        seed=seed,
+        settings=settings,
+    )
     with Store(store) as kept:
         done, left = split_done(plans, kept)
         done = done + execute(left, kept, jobs=jobs, scheduler=scheduler, progress=progress)
     return summarised(plans[0].figure, sorted(done, key=lambda record: record.key), notes)
 
 
-def stored_results(store: Store, plans: Sequence[Plan] | None = None) -> list[Results]:
+def stored_results(store: Store, plans: Sequence[Plan] | None = None, *, paper_scale: bool = False) -> list[Results]:
     """Summarise what a store has: of the figures of some plans, or of all that it knows.
 
     Parameters
@@ -283,13 +306,18 @@ def stored_results(store: Store, plans: Sequence[Plan] | None = None) -> list[Re
         The trials.
     plans : sequence of Plan or None, default=None
         Runs whose seeds and settings are shown.
+    paper_scale : bool, default=False
+        Without plans, whether figures that are smaller here are shown at the paper's scale.
 
     Returns
     -------
     list of Results
         One for each panel that has trials.
     """
-    figures = find_figures(["all"]) if plans is None else [plan.figure for plan in plans]
+    if plans is None:
+        figures = [figure.at_paper_scale() if paper_scale else figure for figure in find_figures(["all"])]
+    else:
+        figures = [plan.figure for plan in plans]
     records, found = store.records(figure.experiment for figure in figures), []
     for place, figure in enumerate(figures):
         chosen, notes = select(figure, records, plans[place] if plans else None)
@@ -324,7 +352,7 @@ def write(results: Sequence[Results], folder: str | PathLike[str], *, pictures: 
     place.mkdir(parents=True, exist_ok=True)
     paths = []
     for result in results:
-        for suffix, text in ((".csv", result.csv()), ("-times.csv", csv_text(result.timings, Timing))):
+        for suffix, text in ((".csv", result.csv()), ("-times.csv", csv_text(result.timings, columns(Timing)))):
             path = place / f"{result.figure.name}{suffix}"
             path.write_text(text, encoding="utf-8", newline="\n")
             paths.append(path)

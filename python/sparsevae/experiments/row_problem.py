@@ -1,7 +1,7 @@
 """Problems with many responses, whose coefficients share their nonzero rows."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from sklearn.utils import Bunch
 
 from ..datasets import make_gaussian_design, make_meg_leadfield, plant_responses
 from ..metrics import support_match
+from .scoring import Score, Solution, support_score
 
 _ORIENTATIONS = {"meg_tangential": "tangential", "meg_smooth": "smooth"}
 
@@ -41,6 +42,9 @@ class RowProblem:
     >>> data.X.shape, data.y.shape, data.coef.shape, data.support.shape
     ((50, 100), (50, 20), (20, 100), (5,))
     """
+
+    clock: ClassVar[str] = "CPU"
+    goal: ClassVar[str] = "supports recovered exactly"
 
     design: str
     n_samples: int
@@ -115,6 +119,22 @@ class RowProblem:
         largest = np.argsort(-order, kind="stable")[: self.n_nonzero]
         return bool(np.array_equal(np.sort(largest), data.support) and order[data.support].all())
 
-    def needs_genes(self) -> bool:
-        """Tell whether the riboflavin data are needed."""
-        return False
+    def score(self, data: Bunch, solution: Solution) -> Score:
+        """Score an estimate.
+
+        Parameters
+        ----------
+        data : Bunch
+            The problem that was drawn.
+        solution : Solution
+            The answer.
+
+        Returns
+        -------
+        Score
+            A column is in the support if the norm of its coefficients counts as nonzero.
+        """
+        return support_score(data, solution, success=self.matches(data, solution.coef, solution.sizes))
+
+    def load_data(self) -> None:
+        """Do nothing: no file is needed."""

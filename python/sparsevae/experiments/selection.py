@@ -1,10 +1,12 @@
 """Which trials of a store a figure shows."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from .plan import Plan
-from .specification import Figure
+from .specification import Figure, problem_fields
 from .trial import Record
 
 
@@ -12,7 +14,8 @@ def select(figure: Figure, records: Iterable[Record], plan: Plan | None = None) 
     """Choose the trials of one figure, and say what is left out.
 
     A curve has one seed and one set of settings. Those of the plan are taken where there is one; else the seed with
-    the most trials, and of each method the settings with the most, then the latest.
+    the most trials, and of each method the settings with the most, then the latest. Of a figure that has two scales
+    only trials of its own are.
 
     Parameters
     ----------
@@ -37,7 +40,7 @@ def select(figure: Figure, records: Iterable[Record], plan: Plan | None = None) 
     if not counts:
         return [], []
     seed = plan.seed if plan else min(counts, key=lambda seed: (-counts[seed], seed))
-    wanted = {}
+    wanted: dict[tuple[str, str], str] = {}
     if plan:
         curves = [(method, series) for method in plan.methods for series in plan.series()]
         wanted = {(method.name, series): plan.settings(method, series) for method, series in curves}
@@ -49,7 +52,8 @@ def select(figure: Figure, records: Iterable[Record], plan: Plan | None = None) 
     for curve, variants in groups.items():
         best = wanted.get(curve)
         if best is None:
-            best = max(variants, key=lambda text: (len(variants[text]), max(r.started for r in variants[text]), text))
+            shown = [text for text in variants if _has_scale(figure, curve[1], text)]
+            best = max(shown, key=lambda text: (len(variants[text]), _latest(variants[text]), text), default="")
         chosen += variants.get(best, [])
         others += sum(len(group) for text, group in variants.items() if text != best)
     notes = []
@@ -59,6 +63,21 @@ def select(figure: Figure, records: Iterable[Record], plan: Plan | None = None) 
     if others:
         notes.append(f"{figure.name}: {others} trials of other settings are not shown")
     return chosen, notes
+
+
+def _latest(records: Iterable[Record]) -> str:
+    return max(record.started for record in records)
+
+
+def _has_scale(figure: Figure, series: str, settings: str) -> bool:
+    """Tell whether the problems of a trial have the sizes of the figure; of a figure with one scale it need not be."""
+    if not figure.paper:
+        return True
+    if figure.series and series not in figure.series:
+        return False
+    fields = problem_fields(figure.problem_at(figure.values[0], series), figure.swept)
+    own: dict[str, Any] = json.loads(settings)["problem"]
+    return bool(own == json.loads(json.dumps(fields)))
 
 
 def remarks(figure: Figure, records: Iterable[Record], version: str) -> list[str]:

@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +12,23 @@ from sklearn.utils import Bunch
 from ..l1 import basis_pursuit
 from ..welper_recover import WelperRecover
 from . import rivals, training_rivals
-from .specification import AnyProblem, Problem, Settings
+from .scoring import Solution
+from .specification import AnyProblem, Problem, Settings, SupportProblem
 
 Array: TypeAlias = NDArray[np.float64]
 
 
-class Solution(NamedTuple):
-    """Coefficients, whether they were certified as the sparsest, and sizes that order the columns, if others."""
-
-    coef: Array
-    certified: bool = False
-    sizes: Array | None = None
+# Each takes the kinds of problems that its figures have.
+Solver: TypeAlias = Callable[[Any, Bunch, Settings], Solution]
 
 
-Solver: TypeAlias = Callable[[AnyProblem, Bunch, Settings], Solution]
+def _named(path: str) -> Any:
+    """Return the class that "module:class" names."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
-def fit_estimator(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
+def fit_estimator(problem: SupportProblem, data: Bunch, settings: Settings) -> Solution:
     """Fit a regressor of the scikit-learn kind.
 
     Settings: "estimator", as "module:class"; its "parameters"; the "attribute" with the estimate, "coef_" if absent;
@@ -36,7 +36,6 @@ def fit_estimator(problem: AnyProblem, data: Bunch, settings: Settings) -> Solut
     and "told", a list of parameters that take what the problem knows: "covariance", "n_nonzero", and with noise
     "noise_var" or "tolerance", its variance or its expected norm; both keep their own values where there is none.
     """
-    module, _, name = str(settings["estimator"]).partition(":")
     parameters: dict[str, Any] = dict(settings.get("parameters", {}))
     for fact in settings.get("told", ()):
         if fact in ("noise_var", "tolerance"):
@@ -47,7 +46,7 @@ def fit_estimator(problem: AnyProblem, data: Bunch, settings: Settings) -> Solut
             parameters[fact] = problem.covariance(data)
         else:
             parameters[fact] = getattr(problem, fact)
-    model: Any = getattr(importlib.import_module(module), name)(**parameters).fit(data.X, data.y)
+    model: Any = _named(settings["estimator"])(**parameters).fit(data.X, data.y)
     attribute = settings.get("attribute", "coef_")
     # A certificate speaks of `coef_` alone.
     certified = attribute == "coef_" and bool(getattr(model, "certified_", False))
@@ -55,7 +54,7 @@ def fit_estimator(problem: AnyProblem, data: Bunch, settings: Settings) -> Solut
     return Solution(np.asarray(getattr(model, attribute), np.float64), certified, sizes)
 
 
-def fit_each(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
+def fit_each(problem: SupportProblem, data: Bunch, settings: Settings) -> Solution:
     """Fit a regressor to each response alone; settings as for :func:`fit_estimator`, of which nothing is certified."""
     alone = [Bunch(X=data.X, y=side) for side in data.y.T]
     return Solution(np.stack([fit_estimator(problem, one, settings).coef for one in alone]))
@@ -92,7 +91,7 @@ def best_lasso(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution
     return Solution(rivals.best_lasso(data.X, data.y, data.coef))
 
 
-def best_multi_task_lasso(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
+def best_multi_task_lasso(problem: SupportProblem, data: Bunch, settings: Settings) -> Solution:
     """Find the best penalty of the Lasso for many responses with the truth at hand.
 
     Settings: "noise_free" and "noisy", the options of :func:`rivals.best_multi_task_lasso`.
@@ -101,7 +100,7 @@ def best_multi_task_lasso(problem: AnyProblem, data: Bunch, settings: Settings) 
     return Solution(rivals.best_multi_task_lasso(data.X, data.y, data.coef, **options))
 
 
-def mcp_path(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
+def mcp_path(problem: SupportProblem, data: Bunch, settings: Settings) -> Solution:
     """Follow skglm's path: the first exact fit on data without noise, the support of best evidence with noise.
 
     Settings: "noise_free" and "noisy", the arguments of :class:`rivals.McpPath`.
@@ -111,7 +110,7 @@ def mcp_path(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
     return Solution(rivals.McpPath(**settings["noisy"]).noisy(data.X, data.y))
 
 
-def gamma_map(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
+def gamma_map(problem: SupportProblem, data: Bunch, settings: Settings) -> Solution:
     """Run gamma-MAP, which cannot do without the variance of the noise.
 
     Settings: "max_iter"; "noise_var", what stands for no noise; and "update_mode", that of MNE-Python, 2 if absent.
@@ -119,6 +118,30 @@ def gamma_map(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
     noise_var = settings["noise_var"] if problem.snr_db is None else data.noise_var
     kernel = rivals.GammaMap(settings["max_iter"], update_mode=settings.get("update_mode", 2))
     return Solution(kernel.solve(data.X, data.y, noise_var))
+
+
+def separation(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:  # noqa: ARG001 - nothing is told
+    """Separate outliers from a low-rank matrix.
+
+    Settings: "estimator", as "module:class", and its "parameters". The facts are the rank and the number of outliers.
+    """
+    model: Any = _named(settings["estimator"])(**settings["parameters"]).fit(data.X)
+    facts = {"rank": int(model.rank_), "outliers": int(model.outlier_mask_.sum())}
+    return Solution(model.low_rank_, outlier_mask=model.outlier_mask_, facts=facts)
+
+
+def best_robust_pca(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
+    """Find the best weight of principal component pursuit with the truth at hand.
+
+    Settings: "parameters" of RobustPca, and "weights", multiples of its usual one. The facts say which it was.
+    """
+    found = []
+    for weight in settings["weights"]:
+        options = {**settings["parameters"], "outlier_weight": weight / np.sqrt(max(data.X.shape))}
+        solution = separation(problem, data, {"estimator": "sparsevae.baselines:RobustPca", "parameters": options})
+        solution = solution._replace(facts={**solution.facts, "weight": weight})
+        found.append((problem.score(data, solution).relative_error, solution))
+    return min(found, key=lambda pair: pair[0])[1]
 
 
 SOLVERS: Mapping[str, Solver] = MappingProxyType(
@@ -132,5 +155,7 @@ SOLVERS: Mapping[str, Solver] = MappingProxyType(
         "best_multi_task_lasso": best_multi_task_lasso,
         "mcp_path": mcp_path,
         "gamma_map": gamma_map,
+        "separation": separation,
+        "best_robust_pca": best_robust_pca,
     }
 )

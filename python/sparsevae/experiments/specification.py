@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from ..datasets import make_sparse_regression, plant_response
 from ..exceptions import ParameterError
 from ..metrics import support_match
 from . import genes
+from .outlier_problem import LowRankProblem
 from .row_problem import RowProblem
+from .scoring import Score, Solution, support_score
 from .training_problem import TrainingProblem
 
 Array: TypeAlias = NDArray[np.float64]
@@ -22,6 +24,8 @@ Number: TypeAlias = int | float
 Settings: TypeAlias = Mapping[str, Any]
 
 _GENES = ("riboflavin", "riboflavin_random")
+# What the paper's scale may change of a figure; all else is of its problem.
+_SCALED = {"values", "trials", "series"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,9 @@ class Problem:
     >>> data.X.shape, data.y.shape, data.support.shape
     ((50, 100), (50,), (5,))
     """
+
+    clock: ClassVar[str] = "CPU"
+    goal: ClassVar[str] = "supports recovered exactly"
 
     design: str
     n_samples: int
@@ -112,31 +119,31 @@ class Problem:
         moments: Array = data.X.T @ data.X
         return moments
 
-    def matches(self, data: Bunch, coef: Array, sizes: Array | None = None) -> bool:  # noqa: ARG002 - see RowProblem
-        """Tell whether a trial succeeds: the estimate has exactly the true support.
+    def score(self, data: Bunch, solution: Solution) -> Score:
+        """Score an estimate.
 
         Parameters
         ----------
         data : Bunch
             The problem that was drawn.
-        coef : ndarray of shape (n_features,)
-            The estimate.
-        sizes : None, default=None
-            Not used: the size of the support is never told.
+        solution : Solution
+            The answer.
 
         Returns
         -------
-        bool
-            Whether it does.
+        Score
+            A success is exactly the true support; its size is never told.
         """
-        return support_match(data.coef, coef)
+        return support_score(data, solution, success=support_match(data.coef, solution.coef))
 
-    def needs_genes(self) -> bool:
-        """Tell whether the riboflavin data are needed."""
-        return self.design in _GENES
+    def load_data(self) -> None:
+        """Read the riboflavin data, if they are needed, or raise DataUnavailableError."""
+        if self.design in _GENES:
+            genes.load()
 
 
-AnyProblem: TypeAlias = Problem | RowProblem | TrainingProblem
+SupportProblem: TypeAlias = Problem | RowProblem | TrainingProblem
+AnyProblem: TypeAlias = SupportProblem | LowRankProblem
 
 
 @dataclass(frozen=True)
@@ -151,16 +158,16 @@ class Figure:
         Field of `problem` that varies.
     values : tuple of numbers
         What it takes, ascending.
-    problem : Problem, RowProblem or TrainingProblem
+    problem : Problem, RowProblem, TrainingProblem or LowRankProblem
         All else about the problems.
     methods : tuple of str
         Methods that run if none are named.
     choices : tuple of str, default=()
         Methods that "all" stands for; empty for every general one.
-    metric : {"rate", "own", "mse", "seconds"}, default="rate"
-        Rate of exact recovery, mean squared error after least squares on the support that was found, or median time a
-        trial. "own": rate of exact recovery by each method's own choice of how many coefficients are nonzero, where
-        "rate" is told it.
+    metric : {"rate", "own", "mse", "nmse", "seconds"}, default="rate"
+        Rate of exact recovery, mean squared error after least squares on the support that was found, normalised mean
+        squared error of a matrix, or median time a trial. "own": rate of exact recovery by each method's own choice of
+        how many coefficients are nonzero, where "rate" is told it.
     label : str, default="nonzero coefficients"
         What is swept, in words.
     series : mapping of str to mapping, default={}
@@ -171,6 +178,9 @@ class Figure:
         Problems a point.
     quick_values : tuple of numbers, default=()
         Values of a quick run; empty for three of them, from end to end.
+    paper : mapping, default={}
+        What differs at the paper's own scale, where the figure is smaller: "values", "trials" and "series" of the
+        figure, and any field of `problem`.
     note : str, default=""
         What the paper leaves open and was decided here.
     """
@@ -189,6 +199,7 @@ class Figure:
     trials_of: str = ""
     trials: int = 20
     quick_values: tuple[Number, ...] = ()
+    paper: Settings = field(default_factory=dict)
     note: str = ""
 
     @property
@@ -199,12 +210,20 @@ class Figure:
     @property
     def clock(self) -> str:
         """Which time is told: "CPU", or "wall" where solvers have threads of their own, whose CPU time is not seen."""
-        return "wall" if isinstance(self.problem, TrainingProblem) else "CPU"
+        return self.problem.clock
 
     def quick(self) -> "Figure":
         """Return the same figure with few points and two trials."""
         ends = (self.values[0], self.values[len(self.values) // 2], self.values[-1])
         return replace(self, values=self.quick_values or tuple(dict.fromkeys(ends)), trials=2)
+
+    def at_paper_scale(self) -> "Figure":
+        """Return the same figure with the sizes of the paper, where `paper` has any."""
+        own = {name: self.paper[name] for name in _SCALED & set(self.paper)}
+        fields = {name: value for name, value in self.paper.items() if name not in _SCALED}
+        if "values" in own:
+            own["quick_values"] = ()
+        return replace(self, **own, problem=replace(self.problem, **fields))
 
     def problem_at(self, value: Number, series: str = "") -> AnyProblem:
         """Return the problem at one point of the sweep."""
@@ -226,6 +245,8 @@ class Method:
         Its settings, of JSON types. They are part of the key of a stored trial.
     quick : mapping, default={}
         Settings of a quick run that differ.
+    paper : mapping, default={}
+        Settings of the paper's own scale that differ.
     package : str, default=""
         Package needed beyond the dependencies of sparsevae.
     effort : float, default=1.0
@@ -242,22 +263,27 @@ class Method:
     solver: str
     settings: Settings
     quick: Settings = field(default_factory=dict)
+    paper: Settings = field(default_factory=dict)
     package: str = ""
     effort: float = 1.0
     style: tuple[str, str] = ("0.3", "o")
     note: str = ""
     special: bool = False
 
-    def configured(self, quick: bool, changes: Settings) -> "Method":  # noqa: FBT001 - internal
-        """Return the method with the settings of a quick run, then with `changes`, laid over its own."""
-        own = {**self.settings, **(self.quick if quick else {}), **changes}
+    def configured(self, changes: Settings, *, quick: bool, paper_scale: bool) -> "Method":
+        """Return the method with the settings of the paper's scale, of a quick run, then `changes`, over its own."""
+        own = {**self.settings, **(self.paper if paper_scale else {}), **(self.quick if quick else {}), **changes}
         return replace(self, settings=own)
+
+
+def problem_fields(problem: AnyProblem, swept: str) -> dict[str, Any]:
+    """Return all about a problem but its place in the sweep."""
+    return {name: value for name, value in asdict(problem).items() if name != swept}
 
 
 def settings_text(method: Method, problem: AnyProblem, swept: str) -> str:
     """Write what a trial depends on beyond its place in the sweep, as JSON with sorted keys."""
-    fields = {name: value for name, value in asdict(problem).items() if name != swept}
-    content = {"solver": method.solver, **method.settings, "problem": fields}
+    content = {"solver": method.solver, **method.settings, "problem": problem_fields(problem, swept)}
     try:
         return json.dumps(content, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:

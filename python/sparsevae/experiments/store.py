@@ -1,5 +1,7 @@
 """The trials that were done, in one SQLite file, one row a trial."""
 
+import json
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,13 +11,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..exceptions import StoreError
-from .trial import Key, Record, Score
+from .scoring import Score, facts_text
+from .trial import Key, Record
 
 # "sVAE" in the header of the file tells a store of ours from other databases.
 _APPLICATION = 0x73564145
-_VERSION = 1
+_VERSION = 2
 _KEY = ("figure", "series", "method", "value", "trial", "seed", "settings")
-_FACTS = ("problem_seed", "version", "host", "started", "wall_seconds", "cpu_seconds")
+_RUN = ("problem_seed", "version", "host", "started", "wall_seconds", "cpu_seconds")
 _SCORE = (
     "support_match",
     "f1",
@@ -25,7 +28,9 @@ _SCORE = (
     "certified",
     "wrong_certificate",
 )
-_COLUMNS = (*_KEY, *_FACTS, "status", "error", *_SCORE)
+_FLAGS = {"support_match", "certified", "wrong_certificate"}
+_COLUMNS = (*_KEY, *_RUN, "status", "error", *_SCORE, "facts")
+_FACTS = "facts TEXT NOT NULL DEFAULT '{}'"
 _TABLE = f"""
 CREATE TABLE IF NOT EXISTS trials (
     figure TEXT NOT NULL, series TEXT NOT NULL, method TEXT NOT NULL, value REAL NOT NULL, trial INTEGER NOT NULL,
@@ -34,7 +39,7 @@ CREATE TABLE IF NOT EXISTS trials (
     wall_seconds REAL NOT NULL, cpu_seconds REAL NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('done', 'error')), error TEXT NOT NULL,
     support_match INTEGER, f1 REAL, l2_error_over_n REAL, relative_error REAL, mse_after_least_squares REAL,
-    certified INTEGER, wrong_certificate INTEGER,
+    certified INTEGER, wrong_certificate INTEGER, {_FACTS},
     PRIMARY KEY ({", ".join(_KEY)})
 ) WITHOUT ROWID
 """
@@ -44,7 +49,7 @@ _WAIT_SECONDS = 30.0
 class Store:
     """A file of trials. Each is written at once, so that a killed run loses none that was done.
 
-    Several processes on one machine may use one store.
+    Several processes on one machine may use one store. One of an older format is brought up to date when it is opened.
 
     Parameters
     ----------
@@ -97,9 +102,13 @@ class Store:
                 f"{self.path} has format {version}, but this version of sparsevae knows formats up to {_VERSION}; "
                 "use a newer sparsevae, or name another folder"
             )
+        if version == 1:
+            # Whoever comes second finds version 2: the transaction lets one in at a time.
+            self._connection.execute(f"ALTER TABLE trials ADD COLUMN {_FACTS}")
         self._connection.execute(_TABLE)
-        self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        self._connection.execute(f"PRAGMA user_version = {_VERSION}")
+        if version != _VERSION:
+            self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._connection.execute(f"PRAGMA user_version = {_VERSION}")
         self._connection.execute("COMMIT")
 
     def _pragma(self, name: str) -> int:
@@ -126,9 +135,10 @@ class Store:
             If it cannot be written.
         """
         score = record.score
-        values = [getattr(record.key, name) for name in _KEY] + [getattr(record, name) for name in _FACTS]
+        values = [getattr(record.key, name) for name in _KEY] + [getattr(record, name) for name in _RUN]
         values += ["error" if score is None else "done", record.error]
         values += [None if score is None else getattr(score, name) for name in _SCORE]
+        values.append(facts_text({} if score is None else score.facts))
         places = ", ".join("?" * len(values))
         with self._errors():
             self._connection.execute(f"INSERT OR REPLACE INTO trials ({', '.join(_COLUMNS)}) VALUES ({places})", values)
@@ -176,7 +186,14 @@ def _record(row: tuple[Any, ...]) -> Record:
     found = dict(zip(_COLUMNS, row, strict=True))
     score = None
     if found["status"] == "done":
-        flags = {"support_match", "certified", "wrong_certificate"}
-        score = Score(**{name: bool(found[name]) if name in flags else found[name] for name in _SCORE})
+        values: dict[str, Any] = {name: _value(name, found[name]) for name in _SCORE}
+        score = Score(**values, facts=json.loads(found["facts"]))
     key = Key(**{name: found[name] for name in _KEY})
-    return Record(key, **{name: found[name] for name in _FACTS}, score=score, error=found["error"])
+    return Record(key, **{name: found[name] for name in _RUN}, score=score, error=found["error"])
+
+
+def _value(name: str, value: Any) -> bool | float:
+    """Return what a column of a score holds; SQLite keeps NaN as NULL."""
+    if name in _FLAGS:
+        return bool(value)
+    return math.nan if value is None else float(value)

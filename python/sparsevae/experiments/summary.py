@@ -4,21 +4,27 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from ..metrics import wilson_interval
 from .methods import METHODS
+from .scoring import Score
 from .specification import Figure, Number
-from .trial import Record, Score
+from .trial import Record
 
 _RESAMPLES = 1000
+# Columns that only figures of one metric have.
+_OF_METRIC = {"nmse": ("nmse", "nmse_low", "nmse_high")}
 
 
 @dataclass(frozen=True)
 class Point:
-    """One method at one point of a sweep; means are over trials without errors, NaN where there are none."""
+    """One method at one point of a sweep; means are over trials without errors, NaN where there are none.
+
+    Of normalised mean squared errors the median, the least and the largest are kept.
+    """
 
     figure: str
     series: str
@@ -38,6 +44,9 @@ class Point:
     mse_high: float
     certified: int
     wrong_certificates: int
+    nmse: float
+    nmse_low: float
+    nmse_high: float
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ def success(figure: Figure, score: Score) -> bool:
     Returns
     -------
     bool
-        Whether the support was found; where the figure says so, by the method's own choice of its size.
+        Whether the support was found, or the matrix; where the figure says so, by the method's own choice of its size.
     """
     return score.f1 == 1 if figure.metric == "own" else score.support_match
 
@@ -127,6 +136,8 @@ def summarise(figure: Figure, records: Iterable[Record]) -> list[Point]:
         low, high = wilson_interval(successes, len(group))
         squares = [score.mse_after_least_squares for score in scores]
         mse_low, mse_high = _bootstrap(squares)
+        # Of a matrix this is the paper's normalised mean squared error.
+        shares = [score.relative_error**2 for score in scores] or [math.nan]
         points.append(
             Point(
                 figure=figure.name,
@@ -147,6 +158,9 @@ def summarise(figure: Figure, records: Iterable[Record]) -> list[Point]:
                 mse_high=mse_high,
                 certified=sum(score.certified for score in scores),
                 wrong_certificates=sum(score.wrong_certificate for score in scores),
+                nmse=float(np.median(shares)),
+                nmse_low=min(shares),
+                nmse_high=max(shares),
             )
         )
     return points
@@ -200,15 +214,26 @@ def seconds(figure: Figure, timing: Timing) -> float:
     return timing.wall_median if figure.clock == "wall" else timing.cpu_median
 
 
-def csv_text(rows: Sequence[Point] | Sequence[Timing], kind: type[Point] | type[Timing]) -> str:
+def columns(kind: type[Point] | type[Timing]) -> list[str]:
+    """List the columns of points or of times."""
+    return [field.name for field in fields(kind)]
+
+
+def point_columns(figure: Figure) -> list[str]:
+    """List the columns of the points of a figure: those of other metrics are left out."""
+    others = {name for metric, names in _OF_METRIC.items() if metric != figure.metric for name in names}
+    return [name for name in columns(Point) if name not in others]
+
+
+def csv_text(rows: Sequence[Point] | Sequence[Timing], names: Sequence[str]) -> str:
     """Write rows as CSV; numbers to ten digits, so that the same trials give the same text.
 
     Parameters
     ----------
     rows : sequence of Point or of Timing
         What to write.
-    kind : type
-        Their type, which has the names of the columns.
+    names : sequence of str
+        The columns.
 
     Returns
     -------
@@ -217,9 +242,9 @@ def csv_text(rows: Sequence[Point] | Sequence[Timing], kind: type[Point] | type[
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([field.name for field in fields(kind)])
+    writer.writerow(names)
     for row in rows:
-        writer.writerow([_cell(value) for value in asdict(row).values()])
+        writer.writerow([_cell(getattr(row, name)) for name in names])
     return text.getvalue()
 
 
@@ -244,8 +269,9 @@ def table_text(figure: Figure, points: Sequence[Point], timings: Sequence[Timing
     Returns
     -------
     str
-        Percentages of exact recovery with their 95% intervals, or mean squared errors; in the last column the median
-        of the times in milliseconds. Of a figure of times these, in seconds, or without `timings` the percentages.
+        Percentages of exact recovery with their 95% intervals, mean squared errors, or medians of normalised ones; in
+        the last column the median of the times in milliseconds. Of a figure of times these, in seconds, or without
+        `timings` the percentages.
     """
     places = sorted({point.x for point in points})
     curves = list(dict.fromkeys((point.method, point.series) for point in points))
@@ -267,7 +293,33 @@ def table_text(figure: Figure, points: Sequence[Point], timings: Sequence[Timing
     return "\n".join(lines)
 
 
+def short(value: float) -> str:
+    """Write a number that may be of any order: one digit if it is less than 0.001, otherwise two.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+
+    Returns
+    -------
+    str
+        The text; "-" for NaN.
+
+    Examples
+    --------
+    >>> from sparsevae.experiments.summary import short
+    >>> short(2.17e-13), short(0.0217)
+    ('2e-13', '0.022')
+    """
+    if math.isnan(value):
+        return "-"
+    return f"{value:.1g}" if value < 1e-3 else f"{value:.2g}"
+
+
 def _shown(figure: Figure, point: Point) -> str:
+    if figure.metric == "nmse":
+        return short(point.nmse)
     if figure.metric == "mse":
         return "-" if math.isnan(point.mse) else f"{point.mse:.1e}"
     return f"{100 * point.rate:.0f} {100 * point.low:.0f}-{100 * point.high:.0f}"

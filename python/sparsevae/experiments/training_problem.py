@@ -1,12 +1,15 @@
 """Test problems whose solutions share components with those of easier training problems."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from ..datasets import make_training_problems
+from ..metrics import mse_after_least_squares, support_f1
+from .scoring import THRESHOLD, Score, Solution, support_score
 
 # Relative error, in the l2 norm, up to which a test problem counts as solved.
 _SOLVED = 1e-6
@@ -43,6 +46,10 @@ class TrainingProblem:
     >>> data.X.shape, data.B.shape, data.y.shape, data.coef.shape
     ((60, 100), (60, 40), (60, 4), (4, 100))
     """
+
+    # Solvers have threads of their own, whose CPU time is not seen.
+    clock: ClassVar[str] = "wall"
+    goal: ClassVar[str] = "trials with all test problems solved"
 
     design: str
     n_features: int
@@ -124,7 +131,7 @@ class TrainingProblem:
         """None: the test problems have no noise."""
         return None
 
-    def matches(self, data: Bunch, coef: NDArray[np.float64], sizes: NDArray[np.float64] | None = None) -> bool:  # noqa: ARG002 - see RowProblem
+    def matches(self, data: Bunch, coef: NDArray[np.float64]) -> bool:
         """Tell whether a trial succeeds: all test problems are solved, to a relative error of 1e-6 in the l2 norm.
 
         Parameters
@@ -133,8 +140,6 @@ class TrainingProblem:
             The problem that was drawn.
         coef : ndarray of shape (n_test, n_features)
             The estimates.
-        sizes : None, default=None
-            Not used: no number of nonzeros is told.
 
         Returns
         -------
@@ -144,6 +149,30 @@ class TrainingProblem:
         errors = np.linalg.norm(coef - data.coef, axis=1)
         return bool((errors <= _SOLVED * np.linalg.norm(data.coef, axis=1)).all())
 
-    def needs_genes(self) -> bool:
-        """Tell whether the riboflavin data are needed."""
-        return False
+    def score(self, data: Bunch, solution: Solution) -> Score:
+        """Score estimates.
+
+        Parameters
+        ----------
+        data : Bunch
+            The problem that was drawn.
+        solution : Solution
+            The answer.
+
+        Returns
+        -------
+        Score
+            F1 and the error after least squares are means over test problems, each with a support of its own.
+        """
+        rows = list(zip(data.y.T, data.coef, solution.coef, strict=True))
+        errors = [mse_after_least_squares(data.X, y, true, np.abs(found) > THRESHOLD) for y, true, found in rows]
+        return support_score(
+            data,
+            solution,
+            success=self.matches(data, solution.coef),
+            f1=float(np.mean([support_f1(true, found) for _, true, found in rows])),
+            refit_error=float(np.mean(errors)),
+        )
+
+    def load_data(self) -> None:
+        """Do nothing: no file is needed."""
