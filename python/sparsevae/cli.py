@@ -51,8 +51,8 @@ def _add_reproduce(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         description="Run figures of the papers; keep every trial; write tables and pictures. The same command goes on "
         "where a run was stopped.",
     )
-    groups = "fig1, rows, training or lowrank"
-    names = f"fig1a ... fig6b, rows_unit ... lowrank_missing; {groups} for all of its panels; or all"
+    groups = "fig1, rows, training, lowrank, manifold or digits"
+    names = f"fig1a ... fig6b, rows_unit ... digits_denoise; {groups} for all of its panels; or all"
     run.add_argument("figures", nargs="*", metavar="FIGURE", help=names)
     run.add_argument("--list", action="store_true", help="list figures and methods, and run nothing")
     run.add_argument("--methods", help="names with commas between them, or all (default: fast ones; see --list)")
@@ -140,7 +140,8 @@ def _reproduce(arguments: argparse.Namespace) -> int:
         return _list()
     if not arguments.figures:
         raise ParameterError(
-            f"name a figure: {', '.join(experiments.FIGURES)}, fig1, rows, training or lowrank for all panels, or all"
+            f"name a figure: {', '.join(experiments.FIGURES)}, fig1, rows, training, lowrank, "
+            "manifold or digits for all panels, or all"
         )
     start = time.perf_counter()
     figures = experiments.find_figures(arguments.figures)
@@ -194,6 +195,7 @@ def _show(results: Sequence[experiments.Results], folder: Path) -> None:
         what = {
             "mse": "mean squared error",
             "nmse": "median of the normalised mean squared error",
+            **dict.fromkeys(experiments.DIMENSIONS, "mean number of latent variables that are needed"),
             "seconds": f"median {result.figure.clock} seconds",
         }.get(result.figure.metric, rate)
         print(f"\n{result.figure.name}: {result.figure.title}; {what}\n{result.text()}", flush=True)

@@ -52,6 +52,21 @@ def test_standing_names_every_rival_above_and_the_worst_place_counts():
     ]
 
 
+def error(method, x, low, middle, high):
+    return dataclasses.replace(point(method, x, 0), nmse=middle, nmse_low=low, nmse_high=high)
+
+
+def test_standing_by_errors_tells_medians_and_ranges():
+    points = [error("RobustVae", 1, 0.1, 0.2, 0.3), error("RobustPca", 1, 0.4, 0.5, 0.6)]
+    points += [error("RobustVae", 2, 0.1, 0.2, 0.3), error("RobustPca", 2, 0.01, 0.11, 0.12)]
+    points += [error("RobustVae", 3, 0.1, 0.2, 0.3), error("RobustPca", 3, 0.1, 0.2, 0.3)]
+    assert experiments.standing(points, ["RobustVae"], "nmse").splitlines() == [
+        "RobustVae: ahead at 1, beyond the intervals at 1; level at 3; behind at 2",
+        "    2: RobustPca 0.11 (0.01-0.12), ours 0.2 (0.1-0.3); within the intervals",
+    ]
+    assert experiments.standing(points, ["RobustVae"]) == "RobustVae: level at 1, 2, 3"
+
+
 def test_standing_takes_other_names_and_several_panels():
     points = [point("learned", 2, 20, figure="fig6b"), point("fixed", 2, 0, figure="fig6a")]
     assert experiments.standing(points, ours=["learned"]) == "learned: ahead at 2, beyond the intervals at 2"

@@ -20,6 +20,10 @@ paper = importlib.util.module_from_spec(_specification)
 _specification.loader.exec_module(paper)
 PAPERS = paper.PAPERS
 
+# Trained for minutes, and with another result on another machine: nothing of these is kept beside the notebooks.
+NETWORKS = [name for name in FIGURES if name.startswith(("manifold_", "digits_"))]
+KEPT = [name for name in FIGURES if name not in NETWORKS]
+
 # Places far from the phase transition, where no outcome hangs on the last digits of floating point.
 FAST = ("VaeSlr", "PreconditionedVae", "Lasso", "basis pursuit")
 TRAINED = ("WelperRecover", "WelperRecover, l4", "least squares on span", "l1 minimisation")
@@ -76,11 +80,11 @@ def panels(notebook):
 
 
 def test_every_panel_has_its_notebook_and_its_numbers():
-    assert [panel for notebook in PAPERS for panel in panels(notebook)] == list(FIGURES)
-    assert sorted(path.stem for path in paper.EXPECTED.glob("*.csv")) == sorted(FIGURES)
+    assert [panel for notebook in PAPERS for panel in panels(notebook)] == KEPT
+    assert sorted(path.stem for path in paper.EXPECTED.glob("*.csv")) == sorted(KEPT)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", KEPT)
 def test_numbers_are_complete_and_fit_together(name):
     figure, rows = FIGURES[name], expected(name)
     curves = [(method, series) for method in figure.choices for series in figure.series or [""]]
@@ -162,3 +166,10 @@ def test_normalised_errors_agree_up_to_a_factor_and_where_the_matrix_is_recovere
     failed = {**row, "nmse_low": "0.1", "nmse_high": "0.2"}
     assert not paper.disagreements([failed], [{**row, "nmse_low": "0.39", "nmse_high": "0.5"}])
     assert paper.disagreements([failed], [{**row, "nmse_low": "0.41", "nmse_high": "0.5"}])
+
+
+def test_numbers_of_latent_variables_agree_up_to_one():
+    row = dict.fromkeys(paper.CURVE, "0") | {"low": "0", "high": "1", "dimensions_low": "9", "dimensions_high": "10"}
+    for low, high, agrees in (("11", "12", True), ("12", "12", False), ("8", "8", True), ("6", "7", False)):
+        other = {**row, "dimensions_low": low, "dimensions_high": high}
+        assert (not paper.disagreements([row], [other])) == agrees

@@ -7,6 +7,7 @@ so that a run which was stopped goes on where it was. See ``sparsevae reproduce 
 from .comparison import DEFAULT_ESTIMATORS, Comparison, compare, standing
 from .drawing import draw
 from .figures import FIGURES, find_figures
+from .manifold_problem import DigitsProblem, ManifoldProblem
 from .methods import METHODS, find_methods, missing_package, split_names, training_settings
 from .outlier_problem import LowRankProblem
 from .plan import Plan, make_plan, split_done
@@ -17,19 +18,22 @@ from .runner import execute
 from .scoring import Score, Solution
 from .specification import Figure, Method, Problem, problem_seed
 from .store import Store
-from .summary import Point, Timing, success, summarise, time_spent
+from .summary import DIMENSIONS, Point, Timing, success, summarise, time_spent
 from .training_problem import TrainingProblem
 from .trial import Key, Record, Task, run_trial
 
 __all__ = [
     "DEFAULT_ESTIMATORS",
+    "DIMENSIONS",
     "FIGURES",
     "METHODS",
     "STORE_NAME",
     "Comparison",
+    "DigitsProblem",
     "Figure",
     "Key",
     "LowRankProblem",
+    "ManifoldProblem",
     "Method",
     "Plan",
     "Point",

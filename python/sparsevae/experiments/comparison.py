@@ -3,30 +3,50 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .summary import Point
+from .summary import Point, short
 
-DEFAULT_ESTIMATORS = ("VaeSlr", "PreconditionedVae", "SimultaneousSparseVae", "WelperRecover", "RobustVae")
+DEFAULT_ESTIMATORS = (
+    "VaeSlr",
+    "PreconditionedVae",
+    "SimultaneousSparseVae",
+    "WelperRecover",
+    "RobustVae",
+    "ManifoldVae",
+)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One of our methods and a rival on the same problems."""
+    """One of our methods and a rival on the same problems, by rates or by normalised mean squared errors ("nmse")."""
 
     ours: Point
     rival: Point
+    metric: str = "rate"
 
     @property
     def lead(self) -> int:
-        """1 where our rate is higher, -1 where the rival's is, 0 where they are equal."""
+        """1 where our rate is higher or our error lower, -1 where the rival's is, 0 where they are equal."""
+        if self.metric == "nmse":
+            return (self.ours.nmse < self.rival.nmse) - (self.ours.nmse > self.rival.nmse)
         return (self.ours.rate > self.rival.rate) - (self.ours.rate < self.rival.rate)
 
     @property
     def beyond(self) -> bool:
-        """Whether Wilson's intervals of the two rates are apart."""
+        """Whether Wilson's intervals of the two rates, or the ranges of the errors, are apart."""
+        if self.metric == "nmse":
+            return self.ours.nmse_low > self.rival.nmse_high or self.ours.nmse_high < self.rival.nmse_low
         return self.ours.low > self.rival.high or self.ours.high < self.rival.low
 
+    def told(self, point: Point) -> str:
+        """Write the rate of a point in percent with its interval, or its error with its range."""
+        if self.metric == "nmse":
+            return f"{short(point.nmse)} ({short(point.nmse_low)}-{short(point.nmse_high)})"
+        return f"{100 * point.rate:.0f} ({100 * point.low:.0f}-{100 * point.high:.0f})"
 
-def compare(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS) -> list[Comparison]:
+
+def compare(
+    points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS, metric: str = "rate"
+) -> list[Comparison]:
     """Pair each of our methods with each other method, at every place.
 
     Parameters
@@ -35,6 +55,8 @@ def compare(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS) -
         Of one panel, or of several on the same problems.
     ours : sequence of str, default=DEFAULT_ESTIMATORS
         Names of our methods; all others are rivals, also our estimators with other optimisers.
+    metric : {"rate", "nmse"}, default="rate"
+        What they are compared by: rates, or medians of normalised mean squared errors.
 
     Returns
     -------
@@ -42,7 +64,7 @@ def compare(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS) -
         Our methods one after the other, places ascending.
     """
     pairs = [
-        Comparison(mine, rival)
+        Comparison(mine, rival, metric)
         for mine in points
         for rival in points
         if mine.method in ours and rival.method not in ours and (mine.series, mine.x) == (rival.series, rival.x)
@@ -50,7 +72,7 @@ def compare(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS) -
     return sorted(pairs, key=lambda pair: ours.index(pair.ours.method))
 
 
-def standing(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS) -> str:
+def standing(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS, metric: str = "rate") -> str:
     """Say where our methods are ahead of every rival, where behind one, and whether intervals are apart there.
 
     Parameters
@@ -59,12 +81,14 @@ def standing(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS) 
         Of one panel, or of several on the same problems.
     ours : sequence of str, default=DEFAULT_ESTIMATORS
         Names of our methods.
+    metric : {"rate", "nmse"}, default="rate"
+        What they are compared by.
 
     Returns
     -------
     str
         A line for each of our curves, then a line for each rival above it. Rates are percentages with Wilson's 95%
-        intervals.
+        intervals, errors medians with their ranges.
 
     Examples
     --------
@@ -74,7 +98,7 @@ def standing(points: Sequence[Point], ours: Sequence[str] = DEFAULT_ESTIMATORS) 
     VaeSlr: ahead at 60, 100, beyond the intervals at 60, 100; level at 10
     """
     curves: dict[tuple[str, str], dict[float, list[Comparison]]] = {}
-    for pair in compare(points, ours):
+    for pair in compare(points, ours, metric):
         places = curves.setdefault((pair.ours.method, pair.ours.series), {})
         places.setdefault(pair.ours.x, []).append(pair)
     lines = []
@@ -99,8 +123,4 @@ def _listed(places: Sequence[float]) -> str:
 
 def _above(pair: Comparison) -> str:
     how = "beyond the intervals" if pair.beyond else "within the intervals"
-    return f"    {pair.ours.x:g}: {pair.rival.method} {_shown(pair.rival)}, ours {_shown(pair.ours)}; {how}"
-
-
-def _shown(point: Point) -> str:
-    return f"{100 * point.rate:.0f} ({100 * point.low:.0f}-{100 * point.high:.0f})"
+    return f"    {pair.ours.x:g}: {pair.rival.method} {pair.told(pair.rival)}, ours {pair.told(pair.ours)}; {how}"

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from . import heat_maps, latent_drawing
 from .comparison import DEFAULT_ESTIMATORS
-from .heat_maps import draw_heat_maps, is_heat_map, size
 from .methods import METHODS
 from .reference import recorded_rates
 from .specification import Figure
 from .summary import Point, Timing, seconds
+from .trial import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,16 +21,26 @@ _UNKNOWN = ("0.4", "o")
 # Mean squared errors below this are rounding; a logarithmic axis needs a floor.
 _FLOOR = 1e-34
 _RATES = (("low", "rate", "high"), 0.0)
-_DRAWN = {"mse": (("mse_low", "mse", "mse_high"), _FLOOR), "nmse": (("nmse_low", "nmse", "nmse_high"), _FLOOR)}
+_DRAWN = {
+    "mse": (("mse_low", "mse", "mse_high"), _FLOOR),
+    "nmse": (("nmse_low", "nmse", "nmse_high"), _FLOOR),
+    "dimensions": (("dimensions_low", "dimensions", "dimensions_high"), 0.0),
+}
 # Width over which curves are spread, as a share of the axis.
 _SPREAD = 0.05
 # Line widths and opacities of bars: of the default estimators, and of all others.
 _OURS, _OTHERS = (2.4, 0.6), (1.2, 0.35)
 
 
-def panel_size(axes: "Axes", figure: Figure, points: Sequence[Point]) -> tuple[float, float]:
+def panel_size(
+    axes: "Axes", figure: Figure, points: Sequence[Point], records: Sequence[Record] = ()
+) -> tuple[float, float]:
     """Return the width and the height of a panel that is drawn, legend or heat maps included, in inches."""
-    return size(points) if is_heat_map(figure) else (5.6 + 3.0 * _legend_columns(axes), 4.6)
+    if heat_maps.is_heat_map(figure):
+        return heat_maps.size(points)
+    if figure.metric in latent_drawing.FACTS:
+        return latent_drawing.size(figure, records)
+    return 5.6 + 3.0 * _legend_columns(axes), 4.6
 
 
 def _legend_columns(axes: "Axes") -> int:
@@ -37,14 +48,20 @@ def _legend_columns(axes: "Axes") -> int:
     return max(1, -(-len(axes.get_lines()) // _LEGEND_ROWS))
 
 
-def draw(axes: "Axes", figure: Figure, points: Sequence[Point], timings: Sequence[Timing] = ()) -> None:
+def draw(
+    axes: "Axes",
+    figure: Figure,
+    points: Sequence[Point],
+    timings: Sequence[Timing] = (),
+    records: Sequence[Record] = (),
+) -> None:
     """Draw the curves of a figure.
 
     A method has the same colour and marker in every figure. In a figure with several series, colour and marker tell
     the series, and the line the method. The default estimators have the thickest lines. Bars are Wilson's 95%
-    intervals of rates, the bootstrap's of mean squared errors, or from the least to the largest normalised one. Rates
-    that the authors recorded are dashed, with hollow markers. Normalised mean squared errors of several series are heat
-    maps.
+    intervals of rates, the bootstrap's of mean squared errors, or from the least to the largest normalised one or
+    number of latent variables. Rates that the authors recorded are dashed, with hollow markers. Normalised mean squared
+    errors and numbers of latent variables are heat maps where there are several series.
 
     Parameters
     ----------
@@ -56,9 +73,14 @@ def draw(axes: "Axes", figure: Figure, points: Sequence[Point], timings: Sequenc
         From :func:`sparsevae.experiments.summarise`.
     timings : sequence of Timing, default=()
         From :func:`sparsevae.experiments.time_spent`; a figure of times draws them.
+    records : sequence of Record, default=()
+        The trials; a figure of norms or variances draws what they say.
     """
-    if is_heat_map(figure):
-        draw_heat_maps(axes, figure, points)
+    if heat_maps.is_heat_map(figure):
+        heat_maps.draw_heat_maps(axes, figure, points)
+        return
+    if figure.metric in latent_drawing.FACTS:
+        latent_drawing.draw_facts(axes, figure, records)
         return
     timed = figure.metric == "seconds"
     methods = list(dict.fromkeys(point.method for point in points))
@@ -109,6 +131,9 @@ def draw(axes: "Axes", figure: Figure, points: Sequence[Point], timings: Sequenc
         axes.set(ylabel="mean squared error after least squares", yscale="log")
     elif figure.metric == "nmse":
         axes.set(ylabel="normalised mean squared error (median)", yscale="log")
+    elif figure.metric == "dimensions":
+        axes.set(ylabel="nonzero columns (mean)")
+        axes.set_ylim(bottom=0)
     elif timed:
         axes.set(ylabel=f"{figure.clock} time, seconds (median)", xscale="log", yscale="log")
     else:

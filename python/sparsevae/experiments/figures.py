@@ -4,6 +4,7 @@ from types import MappingProxyType
 
 from ..exceptions import ParameterError
 from .lowrank_figures import LOWRANK_FIGURES
+from .manifold_figures import MANIFOLD_FIGURES
 from .row_figures import ROW_FIGURES
 from .specification import Figure, Problem
 from .training_figures import TRAINING_FIGURES
@@ -171,13 +172,14 @@ _ALL = (
     *ROW_FIGURES,
     *TRAINING_FIGURES,
     *LOWRANK_FIGURES,
+    *MANIFOLD_FIGURES,
 )
 
 FIGURES = MappingProxyType({figure.name: figure for figure in _ALL})
 
 
 # Names that stand for several panels, in words.
-GROUPS = "fig1 to fig4, fig6, rows, training and lowrank"
+GROUPS = "fig1 to fig4, fig6, rows, training, lowrank, manifold and digits"
 
 
 def whole_figure(panel: str) -> str:
@@ -191,7 +193,7 @@ def find_figures(names: list[str] | tuple[str, ...]) -> list[Figure]:
     Parameters
     ----------
     names : list of str
-        Panels ("fig1a"), whole figures ("fig1", "rows", "training", "lowrank"), or "all".
+        Panels ("fig1a"), whole figures ("fig1", "rows", "manifold"), or "all".
 
     Returns
     -------

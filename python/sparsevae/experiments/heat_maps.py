@@ -1,4 +1,4 @@
-"""Errors over two quantities as heat maps, one a method, on one scale. Needs matplotlib."""
+"""Errors, or numbers of latent variables, over two quantities as heat maps, one a method. Needs matplotlib."""
 
 import math
 from collections.abc import Sequence
@@ -20,12 +20,14 @@ _LEAST, _MOST = 1e-6, 1.0
 # Above this share of the scale numbers are white.
 _DARK = 0.55
 # Inches: a cell, and what is beside and above the cells.
-_CELL, _BESIDE, _ABOVE = (0.62, 0.5), 2.6, 1.5
+_CELL, _BESIDE, _ABOVE = (0.62, 0.5), 2.6, 1.7
+# Letters of a method's name above one cell.
+_LETTERS = 8
 
 
 def is_heat_map(figure: Figure) -> bool:
-    """Tell whether a figure is drawn as heat maps: it is of errors, and has several series."""
-    return figure.metric == "nmse" and len(figure.series) > 1
+    """Tell whether a figure is drawn as heat maps: it is of errors or dimensions, and has several series."""
+    return figure.metric in ("nmse", "dimensions") and len(figure.series) > 1
 
 
 def size(points: Sequence[Point]) -> tuple[float, float]:
@@ -38,6 +40,8 @@ def size(points: Sequence[Point]) -> tuple[float, float]:
 def draw_heat_maps(axes: "Axes", figure: Figure, points: Sequence[Point]) -> None:
     """Draw medians of normalised mean squared errors: white is recovered, dark is failure, grey was not run.
 
+    Or mean numbers of latent variables: the lighter, the fewer. All methods have one scale.
+
     Parameters
     ----------
     axes : matplotlib.axes.Axes
@@ -47,15 +51,16 @@ def draw_heat_maps(axes: "Axes", figure: Figure, points: Sequence[Point]) -> Non
     points : sequence of Point
         From :func:`sparsevae.experiments.summarise`.
     """
-    from matplotlib.colors import LogNorm
+    from matplotlib.colors import LogNorm, Normalize
 
+    errors = figure.metric == "nmse"
     methods, series, places = _axes_of(points)
-    known = {(point.method, point.series, point.x): point.nmse for point in points}
+    known = {(p.method, p.series, p.x): p.nmse if errors else p.dimensions for p in points}
     period = len(places) + 1
     values: NDArray[np.float64] = np.full((len(series), len(methods) * period - 1), math.nan)
-    for (method, name, x), error in known.items():
-        values[series.index(name), methods.index(method) * period + places.index(x)] = error
-    scale = LogNorm(*_scale(values), clip=True)
+    for (method, name, x), value in known.items():
+        values[series.index(name), methods.index(method) * period + places.index(x)] = value
+    scale = LogNorm(*_scale(values), clip=True) if errors else Normalize(0, np.nanmax(values, initial=1.0))
     for start in range(0, values.shape[1], period):
         # The image lies between what was not run and a frame, without which white cells would have no edge.
         ends = (start - 0.5, start + len(places) - 0.5)
@@ -63,21 +68,24 @@ def draw_heat_maps(axes: "Axes", figure: Figure, points: Sequence[Point]) -> Non
         axes.axvspan(*ends, facecolor="none", edgecolor=_FRAME, linewidth=0.8, zorder=2)
     image = axes.imshow(values, cmap=_COLOURS, norm=scale, aspect="auto", interpolation="nearest")
     for row, column in zip(*np.nonzero(~np.isnan(values)), strict=True):
-        error = values[row, column]
-        colour = "white" if scale(error) > _DARK else "black"
-        axes.text(column, row, short(error), ha="center", va="center", color=colour, fontsize=7)
-    for number, method in enumerate(methods):
+        value = values[row, column]
+        colour = "white" if scale(value) > _DARK else "black"
+        text = short(value) if errors else f"{value:.1f}"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
+    # Long names of narrow maps take two lines.
+    names = [name.replace(", ", ",\n") if len(name) > _LETTERS * len(places) else name for name in methods]
+    for number in range(len(methods)):
         middle = number * period + (len(places) - 1) / 2
-        axes.text(middle, -0.65, method, ha="center", va="bottom", fontsize="medium")
+        axes.text(middle, -0.6, names[number], ha="center", va="bottom", fontsize="medium")
     ticks = [number * period + column for number in range(len(methods)) for column in range(len(places))]
     axes.set_xticks(ticks, [f"{place:g}" for _ in methods for place in places])
     axes.set_yticks(range(len(series)), series)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel(figure.label)
-    axes.set_title(f"{figure.name}: {figure.title}", pad=22)
+    axes.set_title(f"{figure.name}: {figure.title}", pad=22 + 13 * any("\n" in name for name in names))
     bar = axes.figure.colorbar(image, ax=axes, pad=0.01)
-    bar.set_label("NMSE (median)")
+    bar.set_label("NMSE (median)" if errors else "nonzero columns (mean)")
 
 
 def _axes_of(points: Sequence[Point]) -> tuple[list[str], list[str], list[float]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..exceptions import ParameterError
 from .lowrank_methods import LOWRANK_METHODS
+from .manifold_methods import MANIFOLD_METHODS
 from .row_methods import ROW_METHODS
 from .specification import Figure, Method
 from .training_methods import TRAINING_METHODS
@@ -28,6 +29,9 @@ def _trained(name: str, path: str, parameters: Mapping[str, Any], **rest: Any) -
     quick = {"parameters": {"fit_intercept": False, **own, _STEPS: _QUICK_STEPS}}
     return _estimator(name, path, own, attribute="posterior_mean_", quick=quick, effort=1000.0, **rest)
 
+
+# Extras of sparsevae that bring packages, where it is not "rivals".
+_EXTRAS = {"torch": "torch"}
 
 _VAE, _PRECON = "sparsevae:VaeSlr", "sparsevae:PreconditionedVae"
 _BASELINES = "sparsevae.baselines"
@@ -107,6 +111,7 @@ _ALL = (
     ),
     *ROW_METHODS,
     *TRAINING_METHODS,
+    *MANIFOLD_METHODS,
     *LOWRANK_METHODS,
 )
 
@@ -234,6 +239,7 @@ def missing_package(method: Method) -> str | None:
                 warnings.simplefilter("ignore")
                 importlib.import_module(method.package)
         except ImportError as error:
-            remedy = f"pip install 'sparsevae[rivals]' brings {method.package}"
+            extra = _EXTRAS.get(method.package, "rivals")
+            remedy = f"pip install 'sparsevae[{extra}]' brings {method.package}"
             return f"{method.name}: left out, {error}; {remedy}"
     return None

@@ -113,7 +113,7 @@ class Results:
         """
         if axes is None:
             return draw_panels([self]).axes[0]
-        draw(axes, self.figure, self.points, self.timings)
+        draw(axes, self.figure, self.points, self.timings, self.records)
         return axes
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -158,7 +158,7 @@ def draw_panels(results: Sequence[Results]) -> "MatplotlibFigure":
     sizes = []
     for result, (axes,) in zip(results, grid, strict=True):
         result.plot(axes)
-        sizes.append(panel_size(axes, result.figure, result.points))
+        sizes.append(panel_size(axes, result.figure, result.points, result.records))
     widths, heights = zip(*sizes, strict=True)
     rows = grid[0][0].get_gridspec()
     if rows is not None and len(set(heights)) > 1:

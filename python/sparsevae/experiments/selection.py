@@ -7,7 +7,8 @@ from typing import Any
 
 from .plan import Plan
 from .specification import Figure, problem_fields
-from .trial import Record
+from .summary import DIMENSIONS
+from .trial import Key, Record
 
 
 def select(figure: Figure, records: Iterable[Record], plan: Plan | None = None) -> tuple[list[Record], list[str]]:
@@ -33,7 +34,7 @@ def select(figure: Figure, records: Iterable[Record], plan: Plan | None = None) 
     notes : list of str
         Sentences for the user.
     """
-    mine = [record for record in records if record.key.figure == figure.experiment]
+    mine = [record for record in records if record.key.figure == figure.experiment and _is_shown(figure, record.key)]
     counts: dict[int, int] = defaultdict(int)
     for record in mine:
         counts[record.key.seed] += 1
@@ -63,6 +64,13 @@ def select(figure: Figure, records: Iterable[Record], plan: Plan | None = None) 
     if others:
         notes.append(f"{figure.name}: {others} trials of other settings are not shown")
     return chosen, notes
+
+
+def _is_shown(figure: Figure, key: Key) -> bool:
+    """Tell whether a figure of networks shows a trial, which it may share with a figure that has more of them."""
+    if figure.metric not in DIMENSIONS:
+        return True
+    return key.method in figure.choices and key.value in figure.values and key.series in (figure.series or ("",))
 
 
 def _latest(records: Iterable[Record]) -> str:

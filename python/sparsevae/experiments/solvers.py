@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 
 from ..l1 import basis_pursuit
 from ..welper_recover import WelperRecover
-from . import rivals, training_rivals
+from . import manifold_solvers, rivals, training_rivals
 from .scoring import Solution
 from .specification import AnyProblem, Problem, Settings, SupportProblem
 
@@ -120,12 +120,14 @@ def gamma_map(problem: SupportProblem, data: Bunch, settings: Settings) -> Solut
     return Solution(kernel.solve(data.X, data.y, noise_var))
 
 
-def separation(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:  # noqa: ARG001 - nothing is told
+def separation(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
     """Separate outliers from a low-rank matrix.
 
-    Settings: "estimator", as "module:class", and its "parameters". The facts are the rank and the number of outliers.
+    Settings: "estimator", as "module:class", its "parameters", and "told", a list of those that the problem knows.
+    The facts are the rank and the number of outliers.
     """
-    model: Any = _named(settings["estimator"])(**settings["parameters"]).fit(data.X)
+    told = {fact: getattr(problem, fact) for fact in settings.get("told", ())}
+    model: Any = _named(settings["estimator"])(**settings["parameters"], **told).fit(data.X)
     facts = {"rank": int(model.rank_), "outliers": int(model.outlier_mask_.sum())}
     return Solution(model.low_rank_, outlier_mask=model.outlier_mask_, facts=facts)
 
@@ -157,5 +159,7 @@ SOLVERS: Mapping[str, Solver] = MappingProxyType(
         "gamma_map": gamma_map,
         "separation": separation,
         "best_robust_pca": best_robust_pca,
+        "manifold_vae": manifold_solvers.manifold_vae,
+        "tuned_autoencoder": manifold_solvers.tuned_autoencoder,
     }
 )

@@ -14,6 +14,7 @@ from ..datasets import make_sparse_regression, plant_response
 from ..exceptions import ParameterError
 from ..metrics import support_match
 from . import genes
+from .manifold_problem import DigitsProblem, ManifoldProblem
 from .outlier_problem import LowRankProblem
 from .row_problem import RowProblem
 from .scoring import Score, Solution, support_score
@@ -143,7 +144,7 @@ class Problem:
 
 
 SupportProblem: TypeAlias = Problem | RowProblem | TrainingProblem
-AnyProblem: TypeAlias = SupportProblem | LowRankProblem
+AnyProblem: TypeAlias = SupportProblem | LowRankProblem | ManifoldProblem | DigitsProblem
 
 
 @dataclass(frozen=True)
@@ -158,16 +159,17 @@ class Figure:
         Field of `problem` that varies.
     values : tuple of numbers
         What it takes, ascending.
-    problem : Problem, RowProblem, TrainingProblem or LowRankProblem
+    problem : Problem, RowProblem, TrainingProblem, LowRankProblem, ManifoldProblem or DigitsProblem
         All else about the problems.
     methods : tuple of str
         Methods that run if none are named.
     choices : tuple of str, default=()
         Methods that "all" stands for; empty for every general one.
-    metric : {"rate", "own", "mse", "nmse", "seconds"}, default="rate"
+    metric : {"rate", "own", "mse", "nmse", "seconds", "dimensions", "norms", "variances", "histogram"}, default="rate"
         Rate of exact recovery, mean squared error after least squares on the support that was found, normalised mean
         squared error of a matrix, or median time a trial. "own": rate of exact recovery by each method's own choice of
-        how many coefficients are nonzero, where "rate" is told it.
+        how many coefficients are nonzero, where "rate" is told it. The last four are of networks: how many latent
+        variables the decoder uses, the sorted norms of its columns, the sorted posterior variances, their histograms.
     label : str, default="nonzero coefficients"
         What is swept, in words.
     series : mapping of str to mapping, default={}

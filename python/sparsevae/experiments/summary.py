@@ -15,15 +15,21 @@ from .specification import Figure, Number
 from .trial import Record
 
 _RESAMPLES = 1000
+# Metrics of networks, and the fact that says by which rule the latent variables that are needed are counted.
+DIMENSIONS = {"dimensions": "columns", "norms": "columns", "variances": "variance", "histogram": "variance"}
 # Columns that only figures of one metric have.
-_OF_METRIC = {"nmse": ("nmse", "nmse_low", "nmse_high")}
+_OF_METRIC = {
+    "nmse": ("nmse", "nmse_low", "nmse_high"),
+    **dict.fromkeys(DIMENSIONS, ("dimensions", "dimensions_low", "dimensions_high")),
+}
 
 
 @dataclass(frozen=True)
 class Point:
     """One method at one point of a sweep; means are over trials without errors, NaN where there are none.
 
-    Of normalised mean squared errors the median, the least and the largest are kept.
+    Of normalised mean squared errors the median, the least and the largest are kept, and of the number of latent
+    variables that a network needs the mean, the least and the largest.
     """
 
     figure: str
@@ -47,6 +53,9 @@ class Point:
     nmse: float
     nmse_low: float
     nmse_high: float
+    dimensions: float
+    dimensions_low: float
+    dimensions_high: float
 
 
 @dataclass(frozen=True)
@@ -109,8 +118,12 @@ def success(figure: Figure, score: Score) -> bool:
     Returns
     -------
     bool
-        Whether the support was found, or the matrix; where the figure says so, by the method's own choice of its size.
+        Whether the support was found, or the matrix; where the figure says so, by the method's own choice of its size,
+        or the number of latent variables that is true.
     """
+    if figure.metric in DIMENSIONS:
+        truth = score.facts.get("truth")
+        return truth is not None and score.facts.get(DIMENSIONS[figure.metric]) == truth
     return score.f1 == 1 if figure.metric == "own" else score.support_match
 
 
@@ -138,6 +151,8 @@ def summarise(figure: Figure, records: Iterable[Record]) -> list[Point]:
         mse_low, mse_high = _bootstrap(squares)
         # Of a matrix this is the paper's normalised mean squared error.
         shares = [score.relative_error**2 for score in scores] or [math.nan]
+        rule = DIMENSIONS.get(figure.metric, "columns")
+        counts = [float(score.facts[rule]) for score in scores if rule in score.facts]
         points.append(
             Point(
                 figure=figure.name,
@@ -161,6 +176,9 @@ def summarise(figure: Figure, records: Iterable[Record]) -> list[Point]:
                 nmse=float(np.median(shares)),
                 nmse_low=min(shares),
                 nmse_high=max(shares),
+                dimensions=_mean(counts),
+                dimensions_low=min(counts, default=math.nan),
+                dimensions_high=max(counts, default=math.nan),
             )
         )
     return points
@@ -221,7 +239,7 @@ def columns(kind: type[Point] | type[Timing]) -> list[str]:
 
 def point_columns(figure: Figure) -> list[str]:
     """List the columns of the points of a figure: those of other metrics are left out."""
-    others = {name for metric, names in _OF_METRIC.items() if metric != figure.metric for name in names}
+    others = {name for names in _OF_METRIC.values() for name in names} - set(_OF_METRIC.get(figure.metric, ()))
     return [name for name in columns(Point) if name not in others]
 
 
@@ -269,9 +287,9 @@ def table_text(figure: Figure, points: Sequence[Point], timings: Sequence[Timing
     Returns
     -------
     str
-        Percentages of exact recovery with their 95% intervals, mean squared errors, or medians of normalised ones; in
-        the last column the median of the times in milliseconds. Of a figure of times these, in seconds, or without
-        `timings` the percentages.
+        Percentages of exact recovery with their 95% intervals, mean squared errors, medians of normalised ones, or mean
+        numbers of latent variables; in the last column the median of the times in milliseconds. Of a figure of times
+        these, in seconds, or without `timings` the percentages.
     """
     places = sorted({point.x for point in points})
     curves = list(dict.fromkeys((point.method, point.series) for point in points))
@@ -320,6 +338,8 @@ def short(value: float) -> str:
 def _shown(figure: Figure, point: Point) -> str:
     if figure.metric == "nmse":
         return short(point.nmse)
+    if figure.metric in DIMENSIONS:
+        return "-" if math.isnan(point.dimensions) else f"{point.dimensions:.1f}"
     if figure.metric == "mse":
         return "-" if math.isnan(point.mse) else f"{point.mse:.1e}"
     return f"{100 * point.rate:.0f} {100 * point.low:.0f}-{100 * point.high:.0f}"
