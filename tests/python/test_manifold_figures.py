@@ -155,6 +155,23 @@ def test_facts_say_what_the_network_says(tmp_path):
         assert store.records()[0].score.facts == facts
 
 
+def test_every_training_has_one_thread_whatever_else_runs(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from sparsevae.torch import ManifoldVae
+
+    fit, threads = ManifoldVae.fit, []
+
+    def counted(model, X):
+        threads.append(torch.get_num_threads())
+        return fit(model, X)
+
+    monkeypatch.setattr(ManifoldVae, "fit", counted)
+    figure = {"values": (0.1, 0.2), "series": {}}
+    alone, together = (small("manifold_recovery", ["ManifoldVae"], figure=figure, jobs=jobs) for jobs in (1, 4))
+    assert threads == [1] * 8
+    assert alone.csv() == together.csv()
+
+
 def test_an_autoencoder_is_tuned_with_the_truth_at_hand():
     pytest.importorskip("torch")
     (record,) = small("manifold_recovery", ["AE-l1"], trials=1, figure={"values": (0.1,), "series": {}}).records

@@ -60,7 +60,7 @@ class ManifoldProblem:
     {'n_components': 20, 'encoder_hidden': (), 'decoder_hidden': (50, 50)}
     """
 
-    # PyTorch has threads of its own, whose CPU time is not seen.
+    # What a device or another thread computes is no CPU time of the solver's.
     clock: ClassVar[str] = "wall"
     goal: ClassVar[str] = "sets of samples recovered"
 

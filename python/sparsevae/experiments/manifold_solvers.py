@@ -5,6 +5,7 @@ import os
 from typing import Any, TypeAlias
 
 from sklearn.utils import Bunch
+from threadpoolctl import threadpool_limits
 
 from .manifold_problem import DigitsProblem, ManifoldProblem
 from .scoring import Solution
@@ -30,7 +31,16 @@ def manifold_vae(problem: NetworkProblem, data: Bunch, settings: Any) -> Solutio
     if settings.get("epochs"):
         batch = min(parameters["batch_size"], len(data.X))
         parameters["n_steps"] = settings["epochs"] * math.ceil(len(data.X) / batch)
-    model = ManifoldVae(device=os.environ.get(DEVICE) or "cpu", **parameters).fit(data.X)
+    # PyTorch asks OpenMP, which counts for each thread apart: the limit of the whole run does not reach this one.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        model = ManifoldVae(device=os.environ.get(DEVICE) or "cpu", **parameters).fit(data.X)
+        facts = _facts(model, data)
+        if isinstance(problem, ManifoldProblem):
+            facts["truth"] = problem.dimension
+        return Solution(model.denoise(data.X), facts=facts)
+
+
+def _facts(model: Any, data: Bunch) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "columns": len(model.active_dimensions("columns")),
         "column_norms": _short(sorted(model.column_norms_, reverse=True)),
@@ -41,9 +51,7 @@ def manifold_vae(problem: NetworkProblem, data: Bunch, settings: Any) -> Solutio
         facts["variance"] = len(model.active_dimensions("variance"))
         facts["variances"] = _short(variances.mean)
         facts["histogram"] = [int(count) for count in variances.counts]
-    if isinstance(problem, ManifoldProblem):
-        facts["truth"] = problem.dimension
-    return Solution(model.denoise(data.X), facts=facts)
+    return facts
 
 
 def tuned_autoencoder(problem: NetworkProblem, data: Bunch, settings: Any) -> Solution:
