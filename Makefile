@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# PyTorch without CUDA is a tenth of the size; where this index is out of reach, pip takes the build of the package index.
+TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 # An extension of the source tree, an import from python/ or two layers of threads would all blur what is tested.
 unexport PYO3_BUILD_EXTENSION_MODULE PYTHONPATH
@@ -91,5 +93,5 @@ $(VENV)/.wheel: $(WHEEL_SOURCES) | $(BIN)/maturin
 
 $(VENV)/.demo $(VENV)/.dev $(VENV)/.figures $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: $(VENV)/.wheel
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
-	$(BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[$*]"
+	$(BIN)/python -m pip install --quiet --extra-index-url $(TORCH_CPU) "$$(ls dist/*.whl)[$*]"
 	@touch $@

@@ -1,5 +1,6 @@
 """Section 5 of Dai et al., "Hidden Talents of the Variational Autoencoder": networks on nonlinear manifolds."""
 
+from dataclasses import replace
 from typing import Any
 
 from .manifold_problem import DigitsProblem, ManifoldProblem
@@ -30,14 +31,24 @@ def _dimensions(*found: int) -> dict[str, dict[str, int]]:
     return {f"dimension {dimension}": {"dimension": dimension} for dimension in found}
 
 
-_RECOVERY = ManifoldProblem()
-_DEPTH = ManifoldProblem(dimension=10, outlier_share=0.0, n_components=15, n_encoder_layers=3, n_decoder_layers=3)
+_WIDTHS: dict[str, tuple[int, ...]] = dict.fromkeys(("hidden", "encoder_hidden", "decoder_hidden"), (100, 100))
+_RECOVERY = ManifoldProblem(n_samples=50_000, **_WIDTHS)
+_DEPTH = ManifoldProblem(
+    n_samples=20_000,
+    dimension=10,
+    hidden=(100, 100),
+    outlier_share=0.0,
+    n_components=15,
+    n_encoder_layers=3,
+    n_decoder_layers=3,
+    layer_width=100,
+)
 _LAYERS = {f"{count} encoder layers": {"n_encoder_layers": count} for count in range(4)}
 
 MANIFOLD_FIGURES = (
     Figure(
         "manifold_recovery",
-        "ReLU manifold with outliers, 10,000 x 100",
+        "ReLU manifold with outliers, 50,000 x 100",
         "The VAE recovers nonlinear manifolds where autoencoders and robust PCA fail (Fig. 1).",
         "outlier_share",
         (0.05, 0.3),
@@ -63,7 +74,7 @@ MANIFOLD_FIGURES = (
         metric="dimensions",
         label="hidden layers of the decoder",
         series=_LAYERS,
-        trials=3,
+        trials=2,
         paper={**_PAPER_DEPTH, "trials": 10},
         note="The paper: dimension 20, 30 latent variables, 400 features.",
     ),
@@ -80,7 +91,7 @@ MANIFOLD_FIGURES = (
         label="hidden layers of the decoder",
         series={"3 encoder layers": _LAYERS["3 encoder layers"]},
         trials_of="manifold_depth",
-        trials=3,
+        trials=2,
         paper={**_PAPER_DEPTH, "trials": 10},
     ),
     Figure(
@@ -106,12 +117,12 @@ MANIFOLD_FIGURES = (
         "With many outliers the VAE gives up some dimensions of the manifold (Fig. 4).",
         "outlier_share",
         (0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
-        ManifoldProblem(dimension=10, n_components=10),
+        replace(_RECOVERY, dimension=10, n_components=10),
         (_OURS,),
         choices=(_OURS,),
         metric="variances",
         label="share of outliers",
-        trials=3,
+        trials=2,
         paper={**_PAPER, "n_components": 10, "values": _SHARES, "trials": 1},
     ),
     Figure(
@@ -125,7 +136,7 @@ MANIFOLD_FIGURES = (
         choices=(_OURS, "AE, no penalty"),
         metric="dimensions",
         label="latent variables",
-        trials=3,
+        trials=2,
         paper={**_PAPER_DIGITS, "values": (3, 5, 8, 10, 15, 20, 25, 30, 35, 40), "trials": 10},
         note="The paper: MNIST.",
     ),
@@ -134,13 +145,13 @@ MANIFOLD_FIGURES = (
         "Images of digits with outliers, 1,797 of 8 x 8",
         "The VAE cleans images better than robust PCA, with several draws a step better still (Fig. 5).",
         "outlier_share",
-        (0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
+        (0.05, 0.1, 0.2, 0.3, 0.5),
         DigitsProblem(n_components=20),
         (_OURS, "RobustPca"),
         choices=(_OURS, "ManifoldVae, 5 draws", "RobustPca"),
         metric="nmse",
         label="share of outliers",
-        trials=3,
+        trials=2,
         paper={**_PAPER_DIGITS, "n_components": 30, "values": _SHARES, "trials": 1},
         note="The paper: MNIST, 30 latent variables.",
     ),

@@ -1,0 +1,113 @@
+"""The parameters of the nonlinear autoencoder, checked."""
+
+import numbers
+import os
+from typing import Any
+
+import numpy as np
+
+from .._random import draw_seed
+from .._validation import as_float, check_type
+from ..exceptions import ParameterError
+from ._training import Settings
+
+_NOT_NEGATIVE = "a finite number of at least 0"
+_NUMBERS = {
+    "penalty_weight": _NOT_NEGATIVE,
+    "weight_decay": _NOT_NEGATIVE,
+    "floor": "a number greater than 0 and less than 0.5",
+    "anneal_share": "a number from 0 to 1",
+    "learning_rate": "a finite number greater than 0",
+    "tol": _NOT_NEGATIVE,
+}
+_CHOICES = {"covariance": ("diagonal", "none"), "penalty": ("l2", "l1")}
+_MOST_COMPONENTS = 50
+
+
+def check_parameters(model: Any) -> None:
+    """Check what needs no data.
+
+    Raises
+    ------
+    ParameterError
+        With the name, the value and what is wanted.
+    """
+    for name, choices in _CHOICES.items():
+        if getattr(model, name) not in choices:
+            raise ParameterError(f"`{name}` is {getattr(model, name)!r}, but it must be one of {', '.join(choices)}")
+    if model.covariance == "diagonal" and model.penalty != "l2":
+        message = f'`penalty` is {model.penalty!r}, but with variances it must be l2: set covariance="none"'
+        raise ParameterError(message)
+    for name, wanted in _NUMBERS.items():
+        check_type(name, getattr(model, name), numbers.Real, wanted)
+        value = as_float(name, getattr(model, name), wanted)
+        enough = value > 0 if name in ("floor", "learning_rate") else value >= 0
+        most = {"floor": value < 0.5, "anneal_share": value <= 1}.get(name, value < np.inf)
+        if not (enough and most):
+            raise ParameterError(f"`{name}` is {getattr(model, name)!r}, but it must be {wanted}")
+    for name in ("n_draws", "n_steps", "batch_size"):
+        count(name, getattr(model, name))
+    for name in ("n_components", "patience"):
+        if getattr(model, name) is not None:
+            count(name, getattr(model, name), "None or an integer of at least 1")
+    for name in ("center", "allow_missing", "verbose"):
+        check_type(name, getattr(model, name), (bool, np.bool_, numbers.Integral), "True or False")
+    if model.checkpoint is not None:
+        check_type("checkpoint", model.checkpoint, (str, os.PathLike), "None or a path")
+
+
+def make_settings(model: Any, n_features: int) -> Settings:
+    """Collect what the training needs of the parameters.
+
+    Raises
+    ------
+    ParameterError
+        If there are more components than features, or widths are none.
+    """
+    encoder = _widths("encoder_hidden", model.encoder_hidden)
+    decoder = encoder[::-1] if model.decoder_hidden is None else _widths("decoder_hidden", model.decoder_hidden)
+    components = min(_MOST_COMPONENTS, n_features) if model.n_components is None else int(model.n_components)
+    if components > n_features:
+        message = f"`n_components` is {components}, but it must be at most {n_features}, the number of columns of `X`"
+        raise ParameterError(message)
+    return Settings(
+        n_components=components,
+        encoder_hidden=encoder,
+        decoder_hidden=decoder,
+        variational=model.covariance == "diagonal",
+        penalty=model.penalty,
+        penalty_weight=float(model.penalty_weight),
+        weight_decay=float(model.weight_decay),
+        n_draws=int(model.n_draws),
+        floor=float(model.floor),
+        anneal_share=float(model.anneal_share),
+        n_steps=int(model.n_steps),
+        batch_size=int(model.batch_size),
+        learning_rate=float(model.learning_rate),
+        patience=None if model.patience is None else int(model.patience),
+        tol=float(model.tol),
+        seed=draw_seed(model.random_state),
+    )
+
+
+def count(name: str, value: Any, wanted: str = "an integer of at least 1") -> None:
+    """Refuse what counts nothing.
+
+    Raises
+    ------
+    ParameterError
+        With the name, the value and what is wanted.
+    """
+    check_type(name, value, numbers.Integral, wanted)
+    if value < 1:
+        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
+
+
+def _widths(name: str, value: Any) -> tuple[int, ...]:
+    wanted = "a sequence of integers of at least 1"
+    try:
+        for width in value:
+            count(name, width, wanted)
+    except (ParameterError, TypeError):
+        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}") from None
+    return tuple(int(width) for width in value)

@@ -1,0 +1,182 @@
+"""Samples as tensors: read from NumPy, pandas or PyTorch, results given back in the same kind."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._arrays import check_finite, real_array
+from .._validation import sample_array
+from ..exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError
+
+# Three quarters of a normal law are within this many standard deviations.
+_QUARTILE, _DEVIATIONS = 0.75, 1.1503
+
+
+class Samples(NamedTuple):
+    """Samples, and how results about them are given back."""
+
+    values: Tensor
+    """float64 or float32, on the device that they came on, part of the graph if they were."""
+    dtype: np.dtype[Any] | None
+    """Of the NumPy array that they came as; None for a tensor."""
+
+    def give_back(self, result: Tensor) -> Any:
+        """Return a result in the library, dtype and device of the samples.
+
+        Parameters
+        ----------
+        result : Tensor
+            On any device.
+
+        Returns
+        -------
+        ndarray or Tensor
+            Of the dtype of the samples.
+        """
+        if self.dtype is None:
+            return result.to(device=self.values.device, dtype=self.values.dtype)
+        return result.detach().cpu().numpy().astype(self.dtype, copy=False)
+
+
+def read_samples(estimator: Any, X: Any, *, reset: bool = True, missing: bool = False) -> Samples:
+    """Check samples.
+
+    Sets the number of columns of `estimator`, and their names, or compares with them unless `reset`. NaN is let through
+    where entries may be `missing`.
+
+    Raises
+    ------
+    DataTypeError, NonFiniteError, ShapeError
+        With the name of the argument.
+    """
+    if not isinstance(X, Tensor):
+        values, dtype = sample_array(estimator, X, reset=reset, missing=missing)
+        return Samples(torch.from_numpy(np.require(values, requirements=["C", "W"])), dtype)
+    check_tensor(X, None if reset else estimator.n_features_in_, missing=missing)
+    if reset:
+        estimator.n_features_in_ = X.shape[1]
+        vars(estimator).pop("feature_names_in_", None)
+    return Samples(X, None)
+
+
+def read_latent(X: Any, n_components: int) -> Samples:
+    """Check latent variables.
+
+    Raises
+    ------
+    DataTypeError, NonFiniteError, ShapeError
+        With the name of the argument.
+    """
+    if isinstance(X, Tensor):
+        check_tensor(X, n_components)
+        return Samples(X, None)
+    values = real_array("X", X, 2, "(n_samples, n_components)")
+    if values.shape[1] != n_components:
+        raise ShapeError(f"`X` has shape {values.shape}, but {n_components} columns are needed")
+    check_finite("X", values)
+    single = getattr(X, "dtype", None) == np.float32
+    dtype = np.dtype(np.float32 if single else np.float64)
+    return Samples(torch.from_numpy(np.require(values, requirements=["C", "W"])), dtype)
+
+
+def check_tensor(X: Tensor, n_columns: int | None, *, missing: bool = False) -> None:
+    """Refuse tensors that are no matrices of real numbers.
+
+    Raises
+    ------
+    DataTypeError, NonFiniteError, ShapeError
+        With the name of the argument.
+    """
+    if X.layout != torch.strided or X.is_meta or X.dtype not in (torch.float32, torch.float64):
+        raise DataTypeError(
+            f"`X` is a tensor of {X.dtype}, {X.layout} on device {X.device}, but a dense one of torch.float32 or "
+            "torch.float64 that holds values is needed"
+        )
+    if X.ndim != 2 or 0 in X.shape:
+        raise ShapeError(f"`X` has shape {tuple(X.shape)}, but two dimensions, neither of them empty, are needed")
+    if n_columns is not None and X.shape[1] != n_columns:
+        raise ShapeError(f"`X` has shape {tuple(X.shape)}, but {n_columns} columns are needed")
+    bad = torch.isinf(X) if missing else ~torch.isfinite(X)
+    if bad.any():
+        index = bad.nonzero()[0].tolist()
+        raise NonFiniteError(f"`X` has a NaN or an infinite value at index {index}; only finite values can be fitted")
+
+
+def find_device(device: Any, values: Tensor) -> torch.device:
+    """Return the device to compute on.
+
+    Parameters
+    ----------
+    device : str, torch.device or None
+        None for that of the values.
+    values : Tensor
+        The samples.
+
+    Returns
+    -------
+    torch.device
+        The device.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such device.
+    """
+    if device is None:
+        return values.device
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise ParameterError(f"`device` is {device!r}, but it must be None or a device of PyTorch: {reason}") from error
+    if found.type == "meta":
+        raise ParameterError("`device` is 'meta', but a device that holds values is needed")
+    return found
+
+
+def units(values: Tensor, center: bool) -> tuple[Tensor, float]:  # noqa: FBT001 - internal
+    """Find the median of each feature, or 0 unless `center`, and the size of a typical entry beyond it.
+
+    Raises
+    ------
+    ParameterError
+        If all entries are missing.
+    """
+    offset = values.nanmedian(dim=0).values.nan_to_num() if center else torch.zeros_like(values[0])
+    sizes = (values - offset).abs().flatten()
+    sizes = sizes[~sizes.isnan()]
+    if not len(sizes):
+        raise ParameterError("all entries of `X` are missing")
+    quartile = sizes.kthvalue(max(1, round(_QUARTILE * len(sizes)))).values.item() / _DEVIATIONS
+    # In units of the largest, so that squares do not overflow.
+    largest = sizes.max().item() or 1.0
+    return offset, quartile or largest * sizes.div(largest).square().mean().sqrt().item() or 1.0
+
+
+def standardised(values: Tensor, offset: Tensor, scale: float, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Bring samples to the units of the training.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n_samples, n_features)
+        Samples; NaN where an entry is missing.
+    offset : Tensor of shape (n_features,)
+        What is taken off.
+    scale : float
+        What they are divided by.
+    device : torch.device
+        Where they go.
+
+    Returns
+    -------
+    data : Tensor of shape (n_samples, n_features), float32
+        Samples, 0 where an entry is missing.
+    observed : Tensor of shape (n_samples, n_features), bool, or None
+        Which entries are not missing; None if none is.
+    """
+    data = ((values - offset) / scale).to(device, torch.float32)
+    observed = ~data.isnan()
+    return (data, None) if observed.all() else (data.nan_to_num(), observed)
