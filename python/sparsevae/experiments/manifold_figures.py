@@ -31,8 +31,7 @@ def _dimensions(*found: int) -> dict[str, dict[str, int]]:
     return {f"dimension {dimension}": {"dimension": dimension} for dimension in found}
 
 
-_WIDTHS: dict[str, tuple[int, ...]] = dict.fromkeys(("hidden", "encoder_hidden", "decoder_hidden"), (100, 100))
-_RECOVERY = ManifoldProblem(n_samples=50_000, **_WIDTHS)
+_RECOVERY = ManifoldProblem(n_samples=50_000, hidden=(100, 100), encoder_hidden=(100, 100), decoder_hidden=(100, 100))
 _DEPTH = ManifoldProblem(
     n_samples=20_000,
     dimension=10,
