@@ -13,6 +13,7 @@ __all__ = [
     "affine",
     "basis_pursuit",
     "defaults",
+    "elbo_batch",
     "encode_robust",
     "energy",
     "fit",
@@ -29,7 +30,9 @@ __all__ = [
     "make_row_sparse_coef",
     "make_sparse_coef",
     "make_sparse_components",
+    "marginal_batch",
     "preconditioned",
+    "preconditioned_batch",
     "recover",
     "robust_defaults",
     "sample_support",
@@ -213,6 +216,15 @@ def preconditioned(
     noise_var: float,
     power: float,
 ) -> tuple[float, NDArray[np.float64], float]: ...
+def marginal_batch(
+    arguments: list[NDArray[np.float64]], covariance: str, wanted: list[bool], n_leading: int, n_threads: int
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64] | None]]: ...
+def preconditioned_batch(
+    arguments: list[NDArray[np.float64]], power: float, wanted: list[bool], n_leading: int, n_threads: int
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64] | None]]: ...
+def elbo_batch(
+    arguments: list[NDArray[np.float64]], wanted: list[bool], n_leading: int, n_threads: int
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64] | None]]: ...
 
 @type_check_only
 class AffineFit(TypedDict):

@@ -1,6 +1,7 @@
 //! Energies of the linear variational autoencoder, with their exact gradients; one energy a file.
 
 mod affine;
+pub mod batch;
 pub mod elbo;
 mod marginal;
 mod preconditioned;
@@ -42,11 +43,20 @@ impl Evaluation {
 
 /// Checks the arguments of an energy; the number of responses in `y`, stored one after the other.
 fn check(x: ArrayView2<'_, f64>, y: &[f64], prior_var: &[f64], noise_var: f64) -> Result<usize> {
-    crate::problem::check_matrix("X", x)?;
+    if x.is_empty() {
+        return crate::problem::check_matrix("X", x).map(|()| 0);
+    }
     let n_responses = if y.len().is_multiple_of(x.nrows()) { (y.len() / x.nrows()).max(1) } else { 1 };
     let columns: Vec<_> = y.chunks(y.len().div_ceil(n_responses).max(1)).map(ArrayView1::from).collect();
     let columns = ndarray::stack(Axis(1), &columns).unwrap_or_default();
-    crate::problem::check_response(x.nrows(), columns.view())?;
+    check_columns(x, columns.view(), prior_var, noise_var)?;
+    Ok(n_responses)
+}
+
+/// As [`check`], of responses that are the columns of `y`.
+fn check_columns(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, prior_var: &[f64], noise_var: f64) -> Result<()> {
+    crate::problem::check_matrix("X", x)?;
+    crate::problem::check_response(x.nrows(), y)?;
     if prior_var.len() != x.ncols() {
         return Err(Error::Shape {
             what: "prior_var",
@@ -60,5 +70,5 @@ fn check(x: ArrayView2<'_, f64>, y: &[f64], prior_var: &[f64], noise_var: f64) -
     if !(noise_var.is_finite() && noise_var > 0.0) {
         return Err(Error::invalid("noise_var", noise_var, "finite and greater than 0"));
     }
-    Ok(n_responses)
+    Ok(())
 }

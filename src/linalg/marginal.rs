@@ -75,6 +75,20 @@ impl Marginal {
     /// `2 r^2 n + r^3 / 3` floating-point operations for `r` rows and `n` columns, and `2 r n` for each response after
     /// the first; no allocation.
     pub fn evaluate(&mut self, design: &Packed, x: &[f64], w: &[f64], ridge: f64) -> Result<(), FailedPivot> {
+        self.factorise(design, x, w, ridge)?;
+        let Self { factor, b, panel, s, q, .. } = self;
+        design.arch.dispatch(Solve { design, factor, b, panel, s, q });
+        Ok(())
+    }
+
+    /// As [`evaluate`](Self::evaluate), without `q` and `s`, which stay what they were.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    ///
+    /// # Complexity
+    /// `r^2 n + r^3 / 3` floating-point operations, and `r^2` for each response; no allocation.
+    pub fn factorise(&mut self, design: &Packed, x: &[f64], w: &[f64], ridge: f64) -> Result<(), FailedPivot> {
         let (r, leading) = (self.n_rows, self.leading);
         design.arch.dispatch(Gram { design, w, sigma: &mut self.sigma, scaled: &mut self.scaled });
         for i in 0..r {
@@ -105,8 +119,6 @@ impl Marginal {
         if !self.b.iter().all(|b| b.is_finite()) {
             return Err(FailedPivot(r));
         }
-        let Self { factor, b, panel, s, q, .. } = self;
-        design.arch.dispatch(Solve { design, factor, b, panel, s, q });
         Ok(())
     }
 
@@ -147,8 +159,12 @@ impl Marginal {
     /// # Complexity
     /// `O(r^2 (r + n_responses))`; allocates.
     pub fn inverse(&self) -> (Vec<f64>, Vec<f64>) {
+        super::decompose::inverse_parts(self.lower(), self.whitened())
+    }
+
+    /// `L^-1 x`, response after response.
+    pub(super) fn whitened(&self) -> Vec<f64> {
         let padded = self.b.len() / self.n_responses;
-        let b: Vec<f64> = (0..self.n_responses).flat_map(|l| &self.b[l * padded..][..self.n_rows]).copied().collect();
-        super::decompose::inverse_parts(self.lower(), b)
+        (0..self.n_responses).flat_map(|l| &self.b[l * padded..][..self.n_rows]).copied().collect()
     }
 }

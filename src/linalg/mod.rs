@@ -16,6 +16,7 @@ pub mod packed_spd;
 pub mod principal;
 pub mod rotation;
 pub mod row_space;
+mod sensitivity;
 mod solve;
 
 use faer::linalg::matmul::matmul;

@@ -1,6 +1,7 @@
 //! Everything that knows Python: array views in, plain structs out, errors converted. Built with the feature `python`.
 
 mod affine;
+mod batch;
 mod datasets;
 mod errors;
 mod fit;
@@ -14,6 +15,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     affine::register(module)?;
+    batch::register(module)?;
     datasets::register(module)?;
     fit::register(module)?;
     l1::register(module)?;

@@ -1,0 +1,136 @@
+//! Energies of many problems at once, with their derivatives in every argument: what automatic differentiation needs.
+
+mod bound;
+mod marginal;
+mod preconditioned;
+
+pub use bound::ElboEnergy;
+pub use marginal::MarginalEnergy;
+pub use preconditioned::PreconditionedEnergy;
+
+use crate::{Error, Result};
+use ndarray::{ArrayViewD, Axis};
+use rayon::prelude::*;
+
+/// An energy of `N` arrays.
+pub trait Energy<const N: usize>: Sync {
+    /// The energy of one problem; fills each of `slopes` with the derivatives in that argument, row after row.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::NonFinite`] and [`Error::InvalidParameter`] for what cannot be evaluated;
+    /// [`Error::NotPositiveDefinite`] and [`Error::NoDecomposition`] where float64 does not suffice.
+    fn evaluate(&self, arguments: [ArrayViewD<'_, f64>; N], slopes: Slopes<'_, N>) -> Result<f64>;
+}
+
+/// Room for the derivatives in those arguments in which they are wanted.
+pub type Slopes<'a, const N: usize> = [Option<&'a mut [f64]>; N];
+
+/// Energies of a batch of problems.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluations<const N: usize> {
+    /// One energy a problem; the last leading dimension runs fastest.
+    pub values: Vec<f64>,
+    /// The derivatives in each argument in which they were wanted, in the shape of that argument, row after row.
+    pub slopes: [Option<Vec<f64>>; N],
+}
+
+/// How the problems of a batch are evaluated.
+#[derive(Clone, Copy)]
+pub struct Plan<'a, const N: usize> {
+    /// Leading dimensions that count problems, the same in every argument.
+    pub n_leading: usize,
+    /// The arguments in which derivatives are wanted.
+    pub wanted: [bool; N],
+    /// Whether rayon's current threads share the problems.
+    pub parallel: bool,
+    /// Asked before each problem; true ends the evaluation.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// Evaluates an energy for each problem of a batch. The result does not depend on the number of threads.
+///
+/// # Errors
+/// Those of the first problem that has one, with its place in the batch; [`Error::Shape`] where arguments count their
+/// problems differently; [`Error::Interrupted`].
+///
+/// # Complexity
+/// That of the energy for each problem.
+pub fn evaluate<E: Energy<N>, const N: usize>(
+    energy: &E,
+    arguments: [ArrayViewD<'_, f64>; N],
+    plan: &Plan<'_, N>,
+) -> Result<Evaluations<N>> {
+    let leading: Vec<usize> = arguments[0].shape().iter().take(plan.n_leading).copied().collect();
+    for argument in &arguments {
+        let found: Vec<usize> = argument.shape().iter().take(plan.n_leading).copied().collect();
+        if found != leading {
+            return Err(Error::Shape {
+                what: "the leading dimensions of an argument",
+                expected: format!("{leading:?}, one entry for each problem,"),
+                found: format!("{found:?}"),
+            });
+        }
+    }
+    let count = leading.iter().product::<usize>();
+    let mut slopes: [Option<Vec<f64>>; N] =
+        std::array::from_fn(|k| plan.wanted[k].then(|| vec![0.0; arguments[k].len()]));
+    let mut rooms: Vec<Slopes<'_, N>> = (0..count).map(|_| [const { None }; N]).collect();
+    for (k, whole) in slopes.iter_mut().enumerate() {
+        let Some(whole) = whole else { continue };
+        let size = whole.len().checked_div(count).unwrap_or(0).max(1);
+        rooms.iter_mut().zip(whole.chunks_exact_mut(size)).for_each(|(room, part)| room[k] = Some(part));
+    }
+    let one = |(problem, room)| {
+        if (plan.stop)() {
+            return Err(Error::Interrupted { step: problem });
+        }
+        let place = unravel(problem, &leading);
+        let parts = arguments.each_ref().map(|argument| part(argument, &place));
+        energy.evaluate(parts, room).map_err(|error| placed(error, &place))
+    };
+    let values: Vec<Result<f64>> = match plan.parallel {
+        true => rooms.into_par_iter().enumerate().map(one).collect(),
+        false => rooms.into_iter().enumerate().map(one).collect(),
+    };
+    Ok(Evaluations { values: values.into_iter().collect::<Result<_>>()?, slopes })
+}
+
+/// The index of an entry in an array of this shape.
+fn unravel(mut entry: usize, shape: &[usize]) -> Vec<usize> {
+    let mut place = vec![0; shape.len()];
+    for (to, size) in place.iter_mut().zip(shape).rev() {
+        *to = entry % size;
+        entry /= size;
+    }
+    place
+}
+
+fn part<'a>(argument: &ArrayViewD<'a, f64>, place: &[usize]) -> ArrayViewD<'a, f64> {
+    place.iter().fold(argument.clone(), |view, &index| view.index_axis_move(Axis(0), index))
+}
+
+/// The error of one problem, with its place in the batch.
+fn placed(error: Error, place: &[usize]) -> Error {
+    match error {
+        error if place.is_empty() => error,
+        Error::NonFinite { what, index } => Error::NonFinite { what, index: [place, &index].concat() },
+        Error::InvalidParameter { name, value, allowed } => {
+            Error::InvalidParameter { name, value: format!("{value} in problem {place:?}"), allowed }
+        }
+        error => error,
+    }
+}
+
+/// Refuses an energy or a derivative beyond the range of float64.
+fn finite<const N: usize>(value: f64, slopes: &Slopes<'_, N>) -> Result<f64> {
+    let all = |values: &[f64]| values.iter().fold(true, |ok, v| ok & v.is_finite());
+    if value.is_finite() && slopes.iter().flatten().all(|slopes| all(slopes)) {
+        return Ok(value);
+    }
+    const WITHIN: &str = "rescaled to within 1e100 of each other";
+    Err(Error::invalid(
+        "X, y and the parameters",
+        "scaled so far apart that the energy or a derivative is infinite",
+        WITHIN,
+    ))
+}
