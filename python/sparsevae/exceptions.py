@@ -25,6 +25,10 @@ class NumericalError(SparseVaeError, ArithmeticError):
     """A factorisation failed: the problem is outside what float64 can hold."""
 
 
+class DerivativeError(SparseVaeError, NotImplementedError):
+    """A derivative was asked for that is not computed."""
+
+
 class DataUnavailableError(SparseVaeError, OSError):
     """A data set is neither in the local folder nor reachable for download."""
 

@@ -1,6 +1,6 @@
-"""What needs PyTorch: ``pip install 'sparsevae[torch]'``.
+"""What needs PyTorch: energies with gradients, the papers' models as modules, the nonlinear autoencoder.
 
-The rest of sparsevae neither needs nor imports it.
+The rest of sparsevae neither needs nor imports it: ``pip install 'sparsevae[torch]'``.
 """
 
 try:
@@ -11,6 +11,13 @@ except ImportError as error:
         "https://pytorch.org/get-started for builds without CUDA"
     ) from error
 
+from .energies import elbo_energy, marginal_energy, preconditioned_energy, separable_energy
 from .manifold_vae import ManifoldVae
 
-__all__ = ["ManifoldVae"]
+__all__ = [
+    "ManifoldVae",
+    "elbo_energy",
+    "marginal_energy",
+    "preconditioned_energy",
+    "separable_energy",
+]
