@@ -4,7 +4,7 @@
 //! `rows[panel][column][NV * L]` feeds the assembly of `Sigma_x`, `cols[panel][row][NV * L]` the triangular solve.
 //! Padding is zero, so it adds nothing to sums.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 use pulp::{Arch, Simd, WithSimd};
 
 /// Vector registers across a panel.
@@ -62,9 +62,10 @@ impl Packed {
         for (i, row) in x.outer_iter().enumerate() {
             let (panel, lane) = (i / width, i % width);
             let to_rows = &mut rows[panel * width * n_cols..][..width * n_cols];
-            for ((j, &value), slot) in row.iter().enumerate().zip(to_rows.chunks_exact_mut(width)) {
-                slot[lane] = value;
-                cols[(j / width) * width * padded_rows + i * width + j % width] = value;
+            row.iter().zip(to_rows.chunks_exact_mut(width)).for_each(|(&value, slot)| slot[lane] = value);
+            for (panel, values) in row.axis_chunks_iter(Axis(0), width).enumerate() {
+                let to_cols = &mut cols[(panel * padded_rows + i) * width..][..values.len()];
+                to_cols.iter_mut().zip(values).for_each(|(to, value)| *to = *value);
             }
         }
         Self { arch, lanes, padded_rows, rows, cols, n_rows, n_cols }

@@ -58,7 +58,7 @@ def _evaluate(
         none = X.new_empty(0)
         kept = [slope.to(X.dtype) if want else none.clone() for slope, want in zip(shaped, wanted, strict=True)]
         return [value.to(X.dtype), *(slope.contiguous() for slope in kept)]
-    arrays = [argument.detach().resolve_neg().to(torch.float64).numpy() for argument in arguments]
+    arrays = [argument.to(torch.float64).numpy(force=True) for argument in arguments]
     rest = (list(wanted), X.ndim - 2, n_threads)
     if kind == "elbo":
         values, found = _core.elbo_batch(arrays, *rest)
@@ -85,7 +85,8 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]) -> None:
 
 def _backward(ctx: Any, grad: Tensor | None, *tangents: Tensor | None) -> tuple[Tensor | None, ...]:
     count, needed = ctx.count, ctx.needs_input_grad[: ctx.count]
-    arguments, slopes = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
+    saved = ctx.saved_tensors
+    arguments, slopes = saved[:count], saved[count:]
     found: list[Tensor | None] = [None] * count
     # A slope that was not wanted is empty.
     tangents = tuple(tangent if want else None for tangent, want in zip(tangents, ctx.wanted, strict=True))
@@ -102,7 +103,7 @@ def _backward(ctx: Any, grad: Tensor | None, *tangents: Tensor | None) -> tuple[
 
 
 def _over(factor: Tensor, like: Tensor) -> Tensor:
-    return factor.reshape(factor.shape + (1,) * (like.ndim - factor.ndim))
+    return factor.reshape(factor.shape + (1,) * (like.ndim - factor.ndim)) if factor.ndim else factor
 
 
 def _second(
