@@ -13,9 +13,12 @@ except ImportError as error:
 
 from .energies import elbo_energy, marginal_energy, preconditioned_energy, separable_energy
 from .manifold_vae import ManifoldVae
+from .modules import LinearVae, SparseDecoder
 
 __all__ = [
+    "LinearVae",
     "ManifoldVae",
+    "SparseDecoder",
     "elbo_energy",
     "marginal_energy",
     "preconditioned_energy",
