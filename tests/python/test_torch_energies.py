@@ -130,6 +130,16 @@ def test_higher_derivatives_of_arguments_that_depend_on_each_other_are_those_of_
     torch.testing.assert_close(third(marginal_energy), third(by_formula), rtol=1e-9, atol=1e-9)
 
 
+# PyTorch prepares forward mode by what it has itself deprecated.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")
+def test_forward_mode_is_refused():
+    w, *others = (values.detach() for values in problem())
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(w, w)
+        with pytest.raises(DerivativeError, match="`prior_var` carries a derivative forwards"):
+            marginal_energy(dual, *others)
+
+
 def test_lower_bound_at_the_best_encoder_is_the_marginal_energy():
     w, noise_var, X, y = (values.detach() for values in problem(responses=(3,)))
     decoder = X * w.sqrt()

@@ -4,11 +4,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-from sparsevae.exceptions import DataTypeError, ShapeError
+from sparsevae.exceptions import DataTypeError, DerivativeError, ShapeError
 
-# PyTorch gives it no types.
+# PyTorch gives these no types.
 _broadcast_shapes: Any = torch.broadcast_shapes
+_unpack_dual: Any = forward_ad.unpack_dual
 _WANTED = "a real, dense tensor of float32 or float64 on the CPU or a CUDA device"
 
 
@@ -19,7 +21,7 @@ def check_tensors(arguments: dict[str, object]) -> list[Tensor]:
 
     Raises
     ------
-    DataTypeError
+    DataTypeError, DerivativeError
         With the name of the argument.
     """
     first = next((name for name, value in arguments.items() if isinstance(value, Tensor) and value.ndim), None)
@@ -46,6 +48,8 @@ def check_tensor(name: str, value: object) -> Tensor:
     ------
     DataTypeError
         With the name of the argument.
+    DerivativeError
+        If it carries a derivative forwards, which PyTorch would lose without a word.
     """
     if not isinstance(value, Tensor):
         raise DataTypeError(f"`{name}` is of type {type(value).__name__}, but {_WANTED} is needed")
@@ -57,6 +61,10 @@ def check_tensor(name: str, value: object) -> Tensor:
         raise DataTypeError(f"`{name}` has dtype {value.dtype}, but {_WANTED} is needed")
     if value.device.type == "meta":
         raise DataTypeError(f"`{name}` is on the meta device and has no values, but {_WANTED} is needed")
+    if _unpack_dual(value).tangent is not None:
+        raise DerivativeError(
+            f"`{name}` carries a derivative forwards, but only reverse mode is offered: use backward()"
+        )
     return value
 
 

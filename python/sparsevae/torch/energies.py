@@ -65,6 +65,8 @@ def marginal_energy(
         If an argument is no real, dense tensor of float32 or float64 with values, or dtypes or devices differ.
     ShapeError, NonFiniteError, ParameterError, NumericalError
         If an argument cannot be used, or float64 does not suffice.
+    DerivativeError
+        If an argument carries a derivative forwards: `torch.func.jvp` and `torch.autograd.forward_ad`.
 
     Notes
     -----
@@ -80,7 +82,8 @@ def marginal_energy(
     The Rust core computes them with the energy, for those arguments only that require a gradient, in float64 and
     without a copy of contiguous float64 tensors: ``O(n_samples**2 * (n_samples + n_features))`` for each problem.
     Second derivatives are products with a Hessian in PyTorch, a few times as long. Other devices than the CPU evaluate
-    the same formulas in PyTorch, in float64 as well.
+    the same formulas in PyTorch, in float64 as well. ``torch.autograd`` differentiates, and ``torch.compile`` takes the
+    call into its graph; PyTorch itself refuses operators of this kind in ``torch.func.grad``.
 
     References
     ----------
