@@ -4,7 +4,9 @@
 use crate::common::{assert_close, gaussian, normal, positive, slope};
 use ndarray::{Array2, ArrayD, ArrayViewD, Axis, IxDyn, stack};
 use sparsevae::Error;
-use sparsevae::energy::batch::{ElboEnergy, Energy, Evaluations, MarginalEnergy, Plan, PreconditionedEnergy, evaluate};
+use sparsevae::energy::batch::{
+    ElboEnergy, Energy, Evaluations, MarginalEnergy, Plan, PreconditionedEnergy, evaluate, evaluate_into,
+};
 use sparsevae::energy::elbo::{Elbo, Parameters};
 use sparsevae::energy::{marginal_energy, preconditioned_energy, separable_energy};
 use sparsevae::linalg::rotation::random_rotation;
@@ -15,9 +17,8 @@ const DIAGONAL: MarginalEnergy = MarginalEnergy { covariance: Covariance::Diagon
 const SHAPES: [(usize, usize, usize); 8] =
     [(1, 1, 1), (1, 6, 2), (6, 1, 1), (4, 9, 1), (9, 4, 3), (6, 6, 2), (13, 37, 9), (3, 140, 1)];
 
-fn plan<const N: usize>(wanted: [bool; N]) -> Plan<'static, N> {
-    Plan { n_leading: 0, wanted, parallel: false, stop: &|| false }
-}
+/// A single problem.
+const ONE: Plan<'static> = Plan { n_leading: 0, parallel: false, stop: &|| false };
 
 fn views<const N: usize>(arrays: &[ArrayD<f64>; N]) -> [ArrayViewD<'_, f64>; N] {
     arrays.each_ref().map(|array| array.view())
@@ -53,11 +54,11 @@ fn autoencoder((d, n, responses): (usize, usize, usize), seed: u64) -> [ArrayD<f
 }
 
 fn value<E: Energy<N>, const N: usize>(energy: &E, at: &[ArrayD<f64>; N]) -> f64 {
-    evaluate(energy, views(at), &plan([false; N])).unwrap().values[0]
+    evaluate(energy, views(at), [false; N], &ONE).unwrap().values[0]
 }
 
 fn assert_derivatives<E: Energy<N>, const N: usize>(energy: &E, at: &[ArrayD<f64>; N], what: &str) {
-    let found = evaluate(energy, views(at), &plan([true; N])).unwrap();
+    let found = evaluate(energy, views(at), [true; N], &ONE).unwrap();
     assert_close(found.values[0], value(energy, at), 1e-14, what);
     for (k, slopes) in found.slopes.iter().enumerate() {
         let slopes = slopes.as_ref().unwrap();
@@ -76,7 +77,7 @@ fn assert_derivatives<E: Energy<N>, const N: usize>(energy: &E, at: &[ArrayD<f64
             assert!(error <= 2e-6 * norm.max(1e-3) + rounding, "{what}, {k} {entry}: {} {expected}", slopes[entry]);
         }
         // What was not asked for changes nothing.
-        let alone = evaluate(energy, views(at), &plan(std::array::from_fn(|other| other == k))).unwrap();
+        let alone = evaluate(energy, views(at), std::array::from_fn(|other| other == k), &ONE).unwrap();
         assert!(alone.slopes.iter().enumerate().all(|(other, slopes)| slopes.is_some() == (other == k)));
         for (alone, together) in alone.slopes[k].as_ref().unwrap().iter().zip(slopes) {
             assert!((alone - together).abs() <= 1e-9 * norm, "{what}, {k}: {alone} {together}");
@@ -136,13 +137,20 @@ fn energies_are_those_of_single_functions() {
             slopes.iter().zip(&expected.grad_prior_var).for_each(|(a, b)| assert_close(*a, *b, 1e-8, what));
             assert_close(found.slopes[1].as_ref().unwrap()[0], expected.grad_noise_var, 1e-8, what);
         };
-        let plan = plan([true; 4]);
-        agree(evaluate(&FULL, at.clone(), &plan).unwrap(), marginal_energy(matrix, &flat, w, gamma).unwrap(), "full");
+        agree(
+            evaluate(&FULL, at.clone(), [true; 4], &ONE).unwrap(),
+            marginal_energy(matrix, &flat, w, gamma).unwrap(),
+            "full",
+        );
         let expected = separable_energy(matrix, &flat, w, gamma).unwrap();
-        agree(evaluate(&DIAGONAL, at.clone(), &plan).unwrap(), expected, "diagonal");
+        agree(evaluate(&DIAGONAL, at.clone(), [true; 4], &ONE).unwrap(), expected, "diagonal");
         if responses == 1 {
             let expected = preconditioned_energy(matrix, &flat, w, gamma, 0.6).unwrap();
-            agree(evaluate(&PreconditionedEnergy { power: 0.6 }, at, &plan).unwrap(), expected, "preconditioned");
+            agree(
+                evaluate(&PreconditionedEnergy { power: 0.6 }, at, [true; 4], &ONE).unwrap(),
+                expected,
+                "preconditioned",
+            );
         }
     }
 }
@@ -186,7 +194,7 @@ fn lower_bound_at_the_best_encoder_is_the_marginal_energy() {
     let expected = value(&FULL, &[prior_var, noise_var.clone(), x.clone(), y.clone()]);
     let at = [weights.into_dyn(), factor.into_dyn(), scale.into_dyn(), noise_var, x, y];
     assert_close(value(&ElboEnergy, &at), expected, 1e-12, "bound");
-    let slopes = evaluate(&ElboEnergy, views(&at), &plan([true, true, false, false, false, false])).unwrap().slopes;
+    let slopes = evaluate(&ElboEnergy, views(&at), [true, true, false, false, false, false], &ONE).unwrap().slopes;
     assert!(slopes.iter().flatten().flatten().all(|v| v.abs() < 1e-10));
 }
 
@@ -202,14 +210,14 @@ fn stacked<const N: usize>(problems: &[[ArrayD<f64>; N]]) -> [ArrayD<f64>; N] {
 fn assert_batch<E: Energy<N>, const N: usize>(energy: &E, problems: &[[ArrayD<f64>; N]]) {
     let whole = stacked(problems);
     let go = |parallel| {
-        let plan = Plan { n_leading: 2, wanted: [true; N], parallel, stop: &|| false };
-        evaluate(energy, views(&whole), &plan).unwrap()
+        let plan = Plan { n_leading: 2, parallel, stop: &|| false };
+        evaluate(energy, views(&whole), [true; N], &plan).unwrap()
     };
     let found = go(false);
     assert_eq!(found, go(true));
     assert_eq!(found.values.len(), problems.len());
     for (p, problem) in problems.iter().enumerate() {
-        let alone = evaluate(energy, views(problem), &plan([true; N])).unwrap();
+        let alone = evaluate(energy, views(problem), [true; N], &ONE).unwrap();
         assert_eq!(found.values[p], alone.values[0]);
         for (found, alone) in found.slopes.iter().flatten().zip(alone.slopes.iter().flatten()) {
             assert_eq!(&found[p * alone.len()..][..alone.len()], alone.as_slice());
@@ -232,8 +240,8 @@ fn first_problem_that_fails_is_named() {
     problems[5][2][[1, 2]] = f64::NAN;
     problems[4][3][[3]] = f64::INFINITY;
     let failure = |problems: &[[ArrayD<f64>; 4]]| {
-        let plan = Plan { n_leading: 2, wanted: [false; 4], parallel: true, stop: &|| false };
-        evaluate(&FULL, views(&stacked(problems)), &plan).unwrap_err()
+        let plan = Plan { n_leading: 2, parallel: true, stop: &|| false };
+        evaluate(&FULL, views(&stacked(problems)), [false; 4], &plan).unwrap_err()
     };
     assert_eq!(failure(&problems), Error::NonFinite { what: "y", index: vec![1, 1, 3] });
     problems[2][1] = scalar(-1.0);
@@ -247,8 +255,8 @@ fn first_problem_that_fails_is_named() {
 fn arguments_that_do_not_match_are_refused() {
     let [prior_var, noise_var, x, y] = problem((4, 7, 1), false, 0);
     let go = |at: [&ArrayD<f64>; 4], n_leading| {
-        let plan = Plan { n_leading, wanted: [true; 4], parallel: false, stop: &|| false };
-        evaluate(&FULL, at.map(|array| array.view()), &plan).unwrap_err().to_string()
+        let plan = Plan { n_leading, parallel: false, stop: &|| false };
+        evaluate(&FULL, at.map(|array| array.view()), [true; 4], &plan).unwrap_err().to_string()
     };
     let short = vector(vec![1.0; 6]);
     assert!(go([&short, &noise_var, &x, &y], 0).starts_with("`prior_var` has shape (6,)"));
@@ -259,16 +267,23 @@ fn arguments_that_do_not_match_are_refused() {
 }
 
 #[test]
+fn room_of_another_size_is_refused() {
+    let (at, mut short) = (problem((4, 7, 1), false, 0), [0.0; 6]);
+    let error = evaluate_into(&FULL, views(&at), [Some(&mut short), None, None, None], &ONE).unwrap_err();
+    assert_eq!(error.to_string(), "`the room for derivatives` has shape (6,), but (7,) is needed");
+}
+
+#[test]
 fn encoder_factor_needs_a_nonzero_diagonal() {
     let mut at = autoencoder((3, 4, 1), 0);
     at[1][[2, 2]] = 0.0;
-    let error = evaluate(&ElboEnergy, views(&at), &plan([false; 6])).unwrap_err();
+    let error = evaluate(&ElboEnergy, views(&at), [false; 6], &ONE).unwrap_err();
     assert!(error.to_string().starts_with("`encoder_factor` is 0 on its diagonal"));
 }
 
 #[test]
 fn evaluation_that_is_stopped_says_so() {
     let at = problem((4, 7, 1), false, 0);
-    let plan = Plan { n_leading: 0, wanted: [true; 4], parallel: false, stop: &|| true };
-    assert_eq!(evaluate(&FULL, views(&at), &plan).unwrap_err(), Error::Interrupted { step: 0 });
+    let plan = Plan { n_leading: 0, parallel: false, stop: &|| true };
+    assert_eq!(evaluate(&FULL, views(&at), [true; 4], &plan).unwrap_err(), Error::Interrupted { step: 0 });
 }

@@ -36,11 +36,9 @@ pub struct Evaluations<const N: usize> {
 
 /// How the problems of a batch are evaluated.
 #[derive(Clone, Copy)]
-pub struct Plan<'a, const N: usize> {
+pub struct Plan<'a> {
     /// Leading dimensions that count problems, the same in every argument.
     pub n_leading: usize,
-    /// The arguments in which derivatives are wanted.
-    pub wanted: [bool; N],
     /// Whether rayon's current threads share the problems.
     pub parallel: bool,
     /// Asked before each problem; true ends the evaluation.
@@ -50,18 +48,40 @@ pub struct Plan<'a, const N: usize> {
 /// Evaluates an energy for each problem of a batch. The result does not depend on the number of threads.
 ///
 /// # Errors
-/// Those of the first problem that has one, with its place in the batch; [`Error::Shape`] where arguments count their
-/// problems differently; [`Error::Interrupted`].
+/// As [`evaluate_into`].
 ///
 /// # Complexity
 /// That of the energy for each problem.
 pub fn evaluate<E: Energy<N>, const N: usize>(
     energy: &E,
     arguments: [ArrayViewD<'_, f64>; N],
-    plan: &Plan<'_, N>,
+    wanted: [bool; N],
+    plan: &Plan<'_>,
 ) -> Result<Evaluations<N>> {
+    let mut slopes: [Option<Vec<f64>>; N] = std::array::from_fn(|k| wanted[k].then(|| vec![0.0; arguments[k].len()]));
+    let values = evaluate_into(energy, arguments, slopes.each_mut().map(Option::as_deref_mut), plan)?;
+    Ok(Evaluations { values, slopes })
+}
+
+/// As [`evaluate`], into room that the caller has: for each argument in which derivatives are wanted, as many values as
+/// the argument has. Returns the energies.
+///
+/// # Errors
+/// Those of the first problem that has one, with its place in the batch; [`Error::Shape`] where arguments count their
+/// problems differently or a room has another size; [`Error::Interrupted`].
+///
+/// # Complexity
+/// As [`evaluate`].
+pub fn evaluate_into<E: Energy<N>, const N: usize>(
+    energy: &E,
+    arguments: [ArrayViewD<'_, f64>; N],
+    slopes: Slopes<'_, N>,
+    plan: &Plan<'_>,
+) -> Result<Vec<f64>> {
     let leading: Vec<usize> = arguments[0].shape().iter().take(plan.n_leading).copied().collect();
-    for argument in &arguments {
+    let count = leading.iter().product::<usize>();
+    let mut rooms: Vec<Slopes<'_, N>> = (0..count).map(|_| [const { None }; N]).collect();
+    for (k, (argument, whole)) in arguments.iter().zip(slopes).enumerate() {
         let found: Vec<usize> = argument.shape().iter().take(plan.n_leading).copied().collect();
         if found != leading {
             return Err(Error::Shape {
@@ -70,13 +90,14 @@ pub fn evaluate<E: Energy<N>, const N: usize>(
                 found: format!("{found:?}"),
             });
         }
-    }
-    let count = leading.iter().product::<usize>();
-    let mut slopes: [Option<Vec<f64>>; N] =
-        std::array::from_fn(|k| plan.wanted[k].then(|| vec![0.0; arguments[k].len()]));
-    let mut rooms: Vec<Slopes<'_, N>> = (0..count).map(|_| [const { None }; N]).collect();
-    for (k, whole) in slopes.iter_mut().enumerate() {
         let Some(whole) = whole else { continue };
+        if whole.len() != argument.len() {
+            return Err(Error::Shape {
+                what: "the room for derivatives",
+                expected: format!("({},)", argument.len()),
+                found: format!("({},)", whole.len()),
+            });
+        }
         let size = whole.len().checked_div(count).unwrap_or(0).max(1);
         rooms.iter_mut().zip(whole.chunks_exact_mut(size)).for_each(|(room, part)| room[k] = Some(part));
     }
@@ -92,7 +113,7 @@ pub fn evaluate<E: Energy<N>, const N: usize>(
         true => rooms.into_par_iter().enumerate().map(one).collect(),
         false => rooms.into_iter().enumerate().map(one).collect(),
     };
-    Ok(Evaluations { values: values.into_iter().collect::<Result<_>>()?, slopes })
+    values.into_iter().collect()
 }
 
 /// The index of an entry in an array of this shape.
