@@ -1,8 +1,11 @@
 //! Energies of many problems with all their derivatives, for automatic differentiation in Python.
 
 use super::run;
-use crate::energy::batch::{ElboEnergy, Energy, MarginalEnergy, Plan, PreconditionedEnergy, evaluate_into};
+use crate::energy::batch::{
+    ElboEnergy, Energy, MarginalEnergy, Plan, PreconditionedEnergy, SeparableEnergy, evaluate_into,
+};
 use crate::model::settings::names;
+use crate::solver::Covariance;
 use numpy::{IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn};
 use pyo3::prelude::*;
 
@@ -26,8 +29,10 @@ fn marginal_batch<'py>(
     n_leading: usize,
     n_threads: usize,
 ) -> PyResult<Found<'py>> {
-    let energy = MarginalEnergy { covariance: names::covariance(covariance)? };
-    run_batch(py, &energy, &arguments, wanted, n_leading, n_threads)
+    match names::covariance(covariance)? {
+        Covariance::Full => run_batch(py, &MarginalEnergy, &arguments, wanted, n_leading, n_threads),
+        Covariance::Diagonal => run_batch(py, &SeparableEnergy, &arguments, wanted, n_leading, n_threads),
+    }
 }
 
 /// As [`marginal_batch`], of the preconditioned model.

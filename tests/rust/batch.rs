@@ -5,15 +5,13 @@ use crate::common::{assert_close, gaussian, normal, positive, slope};
 use ndarray::{Array2, ArrayD, ArrayViewD, Axis, IxDyn, stack};
 use sparsevae::Error;
 use sparsevae::energy::batch::{
-    ElboEnergy, Energy, Evaluations, MarginalEnergy, Plan, PreconditionedEnergy, evaluate, evaluate_into,
+    ElboEnergy, Energy, Evaluations, MarginalEnergy, Plan, PreconditionedEnergy, SeparableEnergy, evaluate,
+    evaluate_into,
 };
 use sparsevae::energy::elbo::{Elbo, Parameters};
 use sparsevae::energy::{marginal_energy, preconditioned_energy, separable_energy};
 use sparsevae::linalg::rotation::random_rotation;
-use sparsevae::solver::Covariance;
 
-const FULL: MarginalEnergy = MarginalEnergy { covariance: Covariance::Full };
-const DIAGONAL: MarginalEnergy = MarginalEnergy { covariance: Covariance::Diagonal };
 const SHAPES: [(usize, usize, usize); 8] =
     [(1, 1, 1), (1, 6, 2), (6, 1, 1), (4, 9, 1), (9, 4, 3), (6, 6, 2), (13, 37, 9), (3, 140, 1)];
 
@@ -90,8 +88,8 @@ fn derivatives_of_the_marginal_energies_match_central_differences() {
     for (seed, shape) in (0..).zip(SHAPES) {
         for deficient in [false, true] {
             let at = problem(shape, deficient, seed);
-            assert_derivatives(&FULL, &at, &format!("full {shape:?} {deficient}"));
-            assert_derivatives(&DIAGONAL, &at, &format!("diagonal {shape:?} {deficient}"));
+            assert_derivatives(&MarginalEnergy, &at, &format!("full {shape:?} {deficient}"));
+            assert_derivatives(&SeparableEnergy, &at, &format!("diagonal {shape:?} {deficient}"));
         }
     }
 }
@@ -138,12 +136,12 @@ fn energies_are_those_of_single_functions() {
             assert_close(found.slopes[1].as_ref().unwrap()[0], expected.grad_noise_var, 1e-8, what);
         };
         agree(
-            evaluate(&FULL, at.clone(), [true; 4], &ONE).unwrap(),
+            evaluate(&MarginalEnergy, at.clone(), [true; 4], &ONE).unwrap(),
             marginal_energy(matrix, &flat, w, gamma).unwrap(),
             "full",
         );
         let expected = separable_energy(matrix, &flat, w, gamma).unwrap();
-        agree(evaluate(&DIAGONAL, at.clone(), [true; 4], &ONE).unwrap(), expected, "diagonal");
+        agree(evaluate(&SeparableEnergy, at.clone(), [true; 4], &ONE).unwrap(), expected, "diagonal");
         if responses == 1 {
             let expected = preconditioned_energy(matrix, &flat, w, gamma, 0.6).unwrap();
             agree(
@@ -191,7 +189,7 @@ fn lower_bound_at_the_best_encoder_is_the_marginal_energy() {
         }
     }
     let weights = covariance.dot(&decoder.t()) / gamma;
-    let expected = value(&FULL, &[prior_var, noise_var.clone(), x.clone(), y.clone()]);
+    let expected = value(&MarginalEnergy, &[prior_var, noise_var.clone(), x.clone(), y.clone()]);
     let at = [weights.into_dyn(), factor.into_dyn(), scale.into_dyn(), noise_var, x, y];
     assert_close(value(&ElboEnergy, &at), expected, 1e-12, "bound");
     let slopes = evaluate(&ElboEnergy, views(&at), [true, true, false, false, false, false], &ONE).unwrap().slopes;
@@ -228,8 +226,8 @@ fn assert_batch<E: Energy<N>, const N: usize>(energy: &E, problems: &[[ArrayD<f6
 #[test]
 fn batch_has_what_single_problems_have() {
     let problems: Vec<_> = (0..6).map(|seed| problem((4, 7, 2), false, seed)).collect();
-    assert_batch(&FULL, &problems);
-    assert_batch(&DIAGONAL, &problems);
+    assert_batch(&MarginalEnergy, &problems);
+    assert_batch(&SeparableEnergy, &problems);
     assert_batch(&PreconditionedEnergy { power: 0.5 }, &problems);
     assert_batch(&ElboEnergy, &(0..6).map(|seed| autoencoder((4, 7, 2), seed)).collect::<Vec<_>>());
 }
@@ -241,7 +239,7 @@ fn first_problem_that_fails_is_named() {
     problems[4][3][[3]] = f64::INFINITY;
     let failure = |problems: &[[ArrayD<f64>; 4]]| {
         let plan = Plan { n_leading: 2, parallel: true, stop: &|| false };
-        evaluate(&FULL, views(&stacked(problems)), [false; 4], &plan).unwrap_err()
+        evaluate(&MarginalEnergy, views(&stacked(problems)), [false; 4], &plan).unwrap_err()
     };
     assert_eq!(failure(&problems), Error::NonFinite { what: "y", index: vec![1, 1, 3] });
     problems[2][1] = scalar(-1.0);
@@ -256,7 +254,7 @@ fn arguments_that_do_not_match_are_refused() {
     let [prior_var, noise_var, x, y] = problem((4, 7, 1), false, 0);
     let go = |at: [&ArrayD<f64>; 4], n_leading| {
         let plan = Plan { n_leading, parallel: false, stop: &|| false };
-        evaluate(&FULL, at.map(|array| array.view()), [true; 4], &plan).unwrap_err().to_string()
+        evaluate(&MarginalEnergy, at.map(|array| array.view()), [true; 4], &plan).unwrap_err().to_string()
     };
     let short = vector(vec![1.0; 6]);
     assert!(go([&short, &noise_var, &x, &y], 0).starts_with("`prior_var` has shape (6,)"));
@@ -269,7 +267,7 @@ fn arguments_that_do_not_match_are_refused() {
 #[test]
 fn room_of_another_size_is_refused() {
     let (at, mut short) = (problem((4, 7, 1), false, 0), [0.0; 6]);
-    let error = evaluate_into(&FULL, views(&at), [Some(&mut short), None, None, None], &ONE).unwrap_err();
+    let error = evaluate_into(&MarginalEnergy, views(&at), [Some(&mut short), None, None, None], &ONE).unwrap_err();
     assert_eq!(error.to_string(), "`the room for derivatives` has shape (6,), but (7,) is needed");
 }
 
@@ -285,5 +283,5 @@ fn encoder_factor_needs_a_nonzero_diagonal() {
 fn evaluation_that_is_stopped_says_so() {
     let at = problem((4, 7, 1), false, 0);
     let plan = Plan { n_leading: 0, parallel: false, stop: &|| true };
-    assert_eq!(evaluate(&FULL, views(&at), [true; 4], &plan).unwrap_err(), Error::Interrupted { step: 0 });
+    assert_eq!(evaluate(&MarginalEnergy, views(&at), [true; 4], &plan).unwrap_err(), Error::Interrupted { step: 0 });
 }

@@ -4,39 +4,48 @@
 use super::{Energy, Slopes, finite};
 use crate::energy::check_columns;
 use crate::linalg::{marginal::Marginal, multiply_transposed, packed::Packed};
-use crate::solver::Covariance;
 use crate::{Error, Result};
 use ndarray::{ArrayView1, ArrayView2, ArrayViewD, ArrayViewMut2, Axis, Ix1, Ix2, s};
 
-/// [`marginal_energy`](crate::energy::marginal_energy) or [`separable_energy`](crate::energy::separable_energy), a
-/// function of prior variances, noise variance, design and responses (`n_samples` values, or a matrix with one column a
-/// response).
+/// [`marginal_energy`](crate::energy::marginal_energy), a function of prior variances, noise variance, design and
+/// responses (`n_samples` values, or a matrix with one column a response).
 ///
-/// With `A = Sigma^-1 Y`, `Q = X^T A` and the full covariance, the derivative is `L s_j - ||q_j||^2` in `w_j`, `L tr
-/// Sigma^-1 - ||A||^2` in gamma, `2 (L Sigma^-1 X - A Q^T) diag(w)` in `X`, and `2 A` in `Y`. With the diagonal one,
-/// `t_j = gamma + w_j ||x_j||^2` gives `||x_j||^2 / t_j` for `s_j`, `sum_j 1 / t_j + (d - n) / gamma` for the trace,
-/// and `X diag(1 / t)` for `Sigma^-1 X`.
+/// With `A = Sigma^-1 Y` and `Q = X^T A` the derivative is `L s_j - ||q_j||^2` in `w_j`, `L tr Sigma^-1 - ||A||^2` in
+/// gamma, `2 (L Sigma^-1 X - A Q^T) diag(w)` in `X`, and `2 A` in `Y`.
 ///
 /// # Complexity
-/// `d^2 n + d^3 / 3` floating-point operations; with the full covariance as many again for the derivative in `w`, and
-/// `2 d^2 n` for those in `X` and `w` together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MarginalEnergy {
-    /// The covariance of the encoder.
-    pub covariance: Covariance,
-}
+/// `d^2 n + d^3 / 3` floating-point operations; as many again for the derivative in `w`, and `2 d^2 n` for those in `X`
+/// and `w` together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MarginalEnergy;
+
+/// [`separable_energy`](crate::energy::separable_energy), a function of the arguments of [`MarginalEnergy`].
+///
+/// In its derivatives `t_j = gamma + w_j ||x_j||^2` gives `||x_j||^2 / t_j` for `s_j`, `sum_j 1 / t_j + (d - n) /
+/// gamma` for the trace, and `X diag(1 / t)` for `Sigma^-1 X`.
+///
+/// # Complexity
+/// `d^2 n + d^3 / 3` floating-point operations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SeparableEnergy;
 
 impl Energy<4> for MarginalEnergy {
-    fn evaluate(
-        &self,
-        [prior_var, noise_var, x, y]: [ArrayViewD<'_, f64>; 4],
-        mut slopes: Slopes<'_, 4>,
-    ) -> Result<f64> {
-        let problem = Problem::new(&prior_var, &noise_var, &x, &y)?;
-        let room = slopes.each_mut().map(|slope| slope.as_deref_mut());
-        let value = evaluate(&problem, self.covariance, room)?.0;
-        finite(value, &slopes)
+    fn evaluate(&self, arguments: [ArrayViewD<'_, f64>; 4], slopes: Slopes<'_, 4>) -> Result<f64> {
+        checked(arguments, slopes, true)
     }
+}
+
+impl Energy<4> for SeparableEnergy {
+    fn evaluate(&self, arguments: [ArrayViewD<'_, f64>; 4], slopes: Slopes<'_, 4>) -> Result<f64> {
+        checked(arguments, slopes, false)
+    }
+}
+
+fn checked(arguments: [ArrayViewD<'_, f64>; 4], mut slopes: Slopes<'_, 4>, full: bool) -> Result<f64> {
+    let [prior_var, noise_var, x, y] = arguments;
+    let problem = Problem::new(&prior_var, &noise_var, &x, &y)?;
+    let value = evaluate(&problem, full, slopes.each_mut().map(|slope| slope.as_deref_mut()))?.0;
+    finite(value, &slopes)
 }
 
 /// The arguments of one problem, checked.
@@ -94,15 +103,15 @@ pub(super) fn number(what: &'static str, value: &ArrayViewD<'_, f64>) -> Result<
 /// Columns of the design that are solved for together: they stay in the second-level cache.
 const BLOCK: usize = 128;
 
-/// The energy, with its derivatives; the factor of the covariance, and the multipliers where a derivative needed them.
+/// The energy of a full or a diagonal encoder covariance, with its derivatives; the factor of the covariance, and the
+/// multipliers where a derivative needed them.
 pub(super) fn evaluate(
     problem: &Problem<'_>,
-    covariance: Covariance,
+    full: bool,
     [to_prior_var, to_noise_var, to_x, to_y]: Slopes<'_, 4>,
 ) -> Result<(f64, Marginal, Vec<f64>)> {
     let Problem { prior_var, noise_var, x, y, .. } = problem;
     let (d, responses) = (x.nrows(), problem.responses as f64);
-    let full = covariance == Covariance::Full;
     let packed = Packed::new(*x);
     let mut marginal = Marginal::for_responses(&packed, problem.responses);
     // The kernel's s and q, unless a pass for the derivative in the design makes them on its way.

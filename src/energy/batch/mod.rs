@@ -5,7 +5,7 @@ mod marginal;
 mod preconditioned;
 
 pub use bound::ElboEnergy;
-pub use marginal::MarginalEnergy;
+pub use marginal::{MarginalEnergy, SeparableEnergy};
 pub use preconditioned::PreconditionedEnergy;
 
 use crate::{Error, Result};

@@ -5,7 +5,6 @@ use super::marginal::{Problem, evaluate};
 use super::{Energy, Slopes, finite};
 use crate::linalg::affine::ThinSvd;
 use crate::linalg::packed_spd::{Rows, multiply};
-use crate::solver::Covariance;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewD, s};
 
@@ -60,7 +59,7 @@ impl Energy<4> for PreconditionedEnergy {
             in_design.as_deref_mut(),
             in_response.as_deref_mut(),
         ];
-        let (value, marginal, multipliers) = evaluate(&inner, Covariance::Full, slopes)?;
+        let (value, marginal, multipliers) = evaluate(&inner, true, slopes)?;
 
         if through {
             let mut through_gain = marginal.inverse_matrix();
