@@ -291,10 +291,9 @@ def test_tensors_come_back_as_they_are(dtype):
     torch.testing.assert_close(model.inverse_transform(latent), model.denoise(tensor), rtol=1e-5, atol=1e-5)
     assert model.inverse_transform(latent).dtype == tensor.dtype
     assert model.posterior_var_statistics(tensor).counts.sum() == latent.numel()
-    np.testing.assert_array_equal(
-        ManifoldVae(**TINY).fit(tensor.T.contiguous().T).denoise(tensor), model.denoise(tensor)
-    )
-    np.testing.assert_array_equal(model.denoise(array[::-1]), other.denoise(array)[::-1])
+    turned = ManifoldVae(**TINY).fit(tensor.T.contiguous().T)
+    torch.testing.assert_close(turned.denoise(tensor), model.denoise(tensor), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(model.denoise(array[::-1]), other.denoise(array)[::-1], atol=1e-4)
 
 
 def test_gradients_go_through_a_fitted_projection():
@@ -412,7 +411,7 @@ def test_parameters_out_of_range_are_named(options, message):
         (torch.ones(2, 2, dtype=torch.float16), False, DataTypeError, "torch.float16"),
         (torch.ones(2, 2, dtype=torch.complex64), False, DataTypeError, "torch.complex64"),
         (torch.eye(2).to_sparse(), False, DataTypeError, "torch.sparse_coo"),
-        (torch.ones(2, 2, device="meta"), False, DataTypeError, "device meta"),
+        (torch.ones(2, 2, device="meta"), False, DataTypeError, "meta device"),
     ],
 )
 def test_data_that_cannot_be_used_are_refused(X, missing, kind, message):

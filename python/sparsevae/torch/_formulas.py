@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from sparsevae.exceptions import NonFiniteError, ParameterError
+from ..exceptions import NonFiniteError, ParameterError
 
 Formula = Callable[[Sequence[Tensor]], tuple[Tensor, list[Tensor]]]
 

@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sparsevae import _core
-from sparsevae.exceptions import DerivativeError, NumericalError
-
+from .. import _core
+from ..exceptions import DerivativeError, NumericalError
 from . import _formulas
 
 # Its types leave out its exception.

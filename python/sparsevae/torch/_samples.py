@@ -8,7 +8,8 @@ from torch import Tensor
 
 from .._arrays import check_finite, real_array
 from .._validation import sample_array
-from ..exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError
+from ..exceptions import NonFiniteError, ParameterError, ShapeError
+from ._tensors import check_tensor
 
 # Three quarters of a normal law are within this many standard deviations.
 _QUARTILE, _DEVIATIONS = 0.75, 1.1503
@@ -54,7 +55,7 @@ def read_samples(estimator: Any, X: Any, *, reset: bool = True, missing: bool = 
     if not isinstance(X, Tensor):
         values, dtype = sample_array(estimator, X, reset=reset, missing=missing)
         return Samples(torch.from_numpy(np.require(values, requirements=["C", "W"])), dtype)
-    check_tensor(X, None if reset else estimator.n_features_in_, missing=missing)
+    _check_matrix(X, None if reset else estimator.n_features_in_, missing=missing)
     if reset:
         estimator.n_features_in_ = X.shape[1]
         vars(estimator).pop("feature_names_in_", None)
@@ -70,7 +71,7 @@ def read_latent(X: Any, n_components: int) -> Samples:
         With the name of the argument.
     """
     if isinstance(X, Tensor):
-        check_tensor(X, n_components)
+        _check_matrix(X, n_components)
         return Samples(X, None)
     values = real_array("X", X, 2, "(n_samples, n_components)")
     if values.shape[1] != n_components:
@@ -81,7 +82,7 @@ def read_latent(X: Any, n_components: int) -> Samples:
     return Samples(torch.from_numpy(np.require(values, requirements=["C", "W"])), dtype)
 
 
-def check_tensor(X: Tensor, n_columns: int | None, *, missing: bool = False) -> None:
+def _check_matrix(X: Tensor, n_columns: int | None, *, missing: bool = False) -> None:
     """Refuse tensors that are no matrices of real numbers.
 
     Raises
@@ -89,11 +90,7 @@ def check_tensor(X: Tensor, n_columns: int | None, *, missing: bool = False) -> 
     DataTypeError, NonFiniteError, ShapeError
         With the name of the argument.
     """
-    if X.layout != torch.strided or X.is_meta or X.dtype not in (torch.float32, torch.float64):
-        raise DataTypeError(
-            f"`X` is a tensor of {X.dtype}, {X.layout} on device {X.device}, but a dense one of torch.float32 or "
-            "torch.float64 that holds values is needed"
-        )
+    check_tensor("X", X)
     if X.ndim != 2 or 0 in X.shape:
         raise ShapeError(f"`X` has shape {tuple(X.shape)}, but two dimensions, neither of them empty, are needed")
     if n_columns is not None and X.shape[1] != n_columns:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from sparsevae.exceptions import DataTypeError, DerivativeError, ShapeError
+from ..exceptions import DataTypeError, DerivativeError, ShapeError
 
 # PyTorch gives these no types.
 _broadcast_shapes: Any = torch.broadcast_shapes

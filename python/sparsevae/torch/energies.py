@@ -5,9 +5,8 @@ import numbers
 import torch
 from torch import Tensor
 
-from sparsevae._parallel import thread_count
-from sparsevae._validation import check_type
-
+from .._parallel import thread_count
+from .._validation import check_type
 from . import _operators
 from ._tensors import check_tensors, sizes, spread
 

@@ -8,10 +8,10 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sparsevae import VaeSlr, _core
-from sparsevae._validation import check_type
-from sparsevae.exceptions import ParameterError, ShapeError
-
+from .. import _core
+from .._validation import check_type
+from ..exceptions import ParameterError, ShapeError
+from ..vae_slr import VaeSlr
 from ._tensors import check_tensor
 from .energies import elbo_energy
 
