@@ -26,7 +26,10 @@ Row: TypeAlias = Mapping[str, str]
 
 FOLDER = Path(__file__).resolve().parent
 EXPECTED = FOLDER / "expected"
-PAPERS = (*sorted(FOLDER.glob("fig*.ipynb")), FOLDER / "welper.ipynb", FOLDER / "robust_pca.ipynb")
+PAPERS = (
+    *sorted(FOLDER.glob("fig*.ipynb")),
+    *(FOLDER / f"{name}.ipynb" for name in ("welper", "robust_pca", "manifold", "digits")),
+)
 QUICK, PAPER_SCALE = (
     os.environ.get(name, "0") not in ("", "0") for name in ("SPARSEVAE_QUICK", "SPARSEVAE_PAPER_SCALE")
 )

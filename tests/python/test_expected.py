@@ -20,10 +20,6 @@ paper = importlib.util.module_from_spec(_specification)
 _specification.loader.exec_module(paper)
 PAPERS = paper.PAPERS
 
-# Trained for minutes, and with another result on another machine: nothing of these is kept beside the notebooks.
-NETWORKS = [name for name in FIGURES if name.startswith(("manifold_", "digits_"))]
-KEPT = [name for name in FIGURES if name not in NETWORKS]
-
 # Places far from the phase transition, where no outcome hangs on the last digits of floating point.
 FAST = ("VaeSlr", "PreconditionedVae", "Lasso", "basis pursuit")
 TRAINED = ("WelperRecover", "WelperRecover, l4", "least squares on span", "l1 minimisation")
@@ -73,18 +69,21 @@ def printed(notebook):
 
 
 def panels(notebook):
-    (figure,) = re.findall(r'run_panels\(\\"(fig\d|rows|training|lowrank)\\"\)', notebook.read_text(encoding="utf-8"))
+    (figure,) = re.findall(
+        r'run_panels\(\\"(fig\d|rows|training|lowrank|manifold|digits)\\"\)', notebook.read_text(encoding="utf-8")
+    )
     named = {"rows": "fig07_", "training": "welper.", "lowrank": "robust_pca."}
+    named |= {group: f"{group}." for group in ("manifold", "digits")}
     assert notebook.name.startswith(named.get(figure, f"fig0{figure[3:]}_"))
     return [panel.name for panel in experiments.find_figures([figure])]
 
 
 def test_every_panel_has_its_notebook_and_its_numbers():
-    assert [panel for notebook in PAPERS for panel in panels(notebook)] == KEPT
-    assert sorted(path.stem for path in paper.EXPECTED.glob("*.csv")) == sorted(KEPT)
+    assert [panel for notebook in PAPERS for panel in panels(notebook)] == list(FIGURES)
+    assert sorted(path.stem for path in paper.EXPECTED.glob("*.csv")) == sorted(FIGURES)
 
 
-@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("name", FIGURES)
 def test_numbers_are_complete_and_fit_together(name):
     figure, rows = FIGURES[name], expected(name)
     curves = [(method, series) for method in figure.choices for series in figure.series or [""]]
@@ -119,6 +118,8 @@ def test_notebooks_show_these_numbers(notebook):
                 cell = f"{float(row['mse']):.1e}"
             elif "nmse" in row:
                 cell = short(float(row["nmse"]))
+            elif "dimensions" in row:
+                cell = f"{float(row['dimensions']):.1f}"
             found.setdefault(curve, []).append(cell)
         if FIGURES[name].metric == "mse":
             # What is rounding is shown as it is, and expected as zero.

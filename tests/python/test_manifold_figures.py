@@ -53,7 +53,7 @@ def test_layers_are_counted_or_named():
     counted = dataclasses.replace(SMALL, n_encoder_layers=0, n_decoder_layers=3, layer_width=7)
     assert counted.network() == {"n_components": 4, "encoder_hidden": (), "decoder_hidden": (7, 7, 7)}
     figure = FIGURES["manifold_depth"]
-    assert figure.problem_at(1, "2 encoder layers").network()["encoder_hidden"] == (200, 200)
+    assert figure.problem_at(1, "2 encoder layers").network()["encoder_hidden"] == (100, 100)
     assert figure.problem_at(1, "2 encoder layers").network()["decoder_hidden"] == (200,)
 
 

@@ -180,6 +180,8 @@ class Figure:
         Problems a point.
     quick_values : tuple of numbers, default=()
         Values of a quick run; empty for three of them, from end to end.
+    quick_problem : mapping, default={}
+        Fields of `problem` that differ in a quick run.
     paper : mapping, default={}
         What differs at the paper's own scale, where the figure is smaller: "values", "trials" and "series" of the
         figure, and any field of `problem`.
@@ -201,6 +203,7 @@ class Figure:
     trials_of: str = ""
     trials: int = 20
     quick_values: tuple[Number, ...] = ()
+    quick_problem: Settings = field(default_factory=dict)
     paper: Settings = field(default_factory=dict)
     note: str = ""
 
@@ -215,9 +218,10 @@ class Figure:
         return self.problem.clock
 
     def quick(self) -> "Figure":
-        """Return the same figure with few points and two trials."""
+        """Return the same figure with few points, two trials and, where it says so, smaller problems."""
         ends = (self.values[0], self.values[len(self.values) // 2], self.values[-1])
-        return replace(self, values=self.quick_values or tuple(dict.fromkeys(ends)), trials=2)
+        values = self.quick_values or tuple(dict.fromkeys(ends))
+        return replace(self, values=values, trials=2, problem=replace(self.problem, **self.quick_problem))
 
     def at_paper_scale(self) -> "Figure":
         """Return the same figure with the sizes of the paper, where `paper` has any."""
