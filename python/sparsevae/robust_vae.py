@@ -40,7 +40,7 @@ class RobustVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     Parameters
     ----------
     n_components : int or None, default=None
-        Columns of :math:`W`, at most; None for the shorter side of `X`. Superfluous ones vanish.
+        Columns of :math:`W`, at most, no more than features; None for the shorter side of `X`. Superfluous ones vanish.
     floor : float, default=1e-7
         Least noise variance :math:`\alpha`, as a share of the mean square of the observed entries; greater than 0 and
         less than 0.5. Of noisy data give the share of the noise.

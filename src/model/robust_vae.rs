@@ -108,6 +108,10 @@ pub struct RobustFit {
 pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, watch: &Watch) -> Result<RobustFit> {
     settings.check()?;
     let filled = observed(x, missing)?;
+    if let Some(count) = settings.n_components.filter(|&count| count > x.ncols()) {
+        let allowed = format!("None or from 1 to the number of features, {}", x.ncols());
+        return Err(Error::invalid("n_components", count, &allowed));
+    }
     let n_observed = x.iter().filter(|v| !v.is_nan()).count() as f64;
     let largest = filled.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
     let relative = filled.iter().map(|v| (v / largest).powi(2)).sum::<f64>() / n_observed;

@@ -146,8 +146,10 @@ def test_components_can_be_limited():
     X, truth, _ = corrupted()
     assert RobustVae(n_components=5).fit(X).rank_ == 5
     assert RobustVae(n_components=3).fit(X).rank_ <= 3
-    # More than there are features do no harm.
-    assert error(RobustVae(n_components=10**30).fit(X).low_rank_, truth) < 1e-9
+    assert error(RobustVae(n_components=50).fit(X).low_rank_, truth) < 1e-9
+    for count in (51, 10**30):
+        with pytest.raises(ParameterError, match="`n_components` is .*, but it must be .* number of features, 50"):
+            RobustVae(n_components=count).fit(X)
 
 
 def test_threads_change_no_bit():
