@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from . import _core
+from ._interchange import Interchange
 from ._random import draw_seed
 from ._validation import as_float, check_type, fit_arrays, predict_array, result_dtype
 from .exceptions import ParameterError
@@ -46,7 +47,7 @@ _NUMBERS = {
 _MOST = 2**62
 
 
-class CoreEstimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Base of the estimators that the core fits; not public."""
 
     _power_parameter: str | None = None
@@ -103,7 +104,7 @@ class CoreEstimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
             reason = "untrained"
         advice = _ADVICE.get(reason)
         if advice:
-            warnings.warn(f"{type(self).__name__}: {advice}", ConvergenceWarning, stacklevel=3)
+            warnings.warn(f"{type(self).__name__}: {advice}", ConvergenceWarning, stacklevel=4)
 
     def _absorb_search(self, report: "_core.FitReport") -> None:
         """Set the fitted attributes that say how the fit went; remove one that only training sets."""
@@ -132,8 +133,8 @@ class LinearVae(CoreEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Design: float64 or float32 in any memory order, NumPy or pandas. Columns may have any scale. Constant
-            columns get coefficient 0. Of equal columns at most one is chosen.
+            Design: float64 or float32 in any memory order, NumPy, pandas or PyTorch. Columns may have any scale.
+            Constant columns get coefficient 0. Of equal columns at most one is chosen.
         y : array-like of shape (n_samples,)
             Response.
 

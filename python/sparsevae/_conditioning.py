@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._arrays import check_finite, real_array
+from ._interchange import exchange
 from ._random import RandomState, draw_seed
 from ._validation import as_float, check_type
 from .exceptions import ParameterError, ShapeError
@@ -17,6 +18,7 @@ from .exceptions import ParameterError, ShapeError
 _STACK = 2**20
 
 
+@exchange
 def stable_rank(A: ArrayLike) -> float:
     """Compute the squared Frobenius norm over the squared spectral norm.
 
@@ -59,6 +61,7 @@ def stable_rank(A: ArrayLike) -> float:
     return float(np.sum((values / values[0]) ** 2))
 
 
+@exchange
 def restricted_isometry_bound(
     A: ArrayLike,
     n_nonzero: int,

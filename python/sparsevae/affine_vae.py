@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _core
 from ._arrays import check_finite, real_array
+from ._interchange import Interchange
 from ._random import RandomState, draw_seed
 from ._validation import as_float, check_type, sample_array
 from .exceptions import ParameterError, ShapeError
@@ -20,7 +21,7 @@ _NOISE_VAR = '"auto" or a number greater than 0'
 _COUNT = "an integer of at least 1"
 
 
-class AffineVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     r"""Variational autoencoder with an affine decoder, :math:`x = W z + b`, at the minimum of its energy.
 
     The noise has the variance :math:`\gamma` in all features. With the encoder at its optimum, and a full covariance of
@@ -183,7 +184,7 @@ class AffineVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 f"AffineVae: {self.n_active_} components explain all {self.n_features_in_} features of {len(values)} "
                 "samples, so that the optimal noise variance is zero: give a number, or fewer components"
             )
-            warnings.warn(message, ConvergenceWarning, stacklevel=2)
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
         return self
 
     def _axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._arrays import check_real, real_array
+from ._interchange import exchange
 from ._validation import check_type
 
 __all__ = ["affine_energy", "marginal_energy", "preconditioned_energy", "separable_energy"]
@@ -41,6 +42,7 @@ def _number(name: str, value: Any) -> float:
     return float(value)
 
 
+@exchange
 def marginal_energy(
     X: ArrayLike, y: ArrayLike, prior_var: ArrayLike, noise_var: float
 ) -> tuple[float, NDArray[np.float64], float]:
@@ -90,6 +92,7 @@ def marginal_energy(
     return _core.energy(*_simultaneous(X, y, prior_var), _number("noise_var", noise_var), "full")
 
 
+@exchange
 def separable_energy(
     X: ArrayLike, y: ArrayLike, prior_var: ArrayLike, noise_var: float
 ) -> tuple[float, NDArray[np.float64], float]:
@@ -130,6 +133,7 @@ def separable_energy(
     return _core.energy(*_simultaneous(X, y, prior_var), _number("noise_var", noise_var), "diagonal")
 
 
+@exchange
 def preconditioned_energy(
     X: ArrayLike, y: ArrayLike, prior_var: ArrayLike, noise_var: float, power: float = 1.0
 ) -> tuple[float, NDArray[np.float64], float]:
@@ -162,6 +166,7 @@ def preconditioned_energy(
     return _core.preconditioned(*_arrays(X, y, prior_var), gamma, p)
 
 
+@exchange
 def affine_energy(
     X: ArrayLike,
     components: ArrayLike,

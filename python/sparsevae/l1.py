@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import _core
 from ._equations import matrix, right_hand_sides
+from ._interchange import exchange
 from ._parallel import thread_count
 from .exceptions import ParameterError
 
@@ -54,6 +55,7 @@ class BasisPursuitResult:
     status: Any
 
 
+@exchange
 def basis_pursuit(A: Any, b: Any, *, method: str = "homotopy", n_jobs: int | None = None) -> BasisPursuitResult:
     r"""Find, of all solutions of linear equations, those of least l1 norm.
 
@@ -134,7 +136,7 @@ def basis_pursuit(A: Any, b: Any, *, method: str = "homotopy", n_jobs: int | Non
             f"basis_pursuit: {failed.size} of {status.size} problems are not solved: {', '.join(sorted(set(failed)))}; "
             f"up to {found['residual'].max():.2g} of the norm of a right-hand side lies outside the column space of `A`"
         )
-        warnings.warn(message, ConvergenceWarning, stacklevel=2)
+        warnings.warn(message, ConvergenceWarning, stacklevel=3)
     fields: dict[str, Any] = {**found, "coef": found["coef"].astype(sides.dtype), "status": status}
     if sides.single:
         fields = {name: array[..., 0] if array.ndim == 2 else array[0].item() for name, array in fields.items()}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._conditioning import restricted_isometry_bound, stable_rank
+from ._interchange import exchange
 from .exceptions import NonFiniteError, ParameterError, ShapeError
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
 _Z = 1.959963984540054
 
 
+@exchange
 def support_match(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1e-3) -> bool:
     """Tell whether the estimate has exactly the true support.
 
@@ -74,6 +76,7 @@ def support_match(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1
     return bool(np.array_equal(*_supports(coef_true, coef, threshold)))
 
 
+@exchange
 def support_f1(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1e-3) -> float:
     """Compute the F1 score of the estimated support: the harmonic mean of precision and recall.
 
@@ -109,6 +112,7 @@ def support_f1(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1e-3
     return 2 * int((true & found).sum()) / total if total else 1.0
 
 
+@exchange
 def relative_error(coef_true: ArrayLike, coef: ArrayLike) -> float:
     """Compute the Euclidean norm of the error over that of the true coefficients, of all responses together.
 
@@ -144,6 +148,7 @@ def relative_error(coef_true: ArrayLike, coef: ArrayLike) -> float:
     return float(np.linalg.norm(found / scale - true / scale) / np.linalg.norm(true / scale))
 
 
+@exchange
 def mse_after_least_squares(X: ArrayLike, y: ArrayLike, coef_true: ArrayLike, support: ArrayLike) -> float:
     """Refit by least squares on an estimated support and compute the mean squared error of the coefficients.
 

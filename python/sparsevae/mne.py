@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from ._arrays import check_finite, real_array
+from ._interchange import exchange
 from ._validation import check_type
 from .exceptions import ParameterError, ShapeError
 from .simultaneous_sparse_vae import SimultaneousSparseVae
@@ -38,6 +39,7 @@ _SILENT = 1e-4
 _VANISHED = 1e-6
 
 
+@exchange
 def solver(
     M: ArrayLike, G: ArrayLike, n_orient: int, *, estimator: SimultaneousSparseVae | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

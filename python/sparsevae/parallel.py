@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from . import _core
 from ._base import LinearVae
+from ._interchange import exchange
 from ._parallel import thread_count
 from ._validation import fit_arrays
 from .exceptions import ParameterError
@@ -15,6 +16,7 @@ from .exceptions import ParameterError
 Estimator = TypeVar("Estimator", bound=LinearVae)
 
 
+@exchange
 def fit_many(estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None) -> list[Estimator]:
     """Fit one clone of an estimator to each column of `Y`, side by side.
 
@@ -74,5 +76,5 @@ def fit_many(estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None)
     unfinished = sum(report["status"] in ("iteration_limit", "noise_collapsed") for report in reports)
     if unfinished:
         message = f"{unfinished} of {len(reports)} fits ended without convergence; see their `status_`"
-        warnings.warn(message, ConvergenceWarning, stacklevel=2)
+        warnings.warn(message, ConvergenceWarning, stacklevel=3)
     return models

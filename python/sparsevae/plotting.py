@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._interchange import to_numpy
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -103,12 +105,12 @@ def plot_coefficients(
     >>> figure, axes = new_figure(1, 1)
     >>> plot_coefficients(axes[0][0], [0.0, 1.0, 0.0], {"VaeSlr": [0.0, 1.0, 0.0]})
     """
-    truth = np.asarray(coef_true, dtype=np.float64)
+    truth = np.asarray(to_numpy("coef_true", coef_true)[0], dtype=np.float64)
     support = np.flatnonzero(truth)
     axes.vlines(support, 0, truth[support], color="0.6", linewidth=2, label="true")
     axes.axhline(0, color="0.6", linewidth=0.8)
     for name, marker, values in zip(estimates, ("x", "+", "1", "2", "3"), estimates.values(), strict=False):
-        found = np.asarray(values, dtype=np.float64)
+        found = np.asarray(to_numpy(name, values)[0], dtype=np.float64)
         shown = np.flatnonzero(np.abs(found) >= 1e-3)
         axes.scatter(shown, found[shown], marker=marker, s=28, linewidth=1.2, label=name, zorder=3)
     axes.set(xlabel="column", ylabel="coefficient", title=title)

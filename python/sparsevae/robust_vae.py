@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _core
 from ._arrays import check_finite, real_array
+from ._interchange import Interchange
 from ._parallel import thread_count
 from ._validation import as_float, check_type, sample_array
 from .exceptions import ParameterError, ShapeError
@@ -23,7 +24,7 @@ _INTEGERS = {"n_anneal": 0, "max_iter": 1}
 _MOST = 2**62
 
 
-class RobustVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     r"""Variational autoencoder with an affine decoder and a noise variance for every entry.
 
     It is a form of robust principal components.
@@ -231,7 +232,7 @@ class RobustVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 f"RobustVae: {self.n_iter_} steps, {min(self.n_anneal, self.n_iter_)} of them annealing, did not "
                 "settle to `tol`: allow more steps, or a larger `tol`"
             )
-            warnings.warn(message, ConvergenceWarning, stacklevel=2)
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
         return self
 
     def transform(self, X: Any) -> NDArray[np.floating[Any]]:

@@ -203,8 +203,8 @@ class SimultaneousSparseVae(CoreEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Design: float64 or float32 in any memory order, NumPy or pandas. Columns may have any scale. Constant
-            columns get coefficient 0. Of equal columns at most one is chosen.
+            Design: float64 or float32 in any memory order, NumPy, pandas or PyTorch. Columns may have any scale.
+            Constant columns get coefficient 0. Of equal columns at most one is chosen.
         Y : array-like of shape (n_samples, n_responses)
             Responses.
 
@@ -252,7 +252,7 @@ class SimultaneousSparseVae(CoreEstimator):
         unexplained = np.ptp(Y, axis=0).any() if self.fit_intercept else Y.any()
         if len(self.support_) == 0 and unexplained:
             message = "no column was chosen: `coef_` is zero, and noise explains `Y` as well as any column does"
-            warnings.warn(f"{type(self).__name__}: {message}", ConvergenceWarning, stacklevel=2)
+            warnings.warn(f"{type(self).__name__}: {message}", ConvergenceWarning, stacklevel=3)
         self._warn()
         return self
 

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _core
 from ._equations import matrix, right_hand_sides
+from ._interchange import Interchange
 from ._parallel import thread_count
 from ._random import RandomState, draw_seed
 from ._validation import as_float, check_type
@@ -53,7 +54,7 @@ class Recovery:
     max_nonzero: Any
 
 
-class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     r"""Sparse solutions of hard problems, learned from easier problems with the same matrix.
 
     Solutions are taken to be sparse combinations of a few sparse components: :math:`x = X z`. Training problems
@@ -320,7 +321,7 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
             if count[name]:
                 messages.append(f"{count[name]} of {total} columns of `B` are {meaning} and were left out")
         for message in messages:
-            warnings.warn(f"WelperRecover: {message}", ConvergenceWarning, stacklevel=3)
+            warnings.warn(f"WelperRecover: {message}", ConvergenceWarning, stacklevel=4)
 
     def recover(self, b: Any) -> Recovery:
         """Solve hard problems by sparse combinations of the components.
@@ -421,7 +422,7 @@ class WelperRecover(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
                 f"{', '.join(sorted(set(failed)))}; the largest residual is {np.max(found.residual):.2g} of the norm "
                 "of `b`"
             )
-            warnings.warn(message, ConvergenceWarning, stacklevel=2)
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
         return found.coef
 
 

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from .._interchange import Interchange
 from .._validation import as_float, check_type, fit_arrays, predict_array, result_dtype
 from ..exceptions import NumericalError, ParameterError
 
@@ -64,7 +65,7 @@ def real(name: str, value: Any, *, positive: bool, below: float = np.inf) -> flo
     return number
 
 
-class SparseRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
+class SparseRegressor(Interchange, RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
     """Base of the baselines; not public."""
 
     _multi_output: ClassVar[bool] = False
@@ -86,8 +87,8 @@ class SparseRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Design: float64 or float32 in any memory order, NumPy or pandas. Constant columns get coefficient 0 if
-            there is an intercept.
+            Design: float64 or float32 in any memory order, NumPy, pandas or PyTorch. Constant columns get coefficient 0
+            if there is an intercept.
         y : array-like of shape (n_samples,)
             Response.
 
@@ -143,7 +144,7 @@ class SparseRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
         fitted |= {"coef_": coef.astype(dtype), "intercept_": intercept.astype(dtype), "support_": support}
         self.__dict__.update(fitted)
         if warning:
-            warnings.warn(f"{type(self).__name__}: {warning}", ConvergenceWarning, stacklevel=3)
+            warnings.warn(f"{type(self).__name__}: {warning}", ConvergenceWarning, stacklevel=4)
         return self
 
     def predict(self, X: Any) -> Any:

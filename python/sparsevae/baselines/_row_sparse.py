@@ -25,8 +25,8 @@ class RowSparseRegressor(SparseRegressor, ABC):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Design: float64 or float32 in any memory order, NumPy or pandas. Constant columns get coefficients 0 if
-            there is an intercept.
+            Design: float64 or float32 in any memory order, NumPy, pandas or PyTorch. Constant columns get
+            coefficients 0 if there is an intercept.
         Y : array-like of shape (n_samples, n_responses)
             Responses.
 

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from .. import _core
+from .._interchange import Interchange
 from .._validation import as_float, check_type, sample_array
 from ..exceptions import ParameterError
 
@@ -18,7 +19,7 @@ _TOL = "a number greater than 0 and less than 1"
 _ITER = "an integer of at least 1"
 
 
-class RobustPca(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class RobustPca(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     r"""Robust principal components by convex relaxation: a low-rank matrix plus few outliers of any size.
 
     .. math:: \min_{L, S} \|L\|_* + \lambda \|S\|_1 \quad \text{subject to} \quad X = L + S
@@ -180,7 +181,7 @@ class RobustPca(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
                 f"RobustPca: {self.n_iter_} steps left {self.residual_:.1e} of `X` unexplained, where `tol` is "
                 f"{self.tol}: allow more steps"
             )
-            warnings.warn(message, ConvergenceWarning, stacklevel=2)
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
         return self
 
 

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from .. import _core
+from .._interchange import exchange
 from .._random import RandomState, draw_seed
 from ..exceptions import ShapeError
 from ._checks import as_count, as_option, as_real
@@ -129,6 +130,7 @@ def make_meg_leadfield(
     return Bunch(**made)
 
 
+@exchange
 def sarvas_field(
     source_positions: ArrayLike, source_moments: ArrayLike, sensor_positions: ArrayLike, sensor_orientations: ArrayLike
 ) -> NDArray[np.float64]:

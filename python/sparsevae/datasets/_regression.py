@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from .. import _core
+from .._interchange import exchange
 from .._random import RandomState, draw_seed
 from ._checks import as_count, as_design, as_option, as_real
 from ._design import DESIGNS, make_design
@@ -66,6 +67,7 @@ def make_sparse_coef(
     )
 
 
+@exchange
 def plant_response(
     X: ArrayLike,
     *,

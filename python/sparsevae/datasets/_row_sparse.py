@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from .. import _core
+from .._interchange import exchange
 from .._random import RandomState, draw_seed
 from ..exceptions import NonFiniteError
 from ._checks import as_count, as_design, as_option, as_real
@@ -87,6 +88,7 @@ def make_row_sparse_coef(
     )
 
 
+@exchange
 def plant_responses(
     X: ArrayLike,
     *,

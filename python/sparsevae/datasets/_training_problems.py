@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from .. import _core
+from .._interchange import exchange
 from .._random import RandomState, draw_seed
 from ..exceptions import NonFiniteError, ParameterError
 from ._checks import as_count, as_design, as_option, as_real
@@ -156,6 +157,7 @@ def make_combinators(
     )
 
 
+@exchange
 def plant_training_problems(
     A: ArrayLike,
     *,

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arrays import check_finite, check_real
+from .._interchange import exchange
 from ..exceptions import ShapeError
 from ._arguments import Array, data_arrays, real
 
 
+@exchange
 def diagonal_coef_energy(X: ArrayLike, Y: ArrayLike, coef: ArrayLike, noise_var: float) -> float:
     r"""Evaluate the energy of the diagonal covariance as a function of the coefficients.
 
@@ -80,6 +82,7 @@ def diagonal_coef_energy(X: ArrayLike, Y: ArrayLike, coef: ArrayLike, noise_var:
     return _misfit(design, responses, rows) / gamma + penalty + constant
 
 
+@exchange
 def autoencoder_energy(
     X: ArrayLike,
     Y: ArrayLike,

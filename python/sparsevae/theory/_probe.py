@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 from .._groups import group_labels
+from .._interchange import exchange
 from .._random import RandomState, draw_seed
 from .._whitening import Whitening
 from ..energies import marginal_energy, separable_energy
@@ -22,6 +23,7 @@ from ._profile import prior_var_profile
 _LAST_TOL, _LAST_STEPS, _ROUNDS = 1e-10, 100_000, 100
 
 
+@exchange
 def count_minima(
     estimator: SimultaneousSparseVae,
     X: ArrayLike,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from .._arrays import check_finite, check_real, real_array
+from .._interchange import exchange
 from ..energies import marginal_energy, separable_energy
 from ..exceptions import NumericalError, ParameterError
 from ._arguments import Array, count, real
@@ -88,6 +89,7 @@ class PriorVarProfile:
         count("n_responses", self.n_responses)
         real("base", self.base, "a finite number", least=-math.inf)
 
+    @exchange
     def energy(self, values: ArrayLike) -> Array:
         """Evaluate the energy at prior variances.
 
@@ -150,6 +152,7 @@ class PriorVarProfile:
         return points if slope == 0 and len(points) else np.zeros(1)
 
 
+@exchange
 def prior_var_profile(
     X: ArrayLike, Y: ArrayLike, prior_var: ArrayLike, noise_var: float, feature: int, *, covariance: str = "full"
 ) -> PriorVarProfile:
