@@ -40,7 +40,7 @@ class Origin(NamedTuple):
     library: Any = None
     """The module of PyTorch, or the namespace of another library; None for NumPy."""
     device: Any = None
-    """Of a tensor of PyTorch; all others are in the memory of the host."""
+    """Of a tensor of PyTorch; None for the memory of the host."""
     dtype: Any = None
     """float32 or float64, in NumPy's words; None to leave results as they are."""
 
@@ -96,7 +96,8 @@ class Origin(NamedTuple):
         if not (values.flags.c_contiguous and values.flags.writeable):
             values = values.copy(order="C")
         if self.library is _torch():
-            return self.library.from_numpy(values).to(self.device)
+            tensor = self.library.from_numpy(values)
+            return tensor if self.device is None else tensor.to(self.device)
         return self.library.from_dlpack(values)
 
 
@@ -164,7 +165,8 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not any(map(_holds_foreign, args)) and not any(map(_holds_foreign, kwargs.values())):
+        # From the last, since the first may be an estimator of many attributes.
+        if not any(map(_holds_foreign, args[::-1])) and not any(map(_holds_foreign, kwargs.values())):
             return function(*args, **kwargs)
         named = [*zip(names, args, strict=False), *kwargs.items()]
         plain, origin = _read(named)
@@ -301,7 +303,7 @@ def _tensor_to_numpy(name: str, tensor: Any, torch: Any) -> tuple[Any, Origin]:
         values = tensor.numpy(force=True)
     except (RuntimeError, TypeError) as error:
         raise DataTypeError(f"`{name}` is a tensor that NumPy cannot read: {error}") from error
-    return values, Origin(torch, tensor.device, _result_dtype(values))
+    return values, Origin(torch, None if tensor.is_cpu else tensor.device, _result_dtype(values))
 
 
 @functools.cache

@@ -30,6 +30,7 @@ from sparsevae import (
 )
 from sparsevae._interchange import Interchange, Origin, to_numpy
 from sparsevae.exceptions import DataTypeError
+from sparsevae.plotting import new_figure, plot_coefficients
 
 torch = pytest.importorskip("torch")
 
@@ -171,6 +172,21 @@ def test_functions_take_and_return_tensors(name, dtype, layout, grad):
     function, data = FUNCTIONS[name]
     data = [a.astype(DTYPES[dtype]) for a in data]
     same(function(*tensors(data, layout, grad)), function(*data), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_solver_of_source_problems_takes_and_returns_tensors(dtype):
+    solver = pytest.importorskip("sparsevae.mne").solver
+    data = [(20 * Y).astype(dtype), X.astype(dtype)]
+    same(solver(*tensors(data, grad=True), 1), solver(*data, 1), dtype)
+
+
+def test_coefficients_are_drawn_from_tensors():
+    pytest.importorskip("matplotlib")
+    (axes,), *_ = new_figure(1, 1)[1]
+    (coef,) = tensors((COEF[0],), grad=True)
+    plot_coefficients(axes, coef, {"VaeSlr": coef})
+    np.testing.assert_array_equal(axes.collections[1].get_offsets()[:, 1], [2.0, -1.0])
 
 
 def test_all_estimators_and_functions_are_covered():
