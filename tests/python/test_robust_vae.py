@@ -148,7 +148,7 @@ def test_components_can_be_limited():
     assert RobustVae(n_components=3).fit(X).rank_ <= 3
     assert error(RobustVae(n_components=50).fit(X).low_rank_, truth) < 1e-9
     for count in (51, 10**30):
-        with pytest.raises(ParameterError, match="`n_components` is .*, but it must be .* number of features, 50"):
+        with pytest.raises(ParameterError, match="number of features, 50"):
             RobustVae(n_components=count).fit(X)
 
 

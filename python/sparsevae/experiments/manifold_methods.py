@@ -77,13 +77,4 @@ MANIFOLD_METHODS = (
         style=("#5aae61", "v"),
         note="An autoencoder without variances and without a penalty.",
     ),
-    Method(
-        "RobustVae, same latent size",
-        "separation",
-        {"estimator": "sparsevae:RobustVae", "parameters": {}, "told": ["n_components"]},
-        effort=500.0,
-        style=("#4393c3", "X"),
-        note="The affine case, with as many components as the networks have latent variables.",
-        special=True,
-    ),
 )

@@ -120,14 +120,12 @@ def gamma_map(problem: SupportProblem, data: Bunch, settings: Settings) -> Solut
     return Solution(kernel.solve(data.X, data.y, noise_var))
 
 
-def separation(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:
+def separation(problem: AnyProblem, data: Bunch, settings: Settings) -> Solution:  # noqa: ARG001 - the data say it all
     """Separate outliers from a low-rank matrix.
 
-    Settings: "estimator", as "module:class", its "parameters", and "told", a list of those that the problem knows.
-    The facts are the rank and the number of outliers.
+    Settings: "estimator", as "module:class", and its "parameters". The facts are the rank and the number of outliers.
     """
-    told = {fact: getattr(problem, fact) for fact in settings.get("told", ())}
-    model: Any = _named(settings["estimator"])(**settings["parameters"], **told).fit(data.X)
+    model: Any = _named(settings["estimator"])(**settings["parameters"]).fit(data.X)
     facts = {"rank": int(model.rank_), "outliers": int(model.outlier_mask_.sum())}
     return Solution(model.low_rank_, outlier_mask=model.outlier_mask_, facts=facts)
 
