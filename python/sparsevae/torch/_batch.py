@@ -1,0 +1,176 @@
+"""Many problems side by side: the units of the solver, the marginal covariance, the updates of the prior variances.
+
+Letters: w is `prior_var`, gamma is `noise_var`, u is the posterior mean, s and q as in the energies (docs/notation). A
+design is shared, of shape (d, n), or one of each problem, of shape (p, d, n).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparsevae.exceptions import NonFiniteError, NumericalError, ParameterError, ShapeError
+
+from ._tensors import check_tensors, spread
+
+
+@dataclass
+class Problems:
+    """Problems in the solver's units: columns and responses of norm 1, but for zeros; not more rows than columns."""
+
+    X: Tensor
+    y: Tensor
+    column_norms: Tensor
+    response_norms: Tensor
+
+    @property
+    def unit(self) -> Tensor:
+        """Coefficients in the caller's units over those in the solver's; 0 for columns of zeros."""
+        inverse = torch.where(self.column_norms > 0, self.column_norms, torch.inf).reciprocal()
+        return self.response_norms[:, None] * inverse
+
+
+def flatten(X: object, y: object, noise_var: object, name: str) -> tuple[Tensor, Tensor, Tensor, tuple[int, ...]]:
+    """Check designs, responses (called `name`) and noise variances; return them with one leading dimension at most.
+
+    A design of two dimensions stays shared. The last of what is returned is the shape of the leading dimensions.
+
+    Raises
+    ------
+    DataTypeError, DerivativeError, ShapeError, NonFiniteError, ParameterError
+        With the name of the argument.
+    """
+    names = ["X", name, "noise_var"]
+    design, response, noise = check_tensors(dict(zip(names, (X, y, noise_var), strict=True)))
+    if design.ndim < 2 or 0 in design.shape[-2:]:
+        wanted = "(..., n_samples, n_features) with at least one of each"
+        raise ShapeError(f"`X` has shape {tuple(design.shape)}, but {wanted} is needed")
+    d, n = design.shape[-2:]
+    full, response, noise = spread(names, [design, response, noise], [(d, n), (d,), ()])
+    for argument, value in zip(names, (design, response, noise), strict=True):
+        if not bool(torch.isfinite(value).all()):
+            raise NonFiniteError(f"`{argument}` has a NaN or an infinite value; only finite values can be fitted")
+    if bool((noise <= 0).any()):
+        raise ParameterError("`noise_var` must be greater than 0 for every problem")
+    leading = tuple(noise.shape)
+    design = design if design.ndim == 2 else full.reshape(-1, d, n)
+    return design, response.reshape(-1, d), noise.reshape(-1), leading
+
+
+def _norms(values: Tensor, dim: int) -> Tensor:
+    """Norms without overflow."""
+    largest = values.abs().amax(dim, keepdim=True)
+    scaled = values / torch.where(largest > 0, largest, 1.0)
+    norms: Tensor = (largest * scaled.square().sum(dim, keepdim=True).sqrt()).squeeze(dim)
+    return norms
+
+
+def standardise(X: Tensor) -> tuple[Tensor, Tensor]:
+    """Divide float64 columns by their norms, zeros by 1; return the norms too."""
+    norms = _norms(X, -2)
+    return X / torch.where(norms > 0, norms, 1.0)[..., None, :], norms
+
+
+def compress(X: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Rotate a design with more rows than columns to a square one; return the rotation too."""
+    if X.shape[-2] <= X.shape[-1]:
+        return X, None
+    rotation, square = torch.linalg.qr(X)
+    return square, rotation
+
+
+def respond(y: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Responses of norm 1, less what the rotation leaves out, and their norms."""
+    norms = _norms(y, -1)
+    y = y / torch.where(norms > 0, norms, 1.0)[:, None]
+    return (y if rotation is None else (y[:, None, :] @ rotation)[:, 0]), norms
+
+
+def take(X: Tensor, chosen: Tensor) -> Tensor:
+    """Designs of the chosen problems."""
+    return X if X.ndim == 2 else X[chosen]
+
+
+def factorise(X: Tensor, w: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
+    """Cholesky factors of the marginal covariances, and which are not positive definite."""
+    covariance = (X * w[:, None, :]) @ X.mT
+    covariance.diagonal(dim1=-2, dim2=-1).add_(gamma[:, None])
+    factor, info = torch.linalg.cholesky_ex(covariance)
+    return factor, info != 0
+
+
+def evaluate(X: Tensor, y: Tensor, w: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`q`, `s`, and which covariances are not positive definite."""
+    factor, failed = factorise(X, w, gamma)
+    right = torch.cat([X.expand(len(w), *X.shape[-2:]), y[..., None]], -1)
+    half = torch.linalg.solve_triangular(factor, right, upper=False)
+    design, response = half[..., :-1], half[..., -1:]
+    q = (response.mT @ design)[:, 0]
+    return q, design.square().sum(-2), failed
+
+
+def update(rule: str, w: Tensor, q: Tensor, s: Tensor) -> Tensor:
+    """Return the next prior variances: the posterior second moment, or the minimum of the convex bound."""
+    if rule == "em":
+        u = w * q
+        return (u * u + w * (1.0 - w * s)).clamp_min(0.0)
+    return torch.where(s > 0, w * q.abs() / s.sqrt(), 0.0)
+
+
+@dataclass
+class Found:
+    """Where descents ended, in the solver's units."""
+
+    u: Tensor
+    w: Tensor
+    n_iter: Tensor
+    converged: Tensor
+
+    @classmethod
+    def nothing(cls, y: Tensor, n: int) -> "Found":
+        """Zeros, to be filled in."""
+        zeros = y.new_zeros(len(y), n)
+        steps = torch.zeros(len(y), dtype=torch.int64, device=y.device)
+        return cls(zeros, zeros.clone(), steps, steps.bool())
+
+    def put(self, at: Tensor, u: Tensor, w: Tensor, step: int, converged: Tensor) -> None:
+        """Fill in the problems `at`, which end at `step`."""
+        self.u[at], self.w[at], self.n_iter[at], self.converged[at] = u, w, step, converged
+
+
+def descend(problems: Problems, gamma: Tensor, rule: str, max_iter: int, tol: float, first: int) -> Found:
+    """Minimise the energies at a given noise variance, in the solver's units; `first` is the number of the first one.
+
+    Raises
+    ------
+    NumericalError
+        If a covariance is not positive definite in float64.
+    """
+    X, y = problems.X, problems.y
+    found = Found.nothing(y, X.shape[-1])
+    found.converged[problems.response_norms == 0] = True
+    left = (problems.response_norms > 0).nonzero()[:, 0]
+    present = (problems.column_norms > 0).expand(len(y), X.shape[-1])[left]
+    X, y, gamma = take(X, left), y[left], gamma[left]
+    # The prior explains the response, each column an equal part.
+    w = y.square().sum(-1, keepdim=True) * present / present.sum(-1, keepdim=True).clamp_min(1)
+    before = w
+    for step in range(1, max_iter + 1):
+        if not len(left):
+            break
+        q, s, failed = evaluate(X, y, w, gamma)
+        if bool(failed.any()):
+            problem = first + int(left[failed.nonzero()[0, 0]])
+            raise NumericalError(
+                f"problem {problem}: the covariance was not positive definite at step {step}: float64 does not "
+                "suffice; a larger `noise_var` may help"
+            )
+        settled = (before - w).abs().amax(-1) <= tol * w.amax(-1) if step > 1 else torch.zeros_like(failed)
+        done = torch.ones_like(settled) if step == max_iter else settled
+        if bool(done.any()):
+            found.put(left[done], (w * q)[done], w[done], step, settled[done])
+            stay = ~done
+            left, X, y, gamma = left[stay], take(X, stay), y[stay], gamma[stay]
+            w, q, s = w[stay], q[stay], s[stay]
+        before, w = w, update(rule, w, q, s)
+    return found

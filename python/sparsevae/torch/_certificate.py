@@ -1,0 +1,211 @@
+"""Noise-free problems side by side: one annealed descent each, until a certificate proves its solution the sparsest.
+
+The constants and the order of work are the Rust core's (`model::noise_free`, `support::certificate`).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparsevae.exceptions import NumericalError
+
+from ._batch import Found, Problems, evaluate, take, update
+
+# Noise at the start and at the end, and the steps between; where the spectrum reaches lower, the end lies below it.
+_START, _END, _STEPS, _BELOW_SPECTRUM, _LOWEST = 1e-1, 1e-11, 250, 1e-3, 1e-15
+# Mean square of the whitened response, and steps between two looks at the certificate.
+_UNIT, _LOOK = 0.2, 15
+# Rounding in the product of design and coefficients, the margin of an exchange, and the chance of an accident.
+_ROUNDING, _EXCHANGE_MARGIN, _ACCIDENT = 32.0, 10.0, 1e-9
+_DEPENDENT = 1e-10
+
+
+@dataclass
+class RowSpace:
+    """Designs `X = R^T B` with orthonormal rows `B`."""
+
+    basis: Tensor
+    upper: Tensor
+    smallest: Tensor
+
+    @classmethod
+    def of(cls, X: Tensor) -> "RowSpace":
+        """Find it.
+
+        Raises
+        ------
+        NumericalError
+            If rows are linearly dependent.
+        """
+        basis, upper = torch.linalg.qr(X.mT)
+        diagonal = upper.diagonal(dim1=-2, dim2=-1).abs()
+        if bool((diagonal.amin(-1) <= _DEPENDENT * diagonal.amax(-1)).any()):
+            raise NumericalError('`X` has linearly dependent rows; noise_var="anneal" needs independent ones')
+        singular: Tensor = torch.linalg.svdvals(upper)
+        return cls(basis.mT, upper, singular[..., -1])
+
+    def at(self, chosen: Tensor) -> "RowSpace":
+        """Keep the chosen problems."""
+        if self.basis.ndim == 2:
+            return self
+        return RowSpace(self.basis[chosen], self.upper[chosen], self.smallest[chosen])
+
+    def whiten(self, y: Tensor) -> Tensor:
+        """Responses in the coordinates of the basis."""
+        whitened: Tensor = torch.linalg.solve_triangular(self.upper.mT, y[..., None], upper=False)
+        return whitened[..., 0]
+
+
+def _columns(basis: Tensor, order: Tensor) -> Tensor:
+    rows, n = basis.shape[-2:]
+    wide = basis.expand(len(order), rows, n)
+    return wide.gather(-1, order[:, None, :].expand(-1, rows, -1))
+
+
+def _first(size: Tensor, count: int) -> Tensor:
+    """Which of `count` places are among the first `size`."""
+    return torch.arange(count, device=size.device) < size[:, None]
+
+
+def _leading(upper: Tensor, size: Tensor) -> Tensor:
+    """Keep the first `size` rows and columns of each factor, bordered by the identity."""
+    inside = _first(size, upper.shape[-1])
+    eye = torch.eye(upper.shape[-1], dtype=upper.dtype, device=upper.device)
+    return torch.where(inside[:, :, None] & inside[:, None, :], upper, eye)
+
+
+class _Nested:
+    """Least squares of each response on its first column, on its first two, and so on."""
+
+    def __init__(self, basis: Tensor, order: Tensor, y: Tensor) -> None:
+        # The factor of columns and response together holds the rotated response, and what is left of it.
+        self.factor = torch.linalg.qr(torch.cat([_columns(basis, order), y[..., None]], -1), mode="r")[1]
+        self.residual = self.factor[..., -1].square().flip(-1).cumsum(-1).flip(-1).sqrt()
+
+    def coefficients(self, size: Tensor, chosen: Tensor | None = None) -> Tensor:
+        """Coefficients on the first `size` columns, then zeros; of the chosen problems."""
+        factor = self.factor if chosen is None else self.factor[chosen]
+        right = torch.where(_first(size, factor.shape[-1] - 1), factor[:, :-1, -1], 0.0)[..., None]
+        z: Tensor = torch.linalg.solve_triangular(_leading(factor[:, :-1, :-1], size), right, upper=True)
+        return z[..., 0]
+
+
+@dataclass
+class Certifier:
+    """What proves solutions to be the sparsest: see the Notes of `VaeSlr`."""
+
+    space: RowSpace
+    y: Tensor
+    present: Tensor
+    precision: float
+
+    def at(self, chosen: Tensor) -> "Certifier":
+        """Keep the chosen problems."""
+        return Certifier(self.space.at(chosen), self.y[chosen], self.present[chosen], self.precision)
+
+    def _tolerance(self, z: Tensor) -> Tensor:
+        return _ROUNDING * self.precision * (1.0 + z.abs().sum(-1)) / self.space.smallest
+
+    def attempt(self, score: Tensor) -> tuple[Tensor, Tensor]:
+        """Try the columns in falling order of `score`; return which problems are certified, and their coefficients."""
+        proved, coefficients = torch.zeros_like(score[:, 0], dtype=torch.bool), torch.zeros_like(score)
+        rank = self.space.basis.shape[-2]
+        order = score.argsort(dim=-1, descending=True, stable=True)[:, : rank - 1]
+        size = (score > 0).sum(-1).clamp_max(rank - 1)
+        left, this = torch.arange(len(score), device=score.device), self
+        for _ in range(2):
+            fit = _Nested(this.space.basis, order, this.y)
+            z = fit.coefficients(size)
+            within = fit.residual <= this._tolerance(z)[:, None]
+            within &= _first(size + 1, within.shape[-1])
+            fits = within.any(-1)
+            left, this, order = left[fits], this.at(fits), order[fits]
+            if not len(left):
+                return proved, coefficients
+            size = within.to(torch.uint8).argmax(-1)[fits]
+            z = fit.coefficients(size, fits)
+            # Those behind `size` stay behind.
+            key = torch.where(_first(size, z.shape[-1]), z.abs(), -1.0)
+            order = order.gather(-1, key.argsort(dim=-1, descending=True, stable=True))[:, : max(int(size.max()), 1)]
+        found, z = this._prove(order, size)
+        proved[left] = found
+        solution = torch.zeros_like(score[left]).scatter_(-1, order, z)
+        coefficients[left] = torch.where(found[:, None], solution, 0.0)
+        return proved, coefficients
+
+    def _prove(self, order: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+        basis, (rank, n) = self.space.basis, self.space.basis.shape[-2:]
+        fit = _Nested(basis, order, self.y)
+        z = fit.coefficients(size)
+        tolerance = self._tolerance(z)
+        fits = (fit.residual.gather(-1, size[:, None])[:, 0] <= tolerance) & torch.isfinite(z).all(-1)
+        # A response in general position comes as close to the span of a set of columns with this chance.
+        k, count = size.to(z.dtype), self.present.sum(-1).to(z.dtype)
+        spare = rank - k
+        volume = torch.lgamma(torch.full_like(k, rank / 2)) - torch.lgamma(k / 2) - torch.lgamma(spare / 2 + 1)
+        volume = torch.where(size > 0, volume, 0.0)
+        norm = torch.linalg.vector_norm(self.y, dim=-1)
+        chance = (volume + spare * (tolerance / norm).log()).clamp_max(0.0)
+        sets = torch.lgamma(count + 1) - torch.lgamma(k + 1) - torch.lgamma(count - k + 1)
+        ruled_out = sets + chance < math.log(_ACCIDENT)
+        # Another column in the place of a chosen one leaves a misfit.
+        inside = _first(size, order.shape[-1])
+        chosen = torch.where(inside[:, None, :], _columns(basis, order), 0.0)
+        directions = torch.linalg.qr(chosen)[0] * inside[:, None, :]
+        shares = directions.mT @ basis
+        distance = torch.linalg.vector_norm(basis - directions @ shares, dim=-2)
+        upper = _leading(directions.mT @ chosen, size)
+        exchanged = torch.linalg.solve_triangular(upper, shares, upper=True).abs()
+        misfit = z.abs()[..., None] * distance[:, None, :]
+        worse = misfit > _EXCHANGE_MARGIN * tolerance[:, None, None] * exchanged
+        other = self.present.expand(len(z), n).scatter(-1, order, ~inside & self.present.gather(-1, order))
+        settled = (worse | ~inside[..., None] | ~other[:, None, :]).all(-1).all(-1)
+        return fits & ruled_out & settled, z
+
+
+def anneal(problems: Problems, space: RowSpace, rule: str, max_iter: int, precision: float) -> tuple[Found, Tensor]:
+    """Descend once while the noise fades, in the solver's units; return the noise variances of the last steps too.
+
+    A certified problem has its coefficients for `u`, and their squares for `w`.
+    """
+    X, y = problems.X, problems.y
+    n = X.shape[-1]
+    found, noise = Found.nothing(y, n), torch.zeros_like(y[:, 0])
+    found.converged[problems.response_norms == 0] = True
+    left = (problems.response_norms > 0).nonzero()[:, 0]
+    present = (problems.column_norms > 0).expand(len(y), n)[left]
+    X, space, y = take(X, left), space.at(left), y[left]
+    whitened = space.whiten(y)
+    scale = (X.square().sum((-2, -1)) / present.sum(-1)).sqrt()
+    factor = (_UNIT * y.shape[-1] / whitened.square().sum(-1)).sqrt()
+    X = X / (scale[:, None, None] if X.ndim == 3 else scale[:1, None])
+    y = y * (factor / scale)[:, None]
+    end = (_BELOW_SPECTRUM * (space.smallest / scale).square()).clamp(_LOWEST, _END)
+    certifier = Certifier(space, whitened, present, precision)
+    w, steps = present.to(y.dtype), min(_STEPS, max_iter)
+    for step in range(steps):
+        if not len(left):
+            break
+        share = step / (steps - 1) if steps > 1 else 1.0
+        gamma = _START * (end / _START).pow(share)
+        q, s, failed = evaluate(X, y, w, gamma)
+        u, proved = torch.where(failed[:, None], 0.0, w * q), torch.zeros_like(failed)
+        z = u
+        if step % _LOOK == _LOOK - 1 or step + 1 == steps:
+            proved, z = certifier.attempt(u.abs())
+        done = torch.ones_like(proved) if step + 1 == steps else proved | failed
+        if bool(done.any()):
+            # Back from the units of the descent to those of the solver.
+            ends = left[done]
+            to = factor[done].reciprocal()[:, None]
+            own, sure = w[done] * to.square(), proved[done, None]
+            means = torch.where(sure, z[done], u[done] * to)
+            found.put(ends, means, torch.where(sure, means.square(), own), step + 1, proved[done])
+            noise[ends] = torch.where(proved, 0.0, gamma * (scale / factor).square())[done]
+            stay = ~done
+            left, X, y, certifier = left[stay], take(X, stay), y[stay], certifier.at(stay)
+            w, q, s, end, scale, factor = w[stay], q[stay], s[stay], end[stay], scale[stay], factor[stay]
+        w = update(rule, w, q, s)
+    return found, noise
