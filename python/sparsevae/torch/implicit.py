@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from sparsevae._parallel import thread_count
 from sparsevae._validation import as_float, check_type
-from sparsevae.exceptions import ParameterError
+from sparsevae.exceptions import DerivativeError, ParameterError
 
 from ._batch import flatten
 from ._minimum import Curvature, Support, minimum
@@ -61,12 +60,11 @@ def recover(
     DataTypeError, ShapeError, NonFiniteError, ParameterError
         As in :func:`solve_batch`.
     DerivativeError
-        If an argument carries a derivative forwards: `torch.func.jvp` and `torch.autograd.forward_ad`.
+        If an argument carries a derivative forwards (`torch.func.jvp` and `torch.autograd.forward_ad`), or a second
+        derivative is asked for.
     NumericalError
         If the Hessian of the energy on the support is singular, as for equal columns, or the descent has not come so
         near to a minimum that Newton's method ends there.
-    RuntimeError
-        If a second derivative is asked for.
 
     See Also
     --------
@@ -142,31 +140,58 @@ class _Recover(torch.autograd.Function):
         return u.to(X.dtype)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Solve with the Hessian of the energy on the support."""
+        """Compute the slopes; where gradients are recorded, let them refuse to be differentiated."""
+        recorded = torch.is_grad_enabled()
         X, y, gamma, w = ctx.saved_tensors
-        if not len(y):
-            return torch.zeros_like(X), torch.zeros_like(y), torch.zeros_like(gamma), None, None, None
-        n, design = X.shape[-1], X.double()
-        support = Support.of(design, w > 0)
-        own, v = (value.gather(-1, support.order) * support.inside for value in (w, grad.double()))
-        here = Curvature.of(support, y.double(), own, gamma.double())
-        a, P, M, q = here.a, here.P, here.M, here.q
+        with torch.no_grad():
+            slopes = _slopes(X, y, gamma, w, grad)
+        if recorded:
+            slopes = tuple(_Final.apply(slope, grad, X, y, gamma) for slope in slopes)
+        return (*slopes, None, None, None)
 
-        def times(values: Tensor) -> Tensor:
-            return (M @ values[..., None])[..., 0]
 
-        slopes = here.solve(torch.where(support.inside, q * (v - times(v * own)), 0.0))
-        r = v * own + 2.0 * slopes * q
-        b = (P @ r[..., None])[..., 0]
-        in_noise = (slopes * P.square().sum(-2)).sum(-1) - (a * b).sum(-1)
-        weighted = P * slopes[:, None, :]
-        through = b[..., None] * q[:, None, :] + a[..., None] * times(r)[:, None, :] - 2.0 * weighted @ M
-        in_design = a[..., None] * r[:, None, :] - 2.0 * weighted - through * own[:, None, :]
-        if X.ndim == 2:
-            flat = (in_design * support.inside[:, None, :]).transpose(0, 1).reshape(len(X), -1)
-            in_design = torch.zeros_like(design).index_add_(1, support.order.reshape(-1), flat)
-        else:
-            in_design = support.spread(in_design, n)
-        return in_design.to(X.dtype), b.to(y.dtype), in_noise.to(gamma.dtype), None, None, None
+class _Final(torch.autograd.Function):
+    """A value that depends on others by a derivative that nobody computes.
+
+    ``once_differentiable`` does not suffice: it sees what the slopes depend on through `grad` alone, and the rest of
+    the second derivative would be 0 without a word.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, *others: Tensor) -> Tensor:  # noqa: ARG004
+        """Pass it on."""
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG004
+        """Refuse."""
+        raise DerivativeError("recover has first derivatives only, but a second one was asked for")
+
+
+def _slopes(X: Tensor, y: Tensor, gamma: Tensor, w: Tensor, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Solve with the Hessian of the energy on the support: the slopes in `X`, `y` and `gamma`."""
+    if not len(y):
+        return torch.zeros_like(X), torch.zeros_like(y), torch.zeros_like(gamma)
+    n, design = X.shape[-1], X.double()
+    support = Support.of(design, w > 0)
+    own, v = (value.gather(-1, support.order) * support.inside for value in (w, grad.double()))
+    here = Curvature.of(support, y.double(), own, gamma.double())
+    a, P, M, q = here.a, here.P, here.M, here.q
+
+    def times(values: Tensor) -> Tensor:
+        return (M @ values[..., None])[..., 0]
+
+    slopes = here.solve(torch.where(support.inside, q * (v - times(v * own)), 0.0))
+    r = v * own + 2.0 * slopes * q
+    b = (P @ r[..., None])[..., 0]
+    in_noise = (slopes * P.square().sum(-2)).sum(-1) - (a * b).sum(-1)
+    weighted = P * slopes[:, None, :]
+    through = b[..., None] * q[:, None, :] + a[..., None] * times(r)[:, None, :] - 2.0 * weighted @ M
+    in_design = a[..., None] * r[:, None, :] - 2.0 * weighted - through * own[:, None, :]
+    if X.ndim == 2:
+        flat = (in_design * support.inside[:, None, :]).transpose(0, 1).reshape(len(X), -1)
+        in_design = torch.zeros_like(design).index_add_(1, support.order.reshape(-1), flat)
+    else:
+        in_design = support.spread(in_design, n)
+    return in_design.to(X.dtype), b.to(y.dtype), in_noise.to(gamma.dtype)
