@@ -1,12 +1,6 @@
-<<<<<<< HEAD
-"""What needs PyTorch: energies with gradients, the papers' models as modules, the nonlinear autoencoder.
+"""What needs PyTorch: energies and fits with gradients, the papers' models, batches on a device.
 
 The rest of sparsevae neither needs nor imports it: ``pip install 'sparsevae[torch]'``.
-=======
-"""Energies with gradients, the papers' models, and many problems at once, for PyTorch.
-
-Needs it: ``pip install "sparsevae[torch]"``.
->>>>>>> 5f94fec (sparsevae.torch: many problems at once by solve_batch, and recover, a fit with gradients through its minimum)
 """
 
 try:

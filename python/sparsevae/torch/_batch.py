@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sparsevae.exceptions import NonFiniteError, NumericalError, ParameterError, ShapeError
-
+from ..exceptions import NonFiniteError, NumericalError, ParameterError, ShapeError
 from ._tensors import check_tensors, spread
 
 

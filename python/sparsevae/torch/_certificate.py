@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sparsevae.exceptions import NumericalError
-
+from ..exceptions import NumericalError
 from ._batch import Found, Problems, evaluate, take, update
 
 # Noise at the start and at the end, and the steps between; where the spectrum reaches lower, the end lies below it.

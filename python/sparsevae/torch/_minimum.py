@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sparsevae import VaeSlr, _core
-from sparsevae.exceptions import NumericalError
-
+from .. import _core
+from ..exceptions import NumericalError
+from ..vae_slr import VaeSlr
 from ._batch import evaluate, factorise, take
 from .solve import solve_batch
 

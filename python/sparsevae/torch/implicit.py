@@ -9,10 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sparsevae._parallel import thread_count
-from sparsevae._validation import as_float, check_type
-from sparsevae.exceptions import DerivativeError, ParameterError
-
+from .._parallel import thread_count
+from .._validation import as_float, check_type
+from ..exceptions import DerivativeError, ParameterError
 from ._batch import flatten
 from ._minimum import Curvature, Support, minimum
 

@@ -6,9 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sparsevae._validation import as_float, check_type
-from sparsevae.exceptions import DerivativeError, NumericalError, ParameterError, ShapeError
-
+from .._validation import as_float, check_type
+from ..exceptions import DerivativeError, NumericalError, ParameterError, ShapeError
 from ._batch import Problems, compress, descend, flatten, respond, standardise
 from ._certificate import RowSpace, anneal
 
