@@ -92,7 +92,10 @@ class Training:
         self.network.initialise(self._draws.manual_seed(_mix(settings.seed, 0)))
         # Adam's own decay adds weight_decay * parameter to the gradient, which is that of half its square.
         self._optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=settings.learning_rate, weight_decay=2 * settings.weight_decay, fused=True
+            self.network.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=2 * settings.weight_decay,
+            fused=data.device.type in ("cpu", "cuda"),
         )
         self._batch = min(settings.batch_size, len(data))
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
