@@ -122,7 +122,7 @@ def test_an_affine_decoder_finds_the_rank_of_clean_data():
 @pytest.mark.slow
 def test_superfluous_dimensions_vanish_and_only_with_variances():
     data = make_relu_manifold(20_000, 100, dimension=10, hidden=(100, 100), outlier_share=0.0, random_state=0)
-    model = ManifoldVae(15, encoder_hidden=(100, 100), n_steps=6000, random_state=0).fit(data.X)
+    model = ManifoldVae(15, encoder_hidden=(100, 100), n_steps=6000, center=True, random_state=0).fit(data.X)
     assert len(model.active_dimensions()) == len(model.active_dimensions("variance")) == 10
     statistics = model.posterior_var_statistics(data.X)
     assert statistics.near_zero == pytest.approx(10 / 15, abs=0.01)

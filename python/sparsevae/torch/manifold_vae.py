@@ -71,8 +71,7 @@ class ManifoldVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Steps of Adam.
     center : bool, default=False
         Whether the median of each feature is taken off before the training. Say True where features have offsets
-        larger than their spread. The paper takes nothing off, and samples that are mostly of one sign, or a cone, are
-        found faster so.
+        larger than their spread; elsewhere try both, since either may train better. The paper takes nothing off.
     batch_size : int, default=200
         Samples a step, without replacement in each pass over all of them.
     learning_rate : float, default=1e-3
