@@ -59,7 +59,7 @@ test-python: $(VENV)/.dev ## Test the installed wheel and the examples in its do
 test-notebooks: $(VENV)/.dev ## Execute the notebooks, those of the figures with few trials
 	SPARSEVAE_QUICK=1 $(BIN)/pytest --nbmake $(NOTEBOOKS)
 
-figures: $(VENV)/.figures ## Run all experiments of the papers, 2.5 CPU hours; renew the notebooks and their numbers
+figures: $(VENV)/.figures ## Run all experiments of the papers, 4 CPU hours; renew the notebooks and their numbers
 	@start=$$(date +%s); \
 	$(BIN)/sparsevae reproduce all --methods all && \
 	$(BIN)/python notebooks/paper.py && \

@@ -156,7 +156,7 @@ MANIFOLD_FIGURES = (
         choices=(_OURS, "ManifoldVae, 5 draws", "RobustPca"),
         metric="nmse",
         label="share of outliers",
-        trials=2,
+        trials=1,
         paper={**_PAPER_DIGITS, "n_components": 30, "values": _SHARES, "trials": 1},
         note="The paper: MNIST, 30 latent variables.",
     ),
