@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# PyTorch without CUDA is a tenth of the size; where this index is out of reach, pip takes the build of the package index.
+# PyTorch without CUDA is a tenth of the size; where this index is out of reach, the build of the package index serves.
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 # An extension of the source tree, an import from python/ or two layers of threads would all blur what is tested.
@@ -91,7 +91,14 @@ $(VENV)/.wheel: $(WHEEL_SOURCES) | $(BIN)/maturin
 	$(BIN)/maturin build --release --out dist --interpreter $(BIN)/python
 	@touch $@
 
+$(VENV)/.torch: | $(BIN)/maturin
+	@$(BIN)/python -m pip install --quiet --retries 0 --index-url $(TORCH_CPU) "torch>=2.4" 2> /dev/null \
+		|| echo "no PyTorch without CUDA is within reach: the one of the package index is larger"
+	@touch $@
+
+$(VENV)/.dev $(VENV)/.figures: $(VENV)/.torch
+
 $(VENV)/.demo $(VENV)/.dev $(VENV)/.figures $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: $(VENV)/.wheel
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
-	$(BIN)/python -m pip install --quiet --extra-index-url $(TORCH_CPU) "$$(ls dist/*.whl)[$*]"
+	$(BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[$*]"
 	@touch $@
