@@ -54,7 +54,7 @@ def test_layers_are_counted_or_named():
     assert counted.network() == {"n_components": 4, "encoder_hidden": (), "decoder_hidden": (7, 7, 7)}
     figure = FIGURES["manifold_depth"]
     assert figure.problem_at(1, "2 encoder layers").network()["encoder_hidden"] == (100, 100)
-    assert figure.problem_at(1, "2 encoder layers").network()["decoder_hidden"] == (200,)
+    assert figure.problem_at(1, "2 encoder layers").network()["decoder_hidden"] == (100,)
 
 
 def test_success_is_an_error_of_a_hundredth():
