@@ -10,6 +10,7 @@ TORCH_CPU := https://download.pytorch.org/whl/cpu
 unexport PYO3_BUILD_EXTENSION_MODULE PYTHONPATH
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 WHEEL_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard README.md LICENSE) \
