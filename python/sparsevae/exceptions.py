@@ -25,7 +25,7 @@ class NumericalError(SparseVaeError, ArithmeticError):
     """A factorisation failed: the problem is outside what float64 can hold."""
 
 
-class DerivativeError(SparseVaeError, NotImplementedError):
+class DerivativeError(SparseVaeError, RuntimeError):
     """A derivative was asked for that is not computed."""
 
 

@@ -126,7 +126,7 @@ def find_device(device: Any, values: Tensor) -> torch.device:
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
-    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+    except (AssertionError, RuntimeError, TypeError) as error:
         reason = str(error).split("\n", 1)[0]
         raise ParameterError(f"`device` is {device!r}, but it must be None or a device of PyTorch: {reason}") from error
     if found.type == "meta":

@@ -253,7 +253,9 @@ class ManifoldVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.n_components_, self.n_iter_, self.status_ = settings.n_components, state.step, state.status
         self.energy_path_ = np.array(state.path)
         self.column_norms_ = self.network_.first_weights().norm(dim=0).cpu().numpy().astype(np.float64)
-        self.posterior_var_ = self._variances(data).double().mean(0).cpu().numpy()
+        # A part at a time: the hidden layers of all samples together may not fit.
+        total = sum(self._variances(part).double().sum(0) for part in torch.split(data, _CHUNK))
+        self.posterior_var_ = (total / len(data)).cpu().numpy()
         return self
 
     def denoise(self, X: Any) -> Any:
