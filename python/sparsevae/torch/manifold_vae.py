@@ -254,8 +254,8 @@ class ManifoldVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.energy_path_ = np.array(state.path)
         self.column_norms_ = self.network_.first_weights().norm(dim=0).cpu().numpy().astype(np.float64)
         # A part at a time: the hidden layers of all samples together may not fit.
-        total = sum(self._variances(part).double().sum(0) for part in torch.split(data, _CHUNK))
-        self.posterior_var_ = (total / len(data)).cpu().numpy()
+        sums = [self._variances(part).double().sum(0) for part in torch.split(data, _CHUNK)]
+        self.posterior_var_ = (torch.stack(sums).sum(0) / len(data)).cpu().numpy()
         return self
 
     def denoise(self, X: Any) -> Any:
