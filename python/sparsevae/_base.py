@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from . import _core
-from ._interchange import Interchange
+from ._interchange import Interchange, cuda_device
 from ._random import draw_seed
 from ._validation import as_float, check_type, fit_arrays, predict_array, result_dtype
 from .exceptions import ParameterError
@@ -168,10 +168,29 @@ class LinearVae(CoreEstimator):
         """
         arguments = self._arguments()
         X, y, precision = fit_arrays(self, X, y)
-        report = self._call(_core.fit, X, y.ravel(), arguments | {"precision": precision})
+        arguments = self._descend_on_device(X, y.reshape(-1, 1), arguments | {"precision": precision})
+        report = self._call(_core.fit, X, y.ravel(), arguments)
         self._absorb(report, X, y.ravel(), precision)
         self._warn()
         return self
+
+    def _descend_on_device(
+        self, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Do the descents on data of a CUDA device there, so that the core starts at their end."""
+        device, optimizer, noise_var = cuda_device(), arguments["optimizer"], arguments["noise_var"]
+        given = None if isinstance(noise_var, str) else noise_var
+        if optimizer == "auto" and given is not None:
+            optimizer = "mm"
+        preconditioned = arguments["power"] is not None and given is not None
+        if device is None or optimizer not in ("em", "mm") or noise_var == "learn" or preconditioned:
+            return arguments
+        _core.check(arguments)
+        from .torch._start import descend
+
+        options = (arguments[name] for name in ("max_iter", "tol", "precision", "fit_intercept"))
+        start = descend(device, X, Y, given, optimizer, *options)
+        return arguments if start is None else arguments | {"start": start}
 
     def _absorb(
         self,

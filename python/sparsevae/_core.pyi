@@ -12,6 +12,7 @@ __all__ = [
     "add_response_noise",
     "affine",
     "basis_pursuit",
+    "check",
     "defaults",
     "elbo_batch",
     "encode_robust",
@@ -179,6 +180,7 @@ def fit_simultaneous(
     arguments: dict[str, Any],
     progress: Callable[[int, int, float, float], object] | None,
 ) -> FitReport: ...
+def check(arguments: dict[str, Any]) -> None: ...
 def fit_many(
     x: NDArray[np.float64], y: NDArray[np.float64], arguments: dict[str, Any], n_threads: int
 ) -> list[FitReport]: ...

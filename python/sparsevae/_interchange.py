@@ -4,11 +4,13 @@ PyTorch is known by its tensors, never imported. Any other library is known by `
 ``__array_namespace__``.
 """
 
+import contextlib
+import contextvars
 import dataclasses
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, ParamSpec, Self, TypeVar, cast
 
 import numpy as np
@@ -101,6 +103,8 @@ class Origin(NamedTuple):
         return self.library.from_dlpack(values)
 
 
+# Of the caller's tensors, while a function sees arrays of NumPy.
+_device: contextvars.ContextVar[Any] = contextvars.ContextVar("device", default=None)
 # Of what NumPy reads by itself.
 _NUMPY = Origin()
 
@@ -173,7 +177,8 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
         n_named = len(named) - len(kwargs)
         values: Any = [*plain[:n_named], *args[n_named:]]
         options: Any = dict(zip(kwargs, plain[n_named:], strict=True))
-        result: Any = function(*values, **options)
+        with on_device((origin or _NUMPY).device):
+            result: Any = function(*values, **options)
         first: Any = args[0] if args else None
         if isinstance(first, Interchange):
             if result is values[0]:
@@ -185,6 +190,22 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
 
     call.__exchanges__ = True  # type: ignore[attr-defined]
     return call
+
+
+@contextlib.contextmanager
+def on_device(device: Any) -> Iterator[None]:
+    """Say where the arrays come from that a function is about to see as NumPy's; None for the memory of the host."""
+    token = _device.set(device)
+    try:
+        yield
+    finally:
+        _device.reset(token)
+
+
+def cuda_device() -> Any:
+    """Return the CUDA device that the arrays of the present call come from, or None."""
+    device = _device.get()
+    return device if getattr(device, "type", None) == "cuda" else None
 
 
 class Interchange:

@@ -66,7 +66,8 @@ def fit_many(estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None)
     arguments = estimator._arguments()
     first = clone(estimator)
     X, Y, precision = fit_arrays(first, X, Y, multi_output=True)
-    reports = _core.fit_many(X, Y, arguments | {"precision": precision}, thread_count(n_jobs, Y.shape[1]))
+    arguments = first._descend_on_device(X, Y, arguments | {"precision": precision})
+    reports = _core.fit_many(X, Y, arguments, thread_count(n_jobs, Y.shape[1]))
     models = [first, *(clone(estimator) for _ in reports[1:])]
     for model, report, y in zip(models, reports, Y.T, strict=True):
         for name in ("n_features_in_", "feature_names_in_"):

@@ -55,8 +55,8 @@ class SimultaneousSparseVae(CoreEstimator):
         Columns that share one prior variance and are chosen together: one label per column, or the columns of each
         group. Groups may differ in size.
     prior_var_init : array-like of shape (n_features,) or None, default=None
-        Prior variances that a descent at a given or learned noise variance starts from. None: each column explains an
-        equal part of `Y`, whatever its scale.
+        Prior variances that a descent at a given or learned noise variance starts from; at any other, the first order
+        of columns to be tried by the certificate. None: each column explains an equal part of `Y`, whatever its scale.
     n_restarts : int, default=500
         Rounds of the noise-free search after the first.
     max_iter : int, default=8000
@@ -240,7 +240,7 @@ class SimultaneousSparseVae(CoreEstimator):
         arguments |= {"precision": precision, "groups": [] if labels is None else labels.tolist()}
         if self.prior_var_init is not None:
             start = real_array("prior_var_init", self.prior_var_init, 1, "(n_features,)")
-            arguments["start"] = start.tolist()
+            arguments["start"] = (start[None, :], [0])
         whitening = None
         design, responses = X, Y
         if self.noise_cov is not None:

@@ -21,7 +21,7 @@ use ndarray::{ArrayView1, ArrayView2, Axis};
 use prepared::Prepared;
 use rayon::prelude::*;
 use search::search;
-use settings::{Noise, Optimizer, Settings};
+use settings::{Noise, Optimizer, Settings, Start};
 use std::ops::ControlFlow;
 
 /// Share of the mean square of the response at which a learned noise variance starts.
@@ -59,10 +59,11 @@ pub fn fit(x: ArrayView2<'_, f64>, y: &[f64], settings: &Settings, hook: &mut Ho
 /// Fits many responses, the columns of `y`, independently and side by side on rayon's current threads; the design is
 /// prepared once.
 ///
-/// `stop` is asked by every fit at every step. Results do not depend on the number of threads.
+/// `starts` is empty, or has one for each response in place of the one in `settings`. `stop` is asked by every fit at
+/// every step. Results do not depend on the number of threads.
 ///
 /// # Errors
-/// As [`fit`]; of several, that of the first response.
+/// As [`fit`]; of several, that of the first response. [`Error::Shape`] for another number of starts.
 ///
 /// # Complexity
 /// As [`fit`] for each response, less the preparation.
@@ -70,14 +71,27 @@ pub fn fit_many(
     x: ArrayView2<'_, f64>,
     y: ArrayView2<'_, f64>,
     settings: &Settings,
+    starts: &[Start],
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Vec<FitReport>> {
     settings.check()?;
+    if !starts.is_empty() && starts.len() != y.ncols() {
+        return Err(Error::Shape {
+            what: "prior_var_init",
+            expected: format!("({}, {}), one row per column of `y`", y.ncols(), x.ncols()),
+            found: format!("({}, {})", starts.len(), starts[0].prior_var.len()),
+        });
+    }
     let prepared = Prepared::new(x, settings.fit_intercept, &settings.groups)?;
-    let responses: Vec<_> = y.axis_chunks_iter(Axis(1), 1).collect();
+    let responses: Vec<_> = y.axis_chunks_iter(Axis(1), 1).enumerate().collect();
     let hook = |_: &_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let fits: Vec<Result<FitReport>> =
-        responses.into_par_iter().map(|y| fit_prepared(&prepared, y, settings, &mut { hook })).collect();
+    let fit_one = |(i, y): (usize, ArrayView2<'_, f64>)| {
+        let Some(start) = starts.get(i) else { return fit_prepared(&prepared, y, settings, &mut { hook }) };
+        let own = Settings { start: Some(start.clone()), ..settings.clone() };
+        own.check()?;
+        fit_prepared(&prepared, y, &own, &mut { hook })
+    };
+    let fits: Vec<Result<FitReport>> = responses.into_par_iter().map(fit_one).collect();
     fits.into_iter().collect()
 }
 
@@ -118,6 +132,8 @@ pub fn fit_prepared(
     {
         return Err(Error::invalid("power", power, "None for several responses"));
     }
+    let before = settings.start.as_ref().map_or(0, |start| start.steps);
+    let settings = &Settings { max_iter: settings.max_iter.saturating_sub(before).max(1), ..settings.clone() };
     let mut report = if response.norm == 0.0 || prepared.columns.is_empty() {
         finish::trivial(prepared, &response, settings.noise)?
     } else {
@@ -127,6 +143,7 @@ pub fn fit_prepared(
             _ => search(prepared, &response, settings, hook)?,
         }
     };
+    report.n_iter += before;
     if let Some(power) = settings.power
         && report.condition_number.is_none()
         && !prepared.columns.is_empty()

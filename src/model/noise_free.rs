@@ -111,10 +111,14 @@ impl<'a> NoiseFree<'a> {
 
     /// Checks a support that was found elsewhere.
     pub fn certify(&self, support: &[usize]) -> Result<Option<Certified>> {
-        let certifier = self.certifier()?;
-        let mut score = vec![0.0; certifier.basis.ncols()];
+        let mut score = vec![0.0; self.basis()?.ncols()];
         support.iter().for_each(|&j| score[j] = 1.0);
-        Ok(certifier.attempt(&score))
+        self.attempt(&score)
+    }
+
+    /// Tries the columns in falling order of `score`.
+    pub fn attempt(&self, score: &[f64]) -> Result<Option<Certified>> {
+        Ok(self.certifier()?.attempt(score))
     }
 
     /// The only solution there is, if the columns are independent and the data are seen to be free of noise: by samples

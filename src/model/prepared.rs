@@ -1,5 +1,6 @@
 //! A design made ready once: centred, columns of norm 1, at most as many rows as columns. Many responses share it.
 
+use super::settings::Start;
 use crate::linalg::principal::PrincipalAxes;
 use crate::linalg::row_space::RowSpace;
 use crate::problem::{check_matrix, check_response};
@@ -253,6 +254,31 @@ impl Prepared {
             (values, outside) = (Vec::new(), 1.0);
         }
         Ok(Response { values, rotation, outside, means, norm })
+    }
+
+    /// Prior variances in the caller's units as the solver sees them.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if their number is not that of the features; [`Error::InvalidParameter`] if they differ in a
+    /// group.
+    pub(super) fn start(&self, start: &Start, response: &Response) -> Result<Vec<f64>> {
+        let w = &start.prior_var;
+        if w.len() != self.means.len() {
+            return Err(Error::Shape {
+                what: "prior_var_init",
+                expected: format!("({},), one value per column of `X`", self.means.len()),
+                found: format!("({},)", w.len()),
+            });
+        }
+        let mut first = HashMap::new();
+        for (&j, &group) in self.columns.iter().zip(&self.groups) {
+            if *first.entry(group).or_insert(w[j]) != w[j] {
+                let allowed = "the same for all columns of a group";
+                return Err(Error::invalid("prior_var_init", format!("{} at column {j}", w[j]), allowed));
+            }
+        }
+        let unit = |norm: f64| response.norm / norm;
+        Ok(self.columns.iter().zip(&self.norms).map(|(&j, &norm)| w[j] / unit(norm) / unit(norm)).collect())
     }
 
     /// Columns to choose from, or groups of them.

@@ -40,6 +40,14 @@ pub(super) fn search(
         Ok(report)
     };
     let noise_free = || NoiseFree::new(prepared, response, settings);
+    if let Some(start) = &settings.start {
+        let w = prepared.start(start, response)?;
+        if let Some(search) = noise_free()?
+            && let Some(found) = search.attempt(&w)?
+        {
+            return report(Found::Certified(found), Status::Certified, trace);
+        }
+    }
     let tall = prepared.design.nrows() >= prepared.columns.len();
     let large = prepared.design.len() > LARGE && !tall;
     if !large && let Some(search) = noise_free()? {

@@ -39,6 +39,16 @@ pub enum SupportRule {
     Posterior,
 }
 
+/// What another search has found, to go on from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// Prior variances, one per feature in the caller's units: a descent at a given or learned noise variance begins
+    /// there; else the columns in their order are the first to be tried by the certificate.
+    pub prior_var: Vec<f64>,
+    /// Update steps that it took, counted as this search's own.
+    pub steps: usize,
+}
+
 /// Everything a caller can choose. [`Settings::default`] is where all defaults stand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -60,8 +70,8 @@ pub struct Settings {
     pub covariance: Covariance,
     /// The group of every feature, where columns share prior variances; else empty.
     pub groups: Vec<usize>,
-    /// Prior variances that a descent starts from, one per feature in the caller's units; else chosen by the data.
-    pub start: Option<Vec<f64>>,
+    /// Where the search starts; else chosen by the data.
+    pub start: Option<Start>,
     /// How columns are chosen.
     pub support_rule: SupportRule,
     /// Whether the model has an intercept.
@@ -122,14 +132,10 @@ impl Settings {
             return Err(Error::invalid("power", power, "None for groups and for a diagonal covariance"));
         }
         if let Some(start) = &self.start {
-            let descends = matches!(self.optimizer, Optimizer::Auto | Optimizer::Rule(_))
-                && matches!(self.noise, Noise::Fixed(_) | Noise::Learn);
-            if !descends {
-                let allowed =
-                    "None unless a descent starts from it: at a given or learned noise variance, not by \"adam\"";
-                return Err(Error::invalid("prior_var_init", "given", allowed));
+            if self.optimizer == Optimizer::Adam {
+                return Err(Error::invalid("prior_var_init", "given", "None with optimizer=\"adam\""));
             }
-            if let Some(value) = start.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+            if let Some(value) = start.prior_var.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
                 return Err(Error::invalid("prior_var_init", value, "finite and not negative, in every entry"));
             }
         }

@@ -2,7 +2,7 @@
 
 use super::run;
 use crate::energy::{Evaluation, marginal_energy, preconditioned_energy, separable_energy};
-use crate::model::settings::{DEFAULT_POWER, Noise, Settings, names};
+use crate::model::settings::{DEFAULT_POWER, Noise, Settings, Start, names};
 use crate::solver::Covariance;
 use crate::solver::adam::Training;
 use crate::{FitReport, model};
@@ -10,6 +10,8 @@ use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+/// Prior variances, a row for each response, and steps done, as in [`Start`].
+type Starts<'py> = (PyReadonlyArray2<'py, f64>, Vec<usize>);
 type Floats<'py> = Bound<'py, PyArray1<f64>>;
 
 /// `noise_var` as users give it: a word or a number.
@@ -22,7 +24,7 @@ enum NoiseVar {
 /// Keyword arguments of a fit, after the estimator has checked their types.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct Arguments {
+struct Arguments<'py> {
     optimizer: String,
     noise_var: NoiseVar,
     power: Option<f64>,
@@ -34,15 +36,22 @@ struct Arguments {
     learning_rate_drop: f64,
     covariance: String,
     groups: Vec<usize>,
-    start: Option<Vec<f64>>,
+    start: Option<Starts<'py>>,
     support_rule: String,
     fit_intercept: bool,
     seed: u64,
     precision: f64,
 }
 
-impl Arguments {
-    fn settings(self) -> crate::Result<Settings> {
+impl Arguments<'_> {
+    /// One for each response, or none.
+    fn starts(&self) -> Vec<Start> {
+        let Some((rows, steps)) = &self.start else { return Vec::new() };
+        let each = rows.as_array().into_outer_iter().zip(steps);
+        each.map(|(row, &steps)| Start { prior_var: row.to_vec(), steps }).collect()
+    }
+
+    fn settings(self, start: Option<Start>) -> crate::Result<Settings> {
         let settings = Settings {
             optimizer: names::optimizer(&self.optimizer)?,
             noise: match self.noise_var {
@@ -60,7 +69,7 @@ impl Arguments {
             },
             covariance: names::covariance(&self.covariance)?,
             groups: self.groups,
-            start: self.start,
+            start,
             support_rule: names::support_rule(&self.support_rule)?,
             fit_intercept: self.fit_intercept,
             seed: self.seed,
@@ -94,16 +103,24 @@ fn evaluation<'py>(py: Python<'py>, value: &Evaluation) -> (f64, Floats<'py>, f6
     (value.value, value.grad_prior_var.to_pyarray(py), value.grad_noise_var)
 }
 
+/// Refuses arguments that a fit would refuse before it looks at the data.
+#[pyfunction]
+fn check(arguments: Arguments<'_>) -> PyResult<()> {
+    arguments.settings(None)?;
+    Ok(())
+}
+
 /// One response.
 #[pyfunction]
 fn fit<'py>(
     py: Python<'py>,
     x: PyReadonlyArray2<'py, f64>,
     y: PyReadonlyArray1<'py, f64>,
-    arguments: Arguments,
+    arguments: Arguments<'py>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let settings = arguments.settings()?;
+    let start = arguments.starts().pop();
+    let settings = arguments.settings(start)?;
     let (x, y) = (x.as_array(), y.as_array().to_vec());
     let found = run::run(py, progress.as_ref(), |hook| model::fit(x, &y, &settings, hook))?;
     report(py, &found)
@@ -115,10 +132,11 @@ fn fit_simultaneous<'py>(
     py: Python<'py>,
     x: PyReadonlyArray2<'py, f64>,
     y: PyReadonlyArray2<'py, f64>,
-    arguments: Arguments,
+    arguments: Arguments<'py>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let settings = arguments.settings()?;
+    let start = arguments.starts().pop();
+    let settings = arguments.settings(start)?;
     let (x, y) = (x.as_array(), y.as_array());
     let found = run::run(py, progress.as_ref(), |hook| model::fit_simultaneous(x, y, &settings, hook))?;
     report(py, &found)
@@ -130,13 +148,15 @@ fn fit_many<'py>(
     py: Python<'py>,
     x: PyReadonlyArray2<'py, f64>,
     y: PyReadonlyArray2<'py, f64>,
-    arguments: Arguments,
+    arguments: Arguments<'py>,
     n_threads: usize,
 ) -> PyResult<Vec<Bound<'py, PyDict>>> {
-    let settings = arguments.settings()?;
+    let starts = arguments.starts();
+    let settings = arguments.settings(None)?;
     let (x, y) = (x.as_array(), y.as_array());
-    let found =
-        run::run_parallel(py, n_threads, None, |watch| model::fit_many(x, y, &settings, &|| watch.is_stopped()))?;
+    let found = run::run_parallel(py, n_threads, None, |watch| {
+        model::fit_many(x, y, &settings, &starts, &|| watch.is_stopped())
+    })?;
     found.iter().map(|found| report(py, found)).collect()
 }
 
@@ -197,6 +217,7 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 
 /// Adds what this file defines to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(fit, module)?)?;
     module.add_function(wrap_pyfunction!(fit_simultaneous, module)?)?;
     module.add_function(wrap_pyfunction!(fit_many, module)?)?;

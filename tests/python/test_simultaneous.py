@@ -282,6 +282,15 @@ def test_a_descent_goes_on_from_where_it_was():
     np.testing.assert_allclose(rest.energy_path_, whole.energy_path_[19:39], rtol=1e-9)
 
 
+def test_a_solution_that_is_known_is_certified_at_once():
+    clean = make_row_sparse_regression(20, 60, n_responses=3, n_nonzero=8, random_state=0)
+    first = fit(clean.X, clean.Y, fit_intercept=False)
+    again = fit(clean.X, clean.Y, fit_intercept=False, prior_var_init=first.prior_var_)
+    assert first.n_iter_ > again.n_iter_ == 0
+    assert again.certified_
+    np.testing.assert_allclose(again.coef_, first.coef_, rtol=1e-12)
+
+
 BAD_STARTS = {
     "too short": (np.ones(59), ShapeError, {}),
     "too long": (np.ones(61), ShapeError, {}),
@@ -290,8 +299,6 @@ BAD_STARTS = {
     "infinite": (np.r_[np.ones(59), np.inf], (ParameterError, NonFiniteError), {}),
     "NaN": (np.r_[np.ones(59), np.nan], (ParameterError, NonFiniteError), {}),
     "text": (["a"] * 60, DataTypeError, {}),
-    "without a noise variance": (np.ones(60), ParameterError, {"noise_var": "auto"}),
-    "without noise": (np.ones(60), ParameterError, {"noise_var": "anneal"}),
     "for training": (np.ones(60), ParameterError, {"optimizer": "adam"}),
     "unequal in a group": (np.arange(1.0, 61), ParameterError, {"groups": np.arange(60) // 2}),
 }

@@ -84,7 +84,7 @@ fn shapes_that_do_not_fit_are_refused() {
     assert_eq!(error.to_string(), "`y` has shape (5,), but (4,), one value per row of `X` is needed");
     let error = marginal_energy(gaussian(4, 6, 1).view(), &[1.0; 4], &[1.0; 5], 1.0).unwrap_err();
     assert!(matches!(error, Error::Shape { what: "prior_var", .. }), "{error}");
-    let many = fit_many(gaussian(4, 6, 1).view(), gaussian(5, 2, 1).view(), &plain(), &|| false);
+    let many = fit_many(gaussian(4, 6, 1).view(), gaussian(5, 2, 1).view(), &plain(), &[], &|| false);
     assert!(matches!(many, Err(Error::Shape { what: "y", .. })));
 }
 
@@ -140,7 +140,7 @@ fn a_hook_that_breaks_interrupts_every_kind_of_fit() {
             }
         }
     }
-    let many = fit_many(x.view(), gaussian(20, 3, 2).view(), &plain(), &|| true);
+    let many = fit_many(x.view(), gaussian(20, 3, 2).view(), &plain(), &[], &|| true);
     assert!(matches!(many, Err(Error::Interrupted { .. })));
 }
 

@@ -4,7 +4,7 @@ use ndarray::Array2;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
-use sparsevae::model::settings::{Noise, Settings, names};
+use sparsevae::model::settings::{Noise, Settings, Start, names};
 use sparsevae::model::{fit, fit_many, fit_simultaneous};
 use sparsevae::solver::Covariance;
 use sparsevae::solver::adam::Training;
@@ -76,7 +76,7 @@ fn structures() -> impl Strategy<Value = Settings> {
             covariance: if diagonal { Covariance::Diagonal } else { Covariance::Full },
             // Longer than any design: cut to its size, where it is known.
             groups: if size == 0 { Vec::new() } else { (0..12).map(|j| j / size).collect() },
-            start: start.map(|value| vec![value.abs(); 12]),
+            start: start.map(|value| Start { prior_var: vec![value.abs(); 12], steps: size }),
             power: None,
             ..settings
         }
@@ -128,7 +128,9 @@ proptest! {
     ) {
         let n = x.ncols();
         settings.groups.truncate(n);
-        settings.start = settings.start.map(|start| start[..n].to_vec());
+        if let Some(start) = &mut settings.start {
+            start.prior_var.truncate(n);
+        }
         let exact = planted(&x, y.clone());
         let y = Array2::from_shape_fn((x.nrows(), responses), |(i, l)| match l {
             0 => y[i],
@@ -149,7 +151,7 @@ proptest! {
     #[test]
     fn many_fits_are_each_as_alone((x, y) in design(), settings in settings()) {
         let both = Array2::from_shape_fn((x.nrows(), 2), |(i, k)| if k == 0 { y[i] } else { planted(&x, y.clone())[i] });
-        let many = fit_many(x.view(), both.view(), &settings, &|| false);
+        let many = fit_many(x.view(), both.view(), &settings, &[], &|| false);
         let alone: Vec<_> = both
             .columns()
             .into_iter()

@@ -4,12 +4,12 @@ use crate::common::{Planted, assert_close, fitted, gaussian, least_squares, norm
 use ndarray::{Array2, Axis, concatenate};
 use sparsevae::datasets::Design;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
-use sparsevae::model::fit;
-use sparsevae::model::settings::{Noise, Optimizer, Settings, SupportRule, names};
+use sparsevae::model::settings::{Noise, Optimizer, Settings, Start, SupportRule, names};
+use sparsevae::model::{fit, fit_many};
 use sparsevae::solver::Rule;
 use sparsevae::solver::adam::Training;
 use sparsevae::support::evidence::Criterion;
-use sparsevae::{FitReport, Status};
+use sparsevae::{Error, FitReport, Status};
 use std::ops::ControlFlow;
 
 fn noisy(rows: usize, cols: usize, seed: u64) -> (Array2<f64>, Vec<f64>) {
@@ -279,4 +279,49 @@ fn annealed_restarts_do_not_repeat_a_descent() {
     for (i, round) in rounds.iter().enumerate().filter(|(_, round)| !round.is_empty()) {
         assert!(rounds[..i].iter().all(|earlier| earlier != round), "round {i} repeats another");
     }
+}
+
+#[test]
+fn noise_free_searches_try_the_start_first() {
+    let planted = Planted::of(Design::Gaussian, 30, 60, 10, 1);
+    for optimizer in [Optimizer::Auto, Optimizer::Rule(Rule::Em)] {
+        let settings = Settings { optimizer, noise: Noise::Anneal, ..plain() };
+        let alone = fitted(planted.x.view(), &planted.y, &settings);
+        assert!(alone.certified && alone.n_iter > 0);
+        let begin = |prior_var: Vec<f64>| Settings { start: Some(Start { prior_var, steps: 7 }), ..settings.clone() };
+        let right = fitted(planted.x.view(), &planted.y, &begin(alone.coef.iter().map(|z| z * z).collect()));
+        assert_eq!((right.n_iter, right.n_rounds, right.certified), (7, 0, true));
+        assert_eq!(right.coef, alone.coef);
+        let wrong = fitted(planted.x.view(), &planted.y, &begin((0..60).map(f64::from).collect()));
+        assert_eq!((wrong.n_iter, wrong.n_rounds, &wrong.coef), (alone.n_iter + 7, alone.n_rounds, &alone.coef));
+    }
+}
+
+#[test]
+fn steps_done_before_count_towards_the_limit() {
+    let (x, y) = noisy(20, 40, 3);
+    let fixed = |max_iter| Settings { noise: Noise::Fixed(0.1), max_iter, tol: 0.0, ..plain() };
+    let first = fitted(x.view(), &y, &fixed(30));
+    let start = Some(Start { prior_var: first.prior_var.clone(), steps: 30 });
+    let rest = fitted(x.view(), &y, &Settings { start: start.clone(), ..fixed(50) });
+    assert_eq!((rest.n_iter, rest.energy_path.len()), (50, 20));
+    let spent = fitted(x.view(), &y, &Settings { start, ..fixed(30) });
+    assert_eq!((spent.n_iter, spent.status), (31, Status::IterationLimit));
+}
+
+#[test]
+fn many_fits_have_a_start_each() {
+    let (x, y) = noisy(20, 40, 3);
+    let both = concatenate![Axis(1), Array2::from_shape_vec((20, 1), y).unwrap(), gaussian(20, 1, 8)];
+    let settings = Settings { noise: Noise::Fixed(0.1), max_iter: 10, ..plain() };
+    let starts = [1.0, 2.0].map(|w| Start { prior_var: vec![w; 40], steps: 1 });
+    let many = fit_many(x.view(), both.view(), &settings, &starts, &|| false).unwrap();
+    for ((found, y), start) in many.iter().zip(both.columns()).zip(&starts) {
+        assert_eq!(*found, fitted(x.view(), &y.to_vec(), &Settings { start: Some(start.clone()), ..settings.clone() }));
+    }
+    let error = fit_many(x.view(), both.view(), &settings, &starts[..1], &|| false);
+    assert!(matches!(error, Err(Error::Shape { what: "prior_var_init", .. })));
+    let bad = [starts[0].clone(), Start { prior_var: vec![-1.0; 40], steps: 0 }];
+    let error = fit_many(x.view(), both.view(), &settings, &bad, &|| false);
+    assert!(matches!(error, Err(Error::InvalidParameter { name: "prior_var_init", .. })));
 }

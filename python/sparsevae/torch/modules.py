@@ -329,7 +329,7 @@ class LinearVae(nn.Module):
         design = self.decoder.X.double().numpy(force=True)
         response = (y - self.intercept).double().numpy(force=True)
         precision = torch.finfo(self.decoder.X.dtype).eps
-        start = self.decoder.prior_var.double().tolist()
+        start = self.decoder.prior_var.double()[None, :].numpy(force=True), [0]
         arguments = estimator._arguments() | {"start": start, "max_iter": 1, "precision": precision}
         estimator._absorb(_core.fit(design, response, arguments, None), design, response, precision)
         estimator.n_features_in_ = design.shape[1]

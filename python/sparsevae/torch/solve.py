@@ -166,7 +166,7 @@ def solve_batch(
     annealed = isinstance(noise_var, str)
     if annealed and noise_var != "anneal":
         raise ParameterError(f'`noise_var` is {noise_var!r}, but it must be "anneal" or greater than 0')
-    design, response, gamma, leading = flatten(X, Y, 1.0 if annealed else noise_var, "Y")
+    design, response, noise, leading = flatten(X, Y, 1.0 if annealed else noise_var, "Y")
     if torch.is_grad_enabled() and any(isinstance(a, Tensor) and a.requires_grad for a in (X, Y, noise_var)):
         raise DerivativeError(
             "solve_batch has no derivatives, but an argument requires a gradient: use recover, or detach the argument"
@@ -178,27 +178,9 @@ def solve_batch(
             "torch.linalg.lstsq"
         )
     precision = torch.finfo(design.dtype).eps / 2
-    count = batch_size or _chunk(design)
-    shared = _prepare(design, annealed=annealed) if design.ndim == 2 else None
-    parts = []
-    for first in range(0, len(gamma), count):
-        chunk = slice(first, first + count)
-        y, noise = response[chunk].double(), gamma[chunk].double()
-        matrices, norms, rotation, space = shared or _prepare(design[chunk], annealed=annealed)
-        y, size = respond(y, rotation)
-        problems = Problems(matrices, y, norms, size)
-        if space is not None:
-            found, noise = anneal(problems, space, optimizer, int(max_iter), precision)
-            noise = torch.where(found.converged, _NOISE_FLOOR / d, noise) * size.square()
-        else:
-            relative = noise / torch.where(size > 0, size, 1.0).square()
-            found = descend(problems, relative, optimizer, int(max_iter), tol, first)
-        parts.append((found.u * problems.unit, found.w * problems.unit.square(), noise, found.n_iter, found.converged))
-    if not parts:
-        empty = design.new_zeros(0, n)
-        parts.append((empty, empty, empty[:, 0], empty[:, 0].long(), empty[:, 0].bool()))
-    coef, w, noise, steps, converged = (torch.cat(part) for part in zip(*parts, strict=True))
-    coef, w, noise = (value.to(design.dtype) for value in (coef, w, noise))
+    gamma = None if annealed else noise
+    found = solve(design, response, gamma, str(optimizer), int(max_iter), tol, batch_size, precision)
+    coef, w, noise = (value.to(design.dtype) for value in found[:3])
     if not all(bool(torch.isfinite(value).all()) for value in (coef, w)):
         raise NumericalError("a result is beyond the range of its dtype: rescale `X` and `Y`")
     across = (*leading, n)
@@ -206,9 +188,52 @@ def solve_batch(
         coef.reshape(across),
         w.reshape(across),
         noise.reshape(leading),
-        steps.reshape(leading),
-        converged.reshape(leading),
+        found.n_iter.reshape(leading),
+        found.converged.reshape(leading),
     )
+
+
+def solve(
+    design: Tensor,
+    response: Tensor,
+    noise_var: Tensor | None,
+    optimizer: str,
+    max_iter: int,
+    tol: float,
+    batch_size: int | None,
+    precision: float,
+) -> BatchSolution:
+    """Solve checked problems with one leading dimension; results are in float64.
+
+    `noise_var` is None where noise is annealed, `precision` the unit roundoff of the data.
+
+    Raises
+    ------
+    NumericalError
+        As in `solve_batch`.
+    """
+    annealed = noise_var is None
+    d, n = design.shape[-2:]
+    count = batch_size or _chunk(design)
+    shared = _prepare(design, annealed=annealed) if design.ndim == 2 else None
+    parts = []
+    for first in range(0, len(response), count):
+        chunk = slice(first, first + count)
+        matrices, norms, rotation, space = shared or _prepare(design[chunk], annealed=annealed)
+        y, size = respond(response[chunk].double(), rotation)
+        problems = Problems(matrices, y, norms, size)
+        if noise_var is not None:
+            noise = noise_var[chunk].double()
+            relative = noise / torch.where(size > 0, size, 1.0).square()
+            found = descend(problems, relative, optimizer, max_iter, tol, first)
+        elif space is not None:
+            found, noise = anneal(problems, space, optimizer, max_iter, precision)
+            noise = torch.where(found.converged, _NOISE_FLOOR / d, noise) * size.square()
+        parts.append((found.u * problems.unit, found.w * problems.unit.square(), noise, found.n_iter, found.converged))
+    if not parts:
+        empty = design.new_zeros(0, n, dtype=torch.float64)
+        parts.append((empty, empty, empty[:, 0], empty[:, 0].long(), empty[:, 0].bool()))
+    return BatchSolution(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 def _prepare(X: Tensor, *, annealed: bool) -> tuple[Tensor, Tensor, Tensor | None, RowSpace | None]:

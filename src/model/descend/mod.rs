@@ -8,15 +8,14 @@ use super::prepared::{Prepared, Response};
 use super::search::EXACT;
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use super::{LEARN_FROM, POSTERIOR_DEVIATIONS};
+use crate::Result;
 use crate::energy::Preconditioned;
 use crate::linalg::least_squares::independent;
 use crate::linalg::row_space::RowSpace;
 use crate::report::{FitReport, Hook, Status};
 use crate::solver::restart::strongest_first;
 use crate::solver::{Covariance, Rule};
-use crate::{Error, Result};
 use ndarray::Array2;
-use std::collections::HashMap;
 
 mod active;
 pub(super) mod minimise;
@@ -139,7 +138,7 @@ fn minimise_energy(
     };
     let Some(power) = settings.power else {
         let plain = Plain::new(prepared, response, settings);
-        let start = settings.start.as_ref().map(|w| in_solver_units(prepared, response, w)).transpose()?;
+        let start = settings.start.as_ref().map(|start| prepared.start(start, response)).transpose()?;
         let auto = settings.optimizer == Optimizer::Auto && settings.covariance == Covariance::Full && !learn;
         let minimum = if auto && (response.n_responses() > 1 || prepared.design.len() > LARGE) {
             let start = start.unwrap_or_else(|| plain.start());
@@ -166,26 +165,6 @@ fn minimise_energy(
     design.columns_mut().into_iter().zip(&prepared.norms).for_each(|(mut column, norm)| column /= *norm);
     found.noise_var /= scale;
     Ok(Outcome { minimum: found, shift: 0.0, design: Some(design), gamma })
-}
-
-/// Prior variances in the caller's units as the solver sees them.
-fn in_solver_units(prepared: &Prepared, response: &Response, w: &[f64]) -> Result<Vec<f64>> {
-    if w.len() != prepared.means.len() {
-        return Err(Error::Shape {
-            what: "prior_var_init",
-            expected: format!("({},), one value per column of `X`", prepared.means.len()),
-            found: format!("({},)", w.len()),
-        });
-    }
-    let mut first = HashMap::new();
-    for (&j, &group) in prepared.columns.iter().zip(&prepared.groups) {
-        if *first.entry(group).or_insert(w[j]) != w[j] {
-            let allowed = "the same for all columns of a group";
-            return Err(Error::invalid("prior_var_init", format!("{} at column {j}", w[j]), allowed));
-        }
-    }
-    let unit = |norm: f64| response.norm / norm;
-    Ok(prepared.columns.iter().zip(&prepared.norms).map(|(&j, &norm)| w[j] / unit(norm) / unit(norm)).collect())
 }
 
 /// Columns whose posterior mean, in the root mean square over responses, is more than [`POSTERIOR_DEVIATIONS`]
