@@ -14,8 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _core
 from ._interchange import Interchange, cuda_device
 from ._random import draw_seed
-from ._validation import as_float, check_type, fit_arrays, predict_array, result_dtype
-from .exceptions import ParameterError
+from ._validation import MOST, as_float, check_count, check_type, fit_arrays, predict_array, result_dtype
 
 _ADVICE = {
     "untrained": (
@@ -42,9 +41,7 @@ _NUMBERS = {
     "learning_rate": "a number greater than 0",
     "learning_rate_drop": "a number greater than 0 and at most 1",
 }
-
-# The core counts in 64 bits; nothing runs that long.
-_MOST = 2**62
+_COUNTS = {"n_restarts": 0, "max_iter": 1, "n_steps": 1}
 
 
 class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -56,11 +53,7 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
         """Check the types of the parameters; ranges are the core's to check."""
         for name in ("optimizer", "support_rule"):
             check_type(name, getattr(self, name), str, "a string")
-        for name, least in (("n_restarts", 0), ("max_iter", 1), ("n_steps", 1)):
-            value = getattr(self, name)
-            check_type(name, value, numbers.Integral, f"an integer of at least {least}")
-            if value < least:
-                raise ParameterError(f"`{name}` is {value!r}, but it must be an integer of at least {least}")
+        counts = {name: min(check_count(name, getattr(self, name), least), MOST) for name, least in _COUNTS.items()}
         for name, wanted in _NUMBERS.items():
             check_type(name, getattr(self, name), numbers.Real, wanted)
         check_type("fit_intercept", self.fit_intercept, (bool, np.bool_), "True or False")
@@ -76,9 +69,7 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
             "optimizer": self.optimizer,
             "noise_var": noise_var if isinstance(noise_var, str) else as_float("noise_var", noise_var, noises),
             "power": power,
-            "n_restarts": min(int(self.n_restarts), _MOST),
-            "max_iter": min(int(self.max_iter), _MOST),
-            "n_steps": min(int(self.n_steps), _MOST),
+            **counts,
             **{name: as_float(name, getattr(self, name), wanted) for name, wanted in _NUMBERS.items()},
             "covariance": "full",
             "groups": [],

@@ -2,7 +2,6 @@
 
 import math
 import numbers
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +10,7 @@ from . import _core
 from ._arrays import check_finite, real_array
 from ._interchange import exchange
 from ._random import RandomState, draw_seed
-from ._validation import as_float, check_type
+from ._validation import as_float, check_count, check_type
 from .exceptions import ParameterError, ShapeError
 
 # Numbers in one stack of submatrices: 8 MB.
@@ -136,10 +135,10 @@ def restricted_isometry_bound(
     """
     matrix = _as_matrix(A)
     n_samples, n_features = matrix.shape
-    n_nonzero = _as_count("n_nonzero", n_nonzero, f"an integer from 1 to the number of columns, {n_features}")
+    n_nonzero = check_count("n_nonzero", n_nonzero, 1, f"an integer from 1 to the number of columns, {n_features}")
     if n_nonzero > n_features:
         raise ParameterError(f"`n_nonzero` is {n_nonzero}, but it must be at most the number of columns, {n_features}")
-    n_draws = _as_count("n_draws", n_draws, "an integer of at least 1")
+    n_draws = check_count("n_draws", n_draws)
     if scale is None:
         matrix = _unit_scaled(matrix)
         columns = (math.sqrt(n_features) / np.linalg.norm(matrix) * matrix).T
@@ -178,10 +177,3 @@ def _unit_scaled(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         raise ParameterError("`A` is zero, but a matrix with a nonzero entry is needed")
     scaled: NDArray[np.float64] = matrix / largest
     return scaled
-
-
-def _as_count(name: str, value: Any, wanted: str) -> int:
-    check_type(name, value, numbers.Integral, wanted)
-    if value < 1:
-        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
-    return int(value)

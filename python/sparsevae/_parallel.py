@@ -1,9 +1,8 @@
 """How many threads a call may use."""
 
-import numbers
 from typing import Any
 
-from ._validation import check_type
+from ._validation import check_count
 from .exceptions import ParameterError
 
 _WANTED = "None, -1 or an integer of at least 1"
@@ -19,8 +18,8 @@ def thread_count(n_jobs: Any, n_tasks: int) -> int:
     """
     if n_jobs is None:
         return 1
-    check_type("n_jobs", n_jobs, numbers.Integral, _WANTED)
-    if n_jobs < -1 or n_jobs == 0:
+    count = check_count("n_jobs", n_jobs, -1, _WANTED)
+    if count == 0:
         raise ParameterError(f"`n_jobs` is {n_jobs!r}, but it must be {_WANTED}")
     # More threads than tasks would idle.
-    return min(max(int(n_jobs), 0), n_tasks)
+    return min(max(count, 0), n_tasks)

@@ -14,11 +14,10 @@ from . import _core
 from ._arrays import check_finite, real_array
 from ._interchange import Interchange
 from ._random import RandomState, draw_seed
-from ._validation import as_float, check_type, sample_array
+from ._validation import MOST, as_float, check_count, check_optional_count, check_type, sample_array
 from .exceptions import ParameterError, ShapeError
 
 _NOISE_VAR = '"auto" or a number greater than 0'
-_COUNT = "an integer of at least 1"
 
 
 class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -160,10 +159,7 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ConvergenceWarning
             If the optimal noise variance is zero.
         """
-        if self.n_components is not None:
-            check_type("n_components", self.n_components, numbers.Integral, f"None or {_COUNT}")
-            if self.n_components < 1:
-                raise ParameterError(f"`n_components` is {self.n_components!r}, but it must be None or {_COUNT}")
+        most = check_optional_count("n_components", self.n_components)
         if not isinstance(self.covariance, str) or self.covariance not in ("full", "diagonal"):
             raise ParameterError(f'`covariance` is {self.covariance!r}, but it must be "full" or "diagonal"')
         check_type("noise_var", self.noise_var, (str, numbers.Real), _NOISE_VAR)
@@ -171,8 +167,7 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             raise ParameterError(f"`noise_var` is {self.noise_var!r}, but it must be {_NOISE_VAR}")
         noise_var = None if isinstance(self.noise_var, str) else as_float("noise_var", self.noise_var, _NOISE_VAR)
         values, _ = sample_array(self, X)
-        most = None if self.n_components is None else min(int(self.n_components), 2**62)
-        found = _core.fit_affine(values, most, noise_var)
+        found = _core.fit_affine(values, None if most is None else min(most, MOST), noise_var)
         self.components_, self.mean_ = found["components"], found["mean"]
         self.n_components_, self.n_active_ = len(self.components_), found["n_active"]
         self.noise_var_, self.explained_variance_ = found["noise_var"], found["explained_variance"]
@@ -345,9 +340,7 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             If `n_samples` or `random_state` cannot be used.
         """
         check_is_fitted(self)
-        check_type("n_samples", n_samples, numbers.Integral, _COUNT)
-        if n_samples < 1:
-            raise ParameterError(f"`n_samples` is {n_samples!r}, but it must be {_COUNT}")
+        n_samples = check_count("n_samples", n_samples)
         rng = np.random.default_rng(draw_seed(random_state))
         latent = rng.standard_normal((n_samples, self.n_components_))
         noise = rng.standard_normal((n_samples, self.n_features_in_))

@@ -5,7 +5,6 @@ if the norm of its coefficients counts as nonzero.
 """
 
 import math
-import numbers
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._conditioning import restricted_isometry_bound, stable_rank
 from ._interchange import exchange
+from ._validation import check_count
 from .exceptions import NonFiniteError, ParameterError, ShapeError
 
 __all__ = [
@@ -234,10 +234,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     >>> round(low, 3), high
     (0.839, 1.0)
     """
-    counts: dict[str, Any] = {"successes": successes, "trials": trials}
-    for name, count in counts.items():
-        if not isinstance(count, numbers.Integral) or count < 0:
-            raise ParameterError(f"`{name}` is {count!r}, but it must be an integer of at least 0")
+    successes, trials = check_count("successes", successes, 0), check_count("trials", trials, 0)
     if successes > trials:
         raise ParameterError(f"`successes` is {successes}, but it must be at most `trials`, which is {trials}")
     if trials == 0:

@@ -15,13 +15,11 @@ from . import _core
 from ._arrays import check_finite, real_array
 from ._interchange import Interchange
 from ._parallel import thread_count
-from ._validation import as_float, check_type, sample_array
-from .exceptions import ParameterError, ShapeError
+from ._validation import MOST, as_float, check_count, check_optional_count, check_type, sample_array
+from .exceptions import ShapeError
 
 _NUMBERS = {"floor": "a number greater than 0 and less than 0.5", "tol": "a number of at least 0"}
-_INTEGERS = {"n_anneal": 0, "max_iter": 1}
-# The core counts in 64 bits; nothing runs that long.
-_MOST = 2**62
+_COUNTS = {"n_anneal": 0, "max_iter": 1}
 
 
 class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -160,24 +158,16 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _arguments(self) -> dict[str, Any]:
         """Check the types of the parameters; ranges are the core's to check."""
-        arguments: dict[str, Any] = {"n_components": self.n_components}
-        if self.n_components is not None:
-            arguments["n_components"] = self._count("n_components", 1, "None or an integer of at least 1")
-        for name, least in _INTEGERS.items():
-            arguments[name] = self._count(name, least, f"an integer of at least {least}")
+        most = check_optional_count("n_components", self.n_components)
+        arguments: dict[str, Any] = {"n_components": None if most is None else min(most, MOST)}
+        for name, least in _COUNTS.items():
+            arguments[name] = min(check_count(name, getattr(self, name), least), MOST)
         for name, wanted in _NUMBERS.items():
             check_type(name, getattr(self, name), numbers.Real, wanted)
             arguments[name] = as_float(name, getattr(self, name), wanted)
         check_type("allow_missing", self.allow_missing, (bool, np.bool_), "True or False")
         check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
         return arguments
-
-    def _count(self, name: str, least: int, wanted: str) -> int:
-        value = getattr(self, name)
-        check_type(name, value, numbers.Integral, wanted)
-        if value < least:
-            raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
-        return min(int(value), _MOST)
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
         """Separate outliers from a low-rank signal.

@@ -17,7 +17,7 @@ from ._equations import matrix, right_hand_sides
 from ._interchange import Interchange
 from ._parallel import thread_count
 from ._random import RandomState, draw_seed
-from ._validation import as_float, check_type
+from ._validation import as_float, check_optional_count, check_type
 from .exceptions import ParameterError
 
 Array = NDArray[np.float64]
@@ -223,11 +223,7 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
         sides = right_hand_sides("B", B, A, len(values)).values
         n_problems = sides.shape[1]
         for name in ("n_components", "max_nonzero"):
-            limit = getattr(self, name)
-            if limit is not None:
-                check_type(name, limit, numbers.Integral, "None or an integer of at least 1")
-                if limit < 1:
-                    raise ParameterError(f"`{name}` is {limit!r}, but it must be None or an integer of at least 1")
+            check_optional_count(name, getattr(self, name))
         if self.n_components is not None and n_problems < self.n_components:
             raise ParameterError(
                 f"`n_components` is {self.n_components}, but `B` has {n_problems} columns: at least one training "

@@ -66,7 +66,7 @@ def test_largest_and_numpy_seeds_are_accepted():
 
 
 @pytest.mark.parametrize("name", ["n_samples", "n_features"])
-@pytest.mark.parametrize("value", [0, -1, 2.0, None, "3", 2**70])
+@pytest.mark.parametrize("value", [0, -1, 2.0, True, None, "3", 2**70])
 def test_sizes_are_positive_integers(name, value):
     sizes = {"n_samples": 3, "n_features": 4, name: value}
     with pytest.raises(ParameterError, match=f"`{name}` is"):

@@ -32,7 +32,7 @@ def test_wilson_interval_has_the_published_values(successes, trials, low, high):
     assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=5e-5)
 
 
-@pytest.mark.parametrize(("successes", "trials"), [(3, 2), (-1, 2), (0.5, 2)])
+@pytest.mark.parametrize(("successes", "trials"), [(3, 2), (-1, 2), (0.5, 2), (True, 2)])
 def test_wilson_interval_refuses_impossible_counts(successes, trials):
     with pytest.raises(ParameterError, match="successes"):
         wilson_interval(successes, trials)
@@ -198,9 +198,9 @@ def test_names_that_do_not_exist_list_those_that_do():
         experiments.run("fig1a", methods=["OMP"])
     with pytest.raises(ParameterError, match="settings"):
         small(settings={"SBL": {}})
-    for options in ({"trials": 0}, {"jobs": 0}):
-        with pytest.raises(ParameterError, match=f"`{next(iter(options))}` is 0"):
-            small(**options)
+    for name, value in (("trials", 0), ("trials", 2.5), ("jobs", 0), ("jobs", True)):
+        with pytest.raises(ParameterError, match=f"`{name}` is {value}, but"):
+            small(**{name: value})
 
 
 def test_a_missing_package_leaves_its_methods_out_and_says_so(monkeypatch):

@@ -45,15 +45,6 @@ class Problem(NamedTuple):
         )
 
 
-def integer(name: str, value: Any, least: int) -> int:
-    """Check an integer parameter of at least `least`."""
-    wanted = f"an integer of at least {least}"
-    check_type(name, value, numbers.Integral, wanted)
-    if value < least:
-        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
-    return int(value)
-
-
 def real(name: str, value: Any, *, positive: bool, below: float = np.inf) -> float:
     """Check a finite real parameter: positive or at least 0, and less than `below`."""
     wanted = "a finite number greater than 0" if positive else "a finite number of at least 0"

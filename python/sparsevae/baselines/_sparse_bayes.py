@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._validation import as_float, check_type
+from .._validation import as_float, check_count, check_type
 from ..exceptions import ParameterError
-from ._regressor import Array, Problem, SparseRegressor, integer, real
+from ._regressor import Array, Problem, SparseRegressor, real
 
 # Shares of the mean square of the response: where a learned noise variance starts, and where it ends.
 FIRST_NOISE, LEAST_NOISE = 0.1, 1e-10
@@ -47,7 +47,7 @@ class SparseBayes(SparseRegressor):
             raise ParameterError(f"`noise_var` is {noise_var!r}, but it must be {_NOISES}")
         return {
             "noise_var": noise_var,
-            "max_iter": integer("max_iter", self.max_iter, 1),
+            "max_iter": check_count("max_iter", self.max_iter),
             "tol": real("tol", self.tol, positive=False),
             "prune": real("prune", self.prune, positive=False, below=1),
         }

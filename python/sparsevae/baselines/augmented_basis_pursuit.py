@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arrays import check_finite, real_array
+from .._validation import check_count
 from ..exceptions import ParameterError, ShapeError
 from ._linear_program import least_squares_equations, minimise_weighted_l1
-from ._regressor import Array, Problem, SparseRegressor, integer, real
+from ._regressor import Array, Problem, SparseRegressor, real
 
 
 class AugmentedBasisPursuit(SparseRegressor):
@@ -129,7 +130,7 @@ class AugmentedBasisPursuit(SparseRegressor):
                     f"most 1e-6 of its largest value, {size:.1e}"
                 )
         return {
-            "n_nonzero": integer("n_nonzero", self.n_nonzero, 1),
+            "n_nonzero": check_count("n_nonzero", self.n_nonzero),
             "threshold": real("threshold", self.threshold, positive=False),
             "covariance": covariance,
         }

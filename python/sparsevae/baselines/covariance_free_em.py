@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from .._random import RandomState, draw_seed
-from ._regressor import Array, integer, real
+from .._validation import check_count
+from ._regressor import Array, real
 from ._sparse_bayes import Posterior, SparseBayes
 
 
@@ -130,8 +131,8 @@ class CovarianceFreeEm(SparseBayes):
 
     def _arguments(self) -> dict[str, Any]:
         return super()._arguments() | {
-            "n_probes": integer("n_probes", self.n_probes, 1),
-            "cg_max_iter": integer("cg_max_iter", self.cg_max_iter, 1),
+            "n_probes": check_count("n_probes", self.n_probes),
+            "cg_max_iter": check_count("cg_max_iter", self.cg_max_iter),
             "cg_tol": real("cg_tol", self.cg_tol, positive=True, below=1),
             "seed": draw_seed(self.random_state),
         }

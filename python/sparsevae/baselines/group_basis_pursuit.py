@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
+from .._validation import check_count
 from ..exceptions import ParameterError
 from ._linear_program import Equations, least_squares_equations
-from ._regressor import Array, Problem, integer, real
+from ._regressor import Array, Problem, real
 from ._row_sparse import RowSparseRegressor, compress, squared_rows
 
 # Over-relaxation; steps between checks; checks that may change the step size, which convergence needs to stay.
@@ -111,7 +112,7 @@ class GroupBasisPursuit(RowSparseRegressor):
     def _arguments(self) -> dict[str, Any]:
         return {
             "tolerance": real("tolerance", self.tolerance, positive=False),
-            "max_iter": integer("max_iter", self.max_iter, 1),
+            "max_iter": check_count("max_iter", self.max_iter),
             "tol": real("tol", self.tol, positive=False),
         }
 

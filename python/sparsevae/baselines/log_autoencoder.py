@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky
 
-from .._validation import as_float, check_type
+from .._validation import as_float, check_count, check_type
 from ..exceptions import NumericalError, ParameterError
 from ._linear_program import Equations, least_squares_equations
-from ._regressor import Array, Problem, integer, real
+from ._regressor import Array, Problem, real
 from ._row_sparse import RowSparseRegressor, compress, squared_rows
 
 # The smoothing ends at this share of the largest squared row norm of the first solution. In each round it falls by the
@@ -138,7 +138,7 @@ class LogAutoencoder(RowSparseRegressor):
         return {
             "noise_var": real("noise_var", self.noise_var, positive=False),
             "log_weight": log_weight,
-            "max_iter": integer("max_iter", self.max_iter, 1),
+            "max_iter": check_count("max_iter", self.max_iter),
             "tol": real("tol", self.tol, positive=False),
         }
 

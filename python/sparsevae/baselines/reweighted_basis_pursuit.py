@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from .._validation import check_count
 from ._linear_program import least_squares_equations, minimise_weighted_l1
-from ._regressor import Problem, SparseRegressor, integer, real
+from ._regressor import Problem, SparseRegressor, real
 
 
 class ReweightedBasisPursuit(SparseRegressor):
@@ -90,7 +91,7 @@ class ReweightedBasisPursuit(SparseRegressor):
     def _arguments(self) -> dict[str, Any]:
         return {
             "epsilon": real("epsilon", self.epsilon, positive=True),
-            "max_iter": integer("max_iter", self.max_iter, 1),
+            "max_iter": check_count("max_iter", self.max_iter),
             "tol": real("tol", self.tol, positive=False),
         }
 

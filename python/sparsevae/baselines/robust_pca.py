@@ -11,12 +11,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .. import _core
 from .._interchange import Interchange
-from .._validation import as_float, check_type, sample_array
-from ..exceptions import ParameterError
+from .._validation import MOST, as_float, check_count, check_type, sample_array
 
 _WEIGHT = "None or a number greater than 0"
 _TOL = "a number greater than 0 and less than 1"
-_ITER = "an integer of at least 1"
 
 
 class RobustPca(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -161,11 +159,9 @@ class RobustPca(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit-lea
             weight = as_float("outlier_weight", weight, _WEIGHT)
         check_type("allow_missing", self.allow_missing, (bool, np.bool_), "True or False")
         check_type("tol", self.tol, numbers.Real, _TOL)
-        check_type("max_iter", self.max_iter, numbers.Integral, _ITER)
-        if self.max_iter < 1:
-            raise ParameterError(f"`max_iter` is {self.max_iter!r}, but it must be {_ITER}")
+        steps = min(check_count("max_iter", self.max_iter), MOST)
         check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
-        missing, steps = bool(self.allow_missing), min(int(self.max_iter), 2**62)
+        missing = bool(self.allow_missing)
         values, dtype = sample_array(self, X, missing=missing)
         progress = _progress if self.verbose else None
         found = _core.fit_robust_pca(values, missing, weight, as_float("tol", self.tol, _TOL), steps, progress)

@@ -1,22 +1,19 @@
 """Argument checks shared by the data sets; ranges that the core knows are left to it."""
 
-import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._validation import check_count
 from ..exceptions import NonFiniteError, ParameterError, ShapeError
 
 
 def as_count(name: str, value: Any, minimum: int = 1) -> int:
-    """Return `value` as an integer of at least `minimum`, or raise ParameterError."""
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = minimum - 1
-    if not minimum <= count < 2**63:
-        raise ParameterError(f"`{name}` is {value!r}, but it must be an integer of at least {minimum}")
+    """Return `value` as an integer of at least `minimum` that the core can hold, or raise ParameterError."""
+    count = check_count(name, value, minimum)
+    if count >= 2**63:
+        raise ParameterError(f"`{name}` is {value!r}, but it must be less than 2**63")
     return count
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .._validation import check_count
 from ..exceptions import ParameterError
 from .methods import find_methods
 from .specification import Figure, Method, Settings, problem_seed, settings_text
@@ -62,9 +63,7 @@ def make_plan(
         raise ParameterError(f"`settings` names {strangers}, but the run has {[method.name for method in chosen]}")
     shown = figure.at_paper_scale() if paper_scale else figure
     shown = shown.quick() if quick else shown
-    count = shown.trials if trials is None else trials
-    if count < 1:
-        raise ParameterError(f"`trials` is {count}, but it must be at least 1")
+    count = check_count("trials", shown.trials if trials is None else trials)
     # Reading the seed checks it.
     problem_seed(seed, shown.values[0], 0)
     configured = [

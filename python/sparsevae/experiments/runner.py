@@ -10,7 +10,8 @@ from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
 from .. import __version__
-from ..exceptions import ParameterError, SchedulerError
+from .._validation import check_optional_count
+from ..exceptions import SchedulerError
 from .store import Store
 from .trial import Record, Task, run_trial
 
@@ -52,8 +53,7 @@ def execute(
     StoreError
         If the store cannot be written.
     """
-    if jobs is not None and jobs < 1:
-        raise ParameterError(f"`jobs` is {jobs}, but it must be at least 1")
+    check_optional_count("jobs", jobs)
     if not tasks:
         return []
     records = []

@@ -35,11 +35,3 @@ def real(name: str, value: Any, wanted: str, least: float | None = None) -> floa
     if not math.isfinite(number) or (number <= 0 if least is None else number < least):
         raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
     return number
-
-
-def count(name: str, value: Any) -> int:
-    wanted = "an integer of at least 1"
-    check_type(name, value, numbers.Integral, wanted)
-    if value < 1:
-        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
-    return int(value)

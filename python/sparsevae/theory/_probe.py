@@ -12,11 +12,12 @@ from sklearn.utils import Bunch
 from .._groups import group_labels
 from .._interchange import exchange
 from .._random import RandomState, draw_seed
+from .._validation import check_count
 from .._whitening import Whitening
 from ..energies import marginal_energy, separable_energy
 from ..exceptions import ParameterError
 from ..simultaneous_sparse_vae import SimultaneousSparseVae
-from ._arguments import Array, count, data_arrays, real
+from ._arguments import Array, data_arrays, real
 from ._profile import prior_var_profile
 
 # The descents by "mm" that end each start of the probe.
@@ -101,7 +102,8 @@ def count_minima(
             f"`estimator` has noise_var={estimator.noise_var!r} and optimizer={estimator.optimizer!r}, but a number "
             'and any optimizer but "adam" are needed, for descents on one energy'
         )
-    starts, tolerance = count("n_starts", n_starts), real("tolerance", tolerance, "a finite number greater than 0")
+    starts = check_count("n_starts", n_starts)
+    tolerance = real("tolerance", tolerance, "a finite number greater than 0")
     decades = real("decades", decades, "a finite number of at least 0", least=0.0)
     design, responses = data_arrays(X, Y)
     seen, target = _as_seen(estimator, design, responses)

@@ -10,9 +10,10 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from .._arrays import check_finite, check_real, real_array
 from .._interchange import exchange
+from .._validation import check_count
 from ..energies import marginal_energy, separable_energy
 from ..exceptions import NumericalError, ParameterError
-from ._arguments import Array, count, real
+from ._arguments import Array, real
 
 _ENERGIES = {"full": marginal_energy, "diagonal": separable_energy}
 
@@ -86,7 +87,7 @@ class PriorVarProfile:
         real("mean_square", self.mean_square, "a finite number of at least 0", least=0.0)
         real("variance", self.variance, positive)
         real("lone_variance", self.lone_variance, positive)
-        count("n_responses", self.n_responses)
+        check_count("n_responses", self.n_responses)
         real("base", self.base, "a finite number", least=-math.inf)
 
     @exchange

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._random import draw_seed
-from .._validation import as_float, check_type
+from .._validation import as_float, check_count, check_optional_count, check_type
 from ..exceptions import ParameterError
 from ._training import Settings
 
@@ -46,10 +46,9 @@ def check_parameters(model: Any) -> None:
         if not (enough and most):
             raise ParameterError(f"`{name}` is {getattr(model, name)!r}, but it must be {wanted}")
     for name in ("n_draws", "n_steps", "batch_size"):
-        count(name, getattr(model, name))
+        check_count(name, getattr(model, name))
     for name in ("n_components", "patience"):
-        if getattr(model, name) is not None:
-            count(name, getattr(model, name), "None or an integer of at least 1")
+        check_optional_count(name, getattr(model, name))
     for name in ("center", "allow_missing", "verbose"):
         check_type(name, getattr(model, name), (bool, np.bool_, numbers.Integral), "True or False")
     if model.checkpoint is not None:
@@ -90,24 +89,8 @@ def make_settings(model: Any, n_features: int) -> Settings:
     )
 
 
-def count(name: str, value: Any, wanted: str = "an integer of at least 1") -> None:
-    """Refuse what counts nothing.
-
-    Raises
-    ------
-    ParameterError
-        With the name, the value and what is wanted.
-    """
-    check_type(name, value, numbers.Integral, wanted)
-    if value < 1:
-        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
-
-
 def _widths(name: str, value: Any) -> tuple[int, ...]:
-    wanted = "a sequence of integers of at least 1"
     try:
-        for width in value:
-            count(name, width, wanted)
+        return tuple(check_count(name, width) for width in value)
     except (ParameterError, TypeError):
-        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}") from None
-    return tuple(int(width) for width in value)
+        raise ParameterError(f"`{name}` is {value!r}, but it must be a sequence of integers of at least 1") from None

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from .._parallel import thread_count
-from .._validation import as_float, check_type
-from ..exceptions import DerivativeError, ParameterError
+from .._validation import as_float, check_count, check_type
+from ..exceptions import DerivativeError
 from ._batch import flatten
 from ._minimum import Curvature, Support, minimum
 
@@ -116,14 +116,12 @@ def recover(
     >>> [round(value, 6) for value in y.grad.tolist()]  # 1 + noise_var / y**2
     [1.111111, 0.0]
     """
-    check_type("max_iter", max_iter, numbers.Integral, "an integer of at least 1")
-    if max_iter < 1:
-        raise ParameterError(f"`max_iter` is {max_iter!r}, but it must be an integer of at least 1")
+    max_iter = check_count("max_iter", max_iter)
     check_type("tol", tol, numbers.Real, "a number of at least 0")
     tol = as_float("tol", tol, "a number of at least 0")
     design, response, noise, leading = flatten(X, y, noise_var, "y")
     n_threads = thread_count(n_jobs, len(noise))
-    coef: Tensor = _Recover.apply(design, response, noise, int(max_iter), tol, n_threads)
+    coef: Tensor = _Recover.apply(design, response, noise, max_iter, tol, n_threads)
     return coef.reshape(*leading, design.shape[-1])
 
 

@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .._random import RandomState
+from .._validation import check_count
 from ..exceptions import ParameterError
-from ._parameters import check_parameters, count, make_settings
+from ._parameters import check_parameters, make_settings
 from ._samples import Samples, find_device, read_latent, read_samples, standardised, units
 from ._training import Checkpoint, Progress, Training
 
@@ -379,7 +380,7 @@ class ManifoldVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ----------
         "Hidden Talents of the Variational Autoencoder", Figs. 3 and 4.
         """
-        count("n_bins", n_bins)
+        n_bins = check_count("n_bins", n_bins)
         found = self.posterior_var(X)
         variances: NDArray[np.float64] = np.asarray(found.cpu() if isinstance(found, Tensor) else found, np.float64)
         edges = np.linspace(0.0, 1.25, n_bins + 1)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .._validation import as_float, check_type
+from .._validation import as_float, check_count, check_optional_count, check_type
 from ..exceptions import DerivativeError, NumericalError, ParameterError, ShapeError
 from ._batch import Problems, compress, descend, flatten, respond, standardise
 from ._certificate import RowSpace, anneal
@@ -49,11 +49,8 @@ class BatchSolution(NamedTuple):
 def _check_options(optimizer: object, max_iter: object, tol: object, batch_size: object) -> float:
     if optimizer not in ("em", "mm"):
         raise ParameterError(f'`optimizer` is {optimizer!r}, but it must be "em" or "mm"')
-    for name, value in (("max_iter", max_iter), ("batch_size", batch_size)):
-        if value is not None or name == "max_iter":
-            check_type(name, value, numbers.Integral, "an integer of at least 1")
-            if not isinstance(value, numbers.Integral) or int(value) < 1:
-                raise ParameterError(f"`{name}` is {value!r}, but it must be an integer of at least 1")
+    check_count("max_iter", max_iter)
+    check_optional_count("batch_size", batch_size)
     check_type("tol", tol, numbers.Real, "a number of at least 0")
     least = as_float("tol", tol, "a number of at least 0")
     if not 0.0 <= least < torch.inf:
