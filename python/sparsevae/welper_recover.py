@@ -17,7 +17,7 @@ from ._equations import matrix, right_hand_sides
 from ._interchange import Interchange
 from ._parallel import thread_count
 from ._random import RandomState, draw_seed
-from ._validation import as_float, check_optional_count, check_type
+from ._validation import MOST, as_float, check_optional_count, check_type
 from .exceptions import ParameterError
 
 Array = NDArray[np.float64]
@@ -222,8 +222,8 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
         values = matrix("A", A)
         sides = right_hand_sides("B", B, A, len(values)).values
         n_problems = sides.shape[1]
-        for name in ("n_components", "max_nonzero"):
-            check_optional_count(name, getattr(self, name))
+        check_optional_count("n_components", self.n_components)
+        most = check_optional_count("max_nonzero", self.max_nonzero)
         if self.n_components is not None and n_problems < self.n_components:
             raise ParameterError(
                 f"`n_components` is {self.n_components}, but `B` has {n_problems} columns: at least one training "
@@ -235,7 +235,7 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
             trained = _core.train(
                 values,
                 sides,
-                self.max_nonzero,
+                None if most is None else min(most, MOST),
                 self.factorization,
                 self._tolerance(),
                 draw_seed(self.random_state),

@@ -246,7 +246,7 @@ def test_noise_without_a_tolerance_is_explained():
         assert WelperRecover().fit(data.A, data.B).status_ == "no_easy_problems"
 
 
-@pytest.mark.parametrize("most", [13, 15, 20])
+@pytest.mark.parametrize("most", [13, 15, 20, 10**30])
 def test_a_bound_on_the_nonzeros_is_kept(most):
     model = WelperRecover(max_nonzero=most).fit(A, B)
     assert len(model.levels_) == 1
