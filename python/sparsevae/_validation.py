@@ -4,9 +4,10 @@ import numbers
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from ._arrays import check_finite, check_real
+from ._arrays import check_finite, check_real, real_array
 from .exceptions import ParameterError, ShapeError
 
 # The core counts in 64 bits; nothing runs that long.
@@ -140,6 +141,22 @@ def sample_array(estimator: Any, X: Any, *, reset: bool = True, missing: bool = 
         raise ShapeError(f"`X` cannot be used: {error}") from error
     check_finite("X", np.where(np.isnan(X), 0, X) if missing else X)
     return np.require(X, np.float64, "A"), X.dtype
+
+
+def latent_array(X: Any, n_components: int) -> tuple[NDArray[np.float64], np.dtype[np.floating[Any]]]:
+    """Check latent variables; return them as float64, and the dtype of what is decoded from them.
+
+    Raises
+    ------
+    DataTypeError, NonFiniteError, ShapeError
+        With the name of the argument.
+    """
+    latent = real_array("X", X, 2, f"(n_samples, {n_components})")
+    if latent.shape[1] != n_components:
+        raise ShapeError(f"`X` has shape {latent.shape}, but {n_components} columns are needed")
+    check_finite("X", latent)
+    single = getattr(X, "dtype", None) == np.float32
+    return latent, np.dtype(np.float32 if single else np.float64)
 
 
 def predict_array(estimator: Any, X: Any) -> Any:

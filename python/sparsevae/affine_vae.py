@@ -11,11 +11,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from . import _core
-from ._arrays import check_finite, real_array
 from ._interchange import Interchange
 from ._random import RandomState, draw_seed
-from ._validation import MOST, as_float, check_count, check_optional_count, check_type, sample_array
-from .exceptions import ParameterError, ShapeError
+from ._validation import MOST, as_float, check_count, check_optional_count, check_type, latent_array, sample_array
+from .exceptions import ParameterError
 
 _NOISE_VAR = '"auto" or a number greater than 0'
 
@@ -236,12 +235,8 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             If `X` has another number of columns, or cannot be used.
         """
         check_is_fitted(self)
-        latent = real_array("X", X, 2, "(n_samples, n_components)")
-        if latent.shape[1] != self.n_components_:
-            raise ShapeError(f"`X` has shape {latent.shape}, but {self.n_components_} columns are needed")
-        check_finite("X", latent)
-        single = getattr(X, "dtype", None) == np.float32
-        return (latent @ self.components_ + self.mean_).astype(np.float32 if single else np.float64, copy=False)
+        latent, dtype = latent_array(X, self.n_components_)
+        return (latent @ self.components_ + self.mean_).astype(dtype, copy=False)
 
     def get_covariance(self) -> NDArray[np.float64]:
         r"""Covariance of the data under the model, :math:`W W^T + \gamma I`.

@@ -12,11 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from . import _core
-from ._arrays import check_finite, real_array
 from ._interchange import Interchange
 from ._parallel import thread_count
-from ._validation import MOST, as_float, check_count, check_optional_count, check_type, sample_array
-from .exceptions import ShapeError
+from ._validation import MOST, as_float, check_count, check_optional_count, check_type, latent_array, sample_array
 
 _NUMBERS = {"floor": "a number greater than 0 and less than 0.5", "tol": "a number of at least 0"}
 _COUNTS = {"n_anneal": 0, "max_iter": 1}
@@ -279,12 +277,8 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             If `X` has another number of columns, or cannot be used.
         """
         check_is_fitted(self)
-        latent = real_array("X", X, 2, "(n_samples, rank_)")
-        if latent.shape[1] != self.rank_:
-            raise ShapeError(f"`X` has shape {latent.shape}, but {self.rank_} columns are needed")
-        check_finite("X", latent)
-        single = getattr(X, "dtype", None) == np.float32
-        return (latent @ self.components_).astype(np.float32 if single else np.float64, copy=False)
+        latent, dtype = latent_array(X, self.rank_)
+        return (latent @ self.components_).astype(dtype, copy=False)
 
     @property
     def _n_features_out(self) -> int:

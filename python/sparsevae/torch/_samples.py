@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._arrays import check_finite, real_array
-from .._validation import sample_array
+from .._validation import latent_array, sample_array
 from ..exceptions import NonFiniteError, ParameterError, ShapeError
 from ._tensors import check_tensor
 
@@ -73,12 +72,7 @@ def read_latent(X: Any, n_components: int) -> Samples:
     if isinstance(X, Tensor):
         _check_matrix(X, n_components)
         return Samples(X, None)
-    values = real_array("X", X, 2, "(n_samples, n_components)")
-    if values.shape[1] != n_components:
-        raise ShapeError(f"`X` has shape {values.shape}, but {n_components} columns are needed")
-    check_finite("X", values)
-    single = getattr(X, "dtype", None) == np.float32
-    dtype = np.dtype(np.float32 if single else np.float64)
+    values, dtype = latent_array(X, n_components)
     return Samples(torch.from_numpy(np.require(values, requirements=["C", "W"])), dtype)
 
 
