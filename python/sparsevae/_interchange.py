@@ -4,13 +4,12 @@ PyTorch is known by its tensors, never imported. Any other library is known by `
 ``__array_namespace__``.
 """
 
-import contextlib
 import contextvars
 import dataclasses
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, ParamSpec, Self, TypeVar, cast
 
 import numpy as np
@@ -103,7 +102,7 @@ class Origin(NamedTuple):
         return self.library.from_dlpack(values)
 
 
-# Of the caller's tensors, while a function sees arrays of NumPy.
+# Of the caller's tensors, while a function sees arrays of NumPy; None for the memory of the host.
 _device: contextvars.ContextVar[Any] = contextvars.ContextVar("device", default=None)
 # Of what NumPy reads by itself.
 _NUMPY = Origin()
@@ -177,8 +176,11 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
         n_named = len(named) - len(kwargs)
         values: Any = [*plain[:n_named], *args[n_named:]]
         options: Any = dict(zip(kwargs, plain[n_named:], strict=True))
-        with on_device((origin or _NUMPY).device):
+        token = _device.set((origin or _NUMPY).device)
+        try:
             result: Any = function(*values, **options)
+        finally:
+            _device.reset(token)
         first: Any = args[0] if args else None
         if isinstance(first, Interchange):
             if result is values[0]:
@@ -190,16 +192,6 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
 
     call.__exchanges__ = True  # type: ignore[attr-defined]
     return call
-
-
-@contextlib.contextmanager
-def on_device(device: Any) -> Iterator[None]:
-    """Say where the arrays come from that a function is about to see as NumPy's; None for the memory of the host."""
-    token = _device.set(device)
-    try:
-        yield
-    finally:
-        _device.reset(token)
 
 
 def cuda_device() -> Any:

@@ -228,6 +228,24 @@ def test_negative_view_is_read_as_what_it_is():
     torch.testing.assert_close(marginal_energy(*arguments[:3], view), marginal_energy(*arguments))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_slopes_of_large_batches_are_scaled_like_others(dtype):
+    n_problems = 1 + _operators._LARGE // (100 * 200)
+    generator = torch.Generator().manual_seed(0)
+    X, y, weights = (
+        torch.randn(shape, dtype=dtype, generator=generator)
+        for shape in ((n_problems, 100, 200), (n_problems, 100), (2, n_problems))
+    )
+    X.requires_grad_()
+    value = marginal_energy(torch.ones(200, dtype=dtype), 0.5, X, y)
+    (each,) = torch.autograd.grad(value.sum(), X, retain_graph=True, create_graph=True)
+    expected = weights[:, :, None, None] * each.detach()
+    for weight, slope in zip(weights, expected, strict=True):
+        torch.testing.assert_close(torch.autograd.grad(value, X, weight, retain_graph=True)[0], slope)
+    (both,) = torch.autograd.grad(value, X, weights, is_grads_batched=True)
+    torch.testing.assert_close(both, expected)
+
+
 @all_cases
 def test_float32_comes_out_as_float32(energy, make):
     arguments = make()

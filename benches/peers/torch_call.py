@@ -1,0 +1,72 @@
+"""What a call with tensors costs beyond the same call with arrays of NumPy, and whether data are copied.
+
+    python benches/peers/torch_call.py
+
+100 x 200, float64, one thread, CPU times of pairs of calls that take turns. The core's work is the same for both, and
+its time varies by more than what is looked for: the interquartile range says how far to trust a difference.
+"""
+
+import environment  # sets the number of threads; keep it before numpy
+
+# isort: split
+import time
+
+import numpy as np
+import report
+import torch
+from sparsevae import VaeSlr, _core
+from sparsevae.datasets import make_sparse_regression
+
+SHAPE, N_NONZERO, REPEATS = (100, 200), 20, 2000
+
+
+def differences(array_call, tensor_call):
+    """Microseconds of the tensor call less those of the other, pair by pair."""
+    spent = np.empty((REPEATS, 2))
+    for pair in spent:
+        for k, call in enumerate((array_call, tensor_call)):
+            begin = time.thread_time_ns()
+            call()
+            pair[k] = time.thread_time_ns() - begin
+    return spent[:, 0] / 1e3, (spent[:, 1] - spent[:, 0]) / 1e3
+
+
+def addresses(X, y):
+    """Whether the core reads the tensors' own memory in a fit."""
+    seen, fit = [], _core.fit
+    _core.fit = lambda design, response, *rest: seen.extend((design, response)) or fit(design, response, *rest)
+    try:
+        VaeSlr().fit(X, y)
+    finally:
+        _core.fit = fit
+    return [array.ctypes.data == tensor.data_ptr() for array, tensor in zip(seen, (X, y), strict=True)]
+
+
+def main():
+    data = make_sparse_regression(*SHAPE, n_nonzero=N_NONZERO, random_state=0)
+    arrays = data.X, data.y
+    tensors = tuple(map(torch.from_numpy, arrays))
+    by_arrays, by_tensors = VaeSlr().fit(*arrays), VaeSlr().fit(*tensors)
+    calls = {
+        "predict": (lambda: by_arrays.predict(arrays[0]), lambda: by_tensors.predict(tensors[0])),
+        "fit": (lambda: VaeSlr().fit(*arrays), lambda: VaeSlr().fit(*tensors)),
+    }
+    rows = []
+    for name, pair in calls.items():
+        alone, more = differences(*pair)
+        low, middle, high = np.percentile(more, [25, 50, 75])
+        rows.append(
+            {
+                "call": name,
+                "NumPy us": np.median(alone),
+                "tensors: more us": middle,
+                "quartiles": f"{low:.0f} to {high:.0f}",
+            }
+        )
+    print(environment.machine())
+    print(f"PyTorch {torch.__version__}; {REPEATS:,} pairs of calls.\n\n{report.table(rows)}\n")
+    print("read where it is:", dict(zip(("X", "y"), addresses(*tensors), strict=True)))
+
+
+if __name__ == "__main__":
+    main()
