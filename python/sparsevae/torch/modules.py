@@ -3,12 +3,12 @@
 import math
 from typing import Self
 
-import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from .. import _core
+from .._interchange import to_numpy
 from .._validation import check_type
 from ..exceptions import ParameterError, ShapeError
 from ..vae_slr import VaeSlr
@@ -294,7 +294,7 @@ class LinearVae(nn.Module):
         if X.shape[1] != wanted:
             raise ShapeError(f"`X` has {X.shape[1]} columns, but `estimator` was fitted to {wanted}")
         with torch.no_grad():
-            model.decoder.decoder_scale.copy_(torch.from_numpy(np.sqrt(estimator.prior_var_)))
+            model.decoder.decoder_scale.copy_(torch.as_tensor(estimator.prior_var_).sqrt())
         return model.set_best_encoder()
 
     def to_estimator(self, y: Tensor, *, support_rule: str = "evidence") -> VaeSlr:
@@ -310,8 +310,8 @@ class LinearVae(nn.Module):
         Returns
         -------
         VaeSlr
-            A fitted estimator at the module's noise variance: its prior variances are one step of EM from the
-            module's, its support and coefficients what `support_rule` makes of them.
+            A fitted estimator at the module's noise variance, as by a fit of tensors: its prior variances are one step
+            of EM from the module's, its support and coefficients what `support_rule` makes of them.
 
         Raises
         ------
@@ -328,10 +328,11 @@ class LinearVae(nn.Module):
         )
         design = self.decoder.X.double().numpy(force=True)
         response = (y - self.intercept).double().numpy(force=True)
-        precision = torch.finfo(self.decoder.X.dtype).eps
+        precision = torch.finfo(self.decoder.X.dtype).eps / 2
         start = self.decoder.prior_var.double()[None, :].numpy(force=True), [0]
         arguments = estimator._arguments() | {"start": start, "max_iter": 1, "precision": precision}
         estimator._absorb(_core.fit(design, response, arguments, None), design, response, precision)
         estimator.n_features_in_ = design.shape[1]
         estimator.intercept_ = estimator.intercept_ + type(estimator.intercept_)(self.intercept.item())
-        return estimator
+        fitted: VaeSlr = to_numpy("y", y)[1].give_back(estimator)
+        return fitted
