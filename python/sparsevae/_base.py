@@ -173,6 +173,9 @@ class LinearVae(CoreEstimator):
         given = None if isinstance(noise_var, str) else noise_var
         if optimizer == "auto" and given is not None:
             optimizer = "mm"
+        elif optimizer == "auto" and Y.shape[1] > 1:
+            # What EM proves to be the sparsest solution is what the core would find.
+            optimizer = "em"
         preconditioned = arguments["power"] is not None and given is not None
         if device is None or optimizer not in ("em", "mm") or noise_var == "learn" or preconditioned:
             return arguments

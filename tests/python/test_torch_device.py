@@ -96,19 +96,20 @@ def test_what_is_not_certified_there_is_searched_by_the_core(descents, monkeypat
     assert_same(found, quietly(VaeSlr(optimizer="em", noise_var="anneal", n_restarts=3).fit, X, y))
 
 
-def test_many_responses_descend_side_by_side(descents, monkeypatch):
+@pytest.mark.parametrize("model", [VaeSlr(), VaeSlr(optimizer="em"), PreconditionedVae(noise_var="anneal")], ids=repr)
+def test_many_responses_descend_side_by_side(descents, monkeypatch, model):
     rng = np.random.default_rng(0)
     coef = np.zeros((60, 4))
     for k, z in enumerate(coef.T):
         z[rng.choice(60, 3 + k, replace=False)] = rng.standard_normal(3 + k)
     Y = CLEAN.X @ coef
-    found = fit_many(VaeSlr(optimizer="em"), CLEAN.X, Y)
+    found = fit_many(model, CLEAN.X, Y)
     assert len(descents) == 1
-    assert [model.n_iter_ for model in found] == descents[0][1]
+    assert [one.n_iter_ for one in found] == descents[0][1]
     monkeypatch.undo()
-    for model, alone in zip(found, fit_many(VaeSlr(optimizer="em"), CLEAN.X, Y), strict=True):
-        assert model.certified_
-        assert_same(model, alone)
+    for one, alone in zip(found, fit_many(model, CLEAN.X, Y), strict=True):
+        assert one.certified_
+        assert_same(one, alone)
 
 
 @pytest.mark.usefixtures("descents")
