@@ -6,6 +6,7 @@ with second derivatives: differentiating twice needs nothing else.
 """
 
 import contextlib
+import typing
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -23,6 +24,8 @@ _linalg: Any = torch.linalg
 
 Tensors = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 MoreTensors = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+# PyTorch 2.4 does not know the Sequence of collections.abc among the types of an operator.
+Flags = typing.Sequence[bool]
 
 # Entries from which it counts where memory comes from.
 _LARGE = 1 << 20
@@ -138,7 +141,7 @@ def energy(
     y: Tensor,
     kind: str,
     power: float,
-    wanted: Sequence[bool],
+    wanted: Flags,
     n_threads: int,
 ) -> Tensors:
     """Energies of kind "full", "diagonal" or "preconditioned", and their slopes where wanted."""
@@ -154,7 +157,7 @@ def elbo_energy(
     noise_var: Tensor,
     X: Tensor,
     y: Tensor,
-    wanted: Sequence[bool],
+    wanted: Flags,
     n_threads: int,
 ) -> MoreTensors:
     """Twice the negative evidence lower bounds, and their slopes where wanted."""

@@ -24,11 +24,13 @@ def check_tensors(arguments: dict[str, object]) -> list[Tensor]:
     DataTypeError, DerivativeError
         With the name of the argument.
     """
-    first = next((name for name, value in arguments.items() if isinstance(value, Tensor) and value.ndim), None)
+    # torch.compile of PyTorch 2.4 traces neither next() with a default nor isinstance() with a union of types.
+    shaped = [name for name, value in arguments.items() if isinstance(value, Tensor) and value.ndim]
+    first = shaped[0] if shaped else None
     tensors = []
     for name, value in arguments.items():
         like = arguments[first] if first is not None else None
-        if isinstance(value, float | int) and not isinstance(value, bool) and isinstance(like, Tensor):
+        if isinstance(value, (float, int)) and not isinstance(value, bool) and isinstance(like, Tensor):
             check_tensor(str(first), like)
             tensors.append(torch.tensor(value, dtype=like.dtype, device=like.device))
             continue
