@@ -2,8 +2,6 @@
 
 import dataclasses
 import pickle
-import subprocess
-import sys
 import types
 import warnings
 
@@ -248,6 +246,8 @@ def test_methods_without_arrays_follow_the_fit():
     same(model.inverse_transform(latent), expected.inverse_transform(latent.numpy()), "float64")
 
 
+# PyTorch 2.4 warns whenever a tensor is unpickled.
+@pytest.mark.filterwarnings("ignore:You are using .torch.load. with:FutureWarning")
 def test_fits_are_pickled_cloned_and_done_again_in_any_library():
     design, responses = tensors((X, Y))
     cov = torch.eye(20, dtype=torch.float64)
@@ -271,6 +271,8 @@ def test_attributes_that_a_user_replaces_are_used():
     assert not model.predict(torch.from_numpy(X)).any()
 
 
+# PyTorch 2.4 warns whenever a tensor is unpickled.
+@pytest.mark.filterwarnings("ignore:You are using .torch.load. with:FutureWarning")
 def test_rounded_attributes_do_not_change_what_methods_return():
     data = [a.astype(np.float32) for a in (X, Y[:, 0])]
     expected, found = VaeSlr(noise_var=0.1).fit(*data), VaeSlr(noise_var=0.1).fit(*tensors(data))
@@ -422,8 +424,3 @@ def test_arrays_known_by_dlpack_alone(dtype):
         VaeSlr().fit(Capsule(design.astype(complex)), response)
     with pytest.raises(DataTypeError, match=r"`X` is a .*Capsule that NumPy cannot read"):
         VaeSlr().fit(Capsule(design.astype(">f8")), response)
-
-
-def test_importing_the_package_does_not_import_torch():
-    code = "import sys, sparsevae, sparsevae.baselines; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,6 +1,8 @@
 """The papers' models as modules: training, state, conversion to and from the estimators."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -101,6 +103,19 @@ def test_state_moves_to_another_module():
     other.load_state_dict(model.state_dict())
     assert torch.equal(other.elbo(y), model.elbo(y))
     assert other.float().recover(y.float()).dtype == torch.float32
+
+
+# PyTorch 2.4 warns whenever a tensor is unpickled.
+@pytest.mark.filterwarnings("ignore:You are using .torch.load. with:FutureWarning")
+def test_module_is_copied_and_pickled_with_its_gradients():
+    _, X, y = problem()
+    model = random_model(X)
+    model.elbo(y).backward()
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        other.zero_grad()
+        other.elbo(y).backward()
+        assert torch.equal(other.elbo(y), model.elbo(y))
+        assert torch.equal(other.encoder_weights.grad, model.encoder_weights.grad)
 
 
 @pytest.mark.parametrize("fit_intercept", [False, True])
