@@ -10,7 +10,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, ParamSpec, Self, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
 
 import numpy as np
 
@@ -76,25 +76,27 @@ class Origin(NamedTuple):
         return result
 
     def _give_back_estimator(self, estimator: Any) -> Any:
-        fitted = _fitted(estimator)
-        given = {name: self.give_back(value) for name, value in fitted.items()}
-        vars(estimator).update(given)
-        if self.dtype == np.float32:
+        state, exact = vars(estimator), {}
+        for name, value in _fitted(estimator).items():
+            state[name] = given = self._array(value) if type(value) is np.ndarray else self.give_back(value)
+            if self.dtype == np.float32 and _is_finer(value):
+                exact[name] = (given, value)
+        if exact:
             # Methods go on with what was fitted, not with what is left of it in float32.
-            rounded = {name: (given[name], value) for name, value in fitted.items() if _is_finer(value)}
-            vars(estimator)["_exact"] = rounded
+            state["_exact"] = exact
         return estimator
 
     def _array(self, values: np.ndarray[Any, Any]) -> Any:
-        if values.dtype.kind not in "fiub":
+        kind = values.dtype.kind
+        if kind not in "fiub":
             return values
-        if values.dtype.kind == "f" and self.dtype not in (None, values.dtype):
+        if kind == "f" and self.dtype not in (None, values.dtype):
             with np.errstate(over="ignore"):
                 rounded = values.astype(self.dtype)
             values = rounded if np.array_equal(np.isinf(rounded), np.isinf(values)) else values
-        elif values.dtype.kind in "iu":
-            values = values.astype(np.int64, copy=False)
-        if not (values.flags.c_contiguous and values.flags.writeable):
+        elif kind in "iu" and values.dtype != np.int64:
+            values = values.astype(np.int64)
+        if not values.flags.carray:
             values = values.copy(order="C")
         if self.library is _torch():
             tensor = self.library.from_numpy(values)
@@ -185,10 +187,12 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
         if isinstance(first, Interchange):
             if result is values[0]:
                 # It was fitted.
-                result = first._become((origin or _NUMPY).give_back(result))
-                return cast(R, result)
+                result = (origin or _NUMPY).give_back(result)
+                if result is not first:
+                    result = first._become(result)
+                return result  # type: ignore[no-any-return]
             origin = origin or _read(_fitted(first).items())[1]
-        return cast(R, (origin or _NUMPY).give_back(result))
+        return (origin or _NUMPY).give_back(result)  # type: ignore[no-any-return]
 
     call.__exchanges__ = True  # type: ignore[attr-defined]
     return call
@@ -246,7 +250,7 @@ def _holds_foreign(value: Any) -> bool:
 
 def _fitted(estimator: Any) -> dict[str, Any]:
     """Public attributes that a fit has set."""
-    return {name: value for name, value in vars(estimator).items() if name.endswith("_") and not name.startswith("_")}
+    return {name: value for name, value in vars(estimator).items() if name[-1] == "_" != name[0]}
 
 
 def _read(arguments: Iterable[tuple[str, Any]]) -> tuple[list[Any], Origin | None]:
@@ -263,7 +267,7 @@ def _read(arguments: Iterable[tuple[str, Any]]) -> tuple[list[Any], Origin | Non
     first, origin = ("", None), None
     for name, value in arguments:
         if isinstance(value, Interchange):
-            plain.append(_plain_estimator(value))
+            plain.append(_plain_estimator(value) if _holds_foreign(value) else value)
             continue
         array, found = to_numpy(name, value)
         plain.append(array)
