@@ -152,6 +152,18 @@ def test_equal_columns_are_refused():
         recover(twice, y, noise)
 
 
+def test_a_column_that_is_as_good_as_lost_leaves(monkeypatch):
+    X = torch.tensor([[-0.71, -0.49, -0.48], [2.08, -0.46, 1.25]], dtype=torch.float64)
+    y = torch.tensor([-0.06, 0.09], dtype=torch.float64)
+    coef = recover(X, y, 0.01)
+    assert coef.nonzero().tolist() == [[2]]
+    # Majorisation may end with a first column that is best at 0 and parallel to the third, so that the Hessian of both
+    # is indefinite, but too small to lower the energy when it leaves.
+    descended = torch.tensor([[2.5e-13, 0.07, 6e-4]], dtype=torch.float64)
+    monkeypatch.setattr("sparsevae.torch._minimum._descend", lambda *_: descended)
+    assert torch.allclose(recover(X, y, 0.01), coef, rtol=1e-9, atol=0)
+
+
 def test_second_derivatives_are_refused():
     (X, y, noise), weights = draw()
     loss = (recover(X, y, noise) * weights).sum()

@@ -207,7 +207,8 @@ def minimum(X: Tensor, y: Tensor, gamma: Tensor, max_iter: int, tol: float, n_th
         here = Curvature.of(support, y, own, gamma)
         slope = torch.where(support.inside, here.s - here.q.square(), 0.0)
         # Near 0 a column is about to be lost, or was lost by mistake: it comes back at its best value.
-        lost = (own * here.s < _VANISHED) | (own < _MISTAKEN * _best_alone(own, here.q, here.s))
+        best = _best_alone(own, here.q, here.s)
+        lost = (own * here.s < _VANISHED) | (own < _MISTAKEN * best)
         leaves = support.inside & lost
         step = here.solve(slope)
         length = (step.abs() / torch.where(support.inside, own, 1.0)).amax(-1)
@@ -221,13 +222,16 @@ def minimum(X: Tensor, y: Tensor, gamma: Tensor, max_iter: int, tol: float, n_th
         saddle = (~here.positive & ~leaves.any(-1)).nonzero()[:, 0]
         if len(saddle):
             lower, fall = _off_saddle(support, here, saddle, y[saddle], own[saddle], gamma[saddle])
+            stuck = fall < _FLAT
+            # Too near to 0 to count, where it is best: it leaves, and the Hessian is that of the others.
+            idle = support.inside[saddle] & (best[saddle] == 0)
             _refuse(
-                fall < _FLAT,
+                stuck & ~idle.any(-1),
                 left[saddle],
                 "the Hessian of the energy is singular on the support, so that the coefficients have no gradient: "
                 "columns of `X` may be linearly dependent",
             )
-            moved[saddle] = lower
+            moved[saddle] = torch.where(stuck[:, None] & idle, 0.0, lower)
         w = support.spread(moved, n)
         if bool(settled.any()):
             ends = settled.nonzero()[:, 0]
