@@ -48,7 +48,7 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     Attributes
     ----------
-    components_ : ndarray of shape (n_components_, n_features)
+    components_ : ndarray of shape (n_components, n_features)
         Columns of :math:`W`, as rows, in units of `X`: orthogonal, in falling order, the largest entry of each
         positive; those beyond `n_active_` are zero.
     mean_ : ndarray of shape (n_features,)
@@ -59,9 +59,9 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Number of components that are not zero: eigenvalues greater than the noise variance.
     noise_var_ : float
         Noise variance, in squared units of `X`.
-    explained_variance_ : ndarray of shape (n_components_,)
+    explained_variance_ : ndarray of shape (n_components,)
         Eigenvalues along the components, in squared units of `X`; noise included.
-    encoder_cov_ : ndarray of shape (n_components_, n_components_), or (n_components_,) if diagonal
+    encoder_cov_ : ndarray of shape (n_components, n_components), or (n_components,) if diagonal
         Covariance of the latent variables given a sample, the same for all samples: 1 on superfluous components.
     energy_ : float
         The energy at the minimum, summed over samples; the same for both covariances.
@@ -196,7 +196,7 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        ndarray of shape (n_samples, n_components_)
+        ndarray of shape (n_samples, n_components)
             Latent variables, of prior variance 1, without unit; zero on superfluous components. Of the dtype of `X`.
 
         Raises
@@ -219,7 +219,7 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_components_)
+        X : array-like of shape (n_samples, n_components)
             Latent variables, as from :meth:`transform`.
 
         Returns

@@ -65,7 +65,7 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Entries whose noise variance exceeds 4 times the floor; never a missing one.
     outlier_var_ : ndarray of shape (n_samples, n_features)
         Noise variance of each entry, :math:`D_i`, in squared units of `X`; NaN where it is missing.
-    components_ : ndarray of shape (rank_, n_features)
+    components_ : ndarray of shape (rank, n_features)
         Columns of :math:`W`, as rows, in units of `X`: orthogonal, in falling order.
     rank_ : int
         Number of components.
@@ -73,7 +73,7 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Root mean square of the observed entries, in units of `X`; 1 if all are zero.
     energy_ : float
         The energy at the end, summed over samples, in units in which `scale_` is 1.
-    energy_path_ : ndarray of shape (n_iter_,)
+    energy_path_ : ndarray of shape (n_iter,)
         The energy per entry, step by step; it falls at the last floor, and jumps where the floor falls.
     n_iter_ : int
         Steps.
@@ -233,7 +233,7 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        ndarray of shape (n_samples, rank_)
+        ndarray of shape (n_samples, rank)
             Latent variables, of prior variance 1, without unit; 0 for a sample of which nothing was observed. Of the
             dtype of `X`. :meth:`inverse_transform` makes the low-rank part of it.
 
@@ -261,7 +261,7 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, rank_)
+        X : array-like of shape (n_samples, rank)
             Latent variables, as from :meth:`transform`.
 
         Returns

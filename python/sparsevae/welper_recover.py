@@ -87,10 +87,10 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
 
     Attributes
     ----------
-    components_ : ndarray of shape (n_features, n_components_)
+    components_ : ndarray of shape (n_features, n_components)
         The components :math:`\bar X`, columns of norm 1 with exact zeros, sparsest first. Their signs and their order
         are arbitrary.
-    combinators_ : ndarray of shape (n_components_, n_kept)
+    combinators_ : ndarray of shape (n_components, n_kept)
         Coefficients :math:`\bar Z` of the solutions of the kept training problems.
     n_components_ : int
         Number of components.

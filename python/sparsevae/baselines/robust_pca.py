@@ -47,9 +47,9 @@ class RobustPca(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         Where the outliers are not zero.
     rank_ : int
         Rank of the low-rank part.
-    components_ : ndarray of shape (rank_, n_features)
+    components_ : ndarray of shape (rank, n_features)
         Its right singular vectors, orthonormal rows.
-    singular_values_ : ndarray of shape (rank_,)
+    singular_values_ : ndarray of shape (rank,)
         Its singular values, falling, in units of `X`.
     residual_ : float
         Norm of ``X - low_rank_ - outliers_`` on the observed entries, as a share of that of `X`.

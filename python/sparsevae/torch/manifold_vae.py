@@ -103,9 +103,9 @@ class ManifoldVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     scale_ : float
         Size of a typical entry, in units of `X`: the third quartile of ``|X - offset_|`` over that of a normal law, or
         the root mean square where that is 0, or 1 where all entries are `offset_`.
-    column_norms_ : ndarray of shape (n_components_,)
+    column_norms_ : ndarray of shape (n_components,)
         Norm of the decoder's first weights on each latent variable.
-    posterior_var_ : ndarray of shape (n_components_,)
+    posterior_var_ : ndarray of shape (n_components,)
         Posterior variance of each latent variable, mean over the samples of the fit; 0 without a covariance.
     energy_path_ : ndarray
         Mean energy of a sample in each hundredth of the training, at the floor of that time, in units of `scale_`.
@@ -294,7 +294,7 @@ class ManifoldVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Returns
         -------
-        ndarray or Tensor of shape (n_samples, n_components_)
+        ndarray or Tensor of shape (n_samples, n_components)
             Means, without unit; of the library, dtype and device of `X`.
 
         Raises
@@ -311,7 +311,7 @@ class ManifoldVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like or Tensor of shape (n_samples, n_components_)
+        X : array-like or Tensor of shape (n_samples, n_components)
             Latent variables, as from :meth:`transform`.
 
         Returns
@@ -339,7 +339,7 @@ class ManifoldVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Returns
         -------
-        ndarray or Tensor of shape (n_samples, n_components_)
+        ndarray or Tensor of shape (n_samples, n_components)
             Diagonals of the encoder's covariance; 0 without one. Of the library, dtype and device of `X`.
 
         Raises
@@ -364,7 +364,7 @@ class ManifoldVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Returns
         -------
         Bunch
-            - ``mean``, ndarray of shape (n_components_,): mean of each latent variable, ascending
+            - ``mean``, ndarray of shape (n_components,): mean of each latent variable, ascending
             - ``counts``, ndarray of shape (n_bins,), int: histogram over samples and latent variables
             - ``edges``, ndarray of shape (n_bins + 1,): edges of its bins
             - ``near_zero``, float: share below 0.5
