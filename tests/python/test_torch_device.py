@@ -112,6 +112,13 @@ def test_many_responses_descend_side_by_side(descents, monkeypatch, model):
         assert_same(one, alone)
 
 
+def test_arrays_in_any_memory_order_are_taken(descents):
+    X, y = np.asfortranarray(CLEAN.X), CLEAN.y[::-1].copy()[::-1]
+    X.flags.writeable = False
+    assert VaeSlr(optimizer="em").fit(X, y).certified_
+    assert descents[0] is not None
+
+
 @pytest.mark.usefixtures("descents")
 def test_float32_data_are_certified_by_their_own_precision(monkeypatch):
     X, y = CLEAN.X.astype(np.float32), (CLEAN.X.astype(np.float32) @ CLEAN.coef).astype(np.float32)

@@ -57,7 +57,7 @@ def descend(
         None in place of both where only the core can do it: without noise, if the design has not fewer samples than
         features or its rows are dependent; if float64 does not suffice here.
     """
-    design, response = (torch.from_numpy(np.ascontiguousarray(values)).to(device) for values in (X, Y))
+    design, response = (torch.tensor(values, device=device) for values in (X, Y))
     if fit_intercept:
         design, response = _centred(design), _centred(response)
     d, n = design.shape
