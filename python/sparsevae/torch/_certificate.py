@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..exceptions import NumericalError
-from ._batch import Found, Problems, evaluate, take, update
+from ._batch import Found, Problems, Rooms, evaluate, take, update
 
 # Noise at the start and at the end, and the steps between; where the spectrum reaches lower, the end lies below it.
 _START, _END, _STEPS, _BELOW_SPECTRUM, _LOWEST = 1e-1, 1e-11, 250, 1e-3, 1e-15
@@ -183,13 +183,13 @@ def anneal(problems: Problems, space: RowSpace, rule: str, max_iter: int, precis
     y = y * (factor / scale)[:, None]
     end = (_BELOW_SPECTRUM * (space.smallest / scale).square()).clamp(_LOWEST, _END)
     certifier = Certifier(space, whitened, present, precision)
-    w, steps = present.to(y.dtype), min(_STEPS, max_iter)
+    w, steps, rooms = present.to(y.dtype), min(_STEPS, max_iter), Rooms()
     for step in range(steps):
         if not len(left):
             break
         share = step / (steps - 1) if steps > 1 else 1.0
         gamma = _START * (end / _START).pow(share)
-        q, s, failed = evaluate(X, y, w, gamma)
+        q, s, failed = evaluate(X, y, w, gamma, rooms)
         u, proved = torch.where(failed[:, None], 0.0, w * q), torch.zeros_like(failed)
         z = u
         if step % _LOOK == _LOOK - 1 or step + 1 == steps:
