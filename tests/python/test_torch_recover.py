@@ -221,11 +221,13 @@ def plant(dictionary, count, generator):
 
 
 @pytest.mark.slow
-def test_a_dictionary_is_learned():
-    generator = torch.Generator().manual_seed(0)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_dictionary_is_learned(seed):
+    generator = torch.Generator().manual_seed(seed)
 
     def loss(dictionary, Z, Y):
-        return (recover(dictionary, Y, 0.01) - Z).square().mean()
+        # Not squared: a few samples with another support would have most of the gradient, which knows no jumps.
+        return torch.linalg.vector_norm(recover(dictionary, Y, 0.01, tol=1e-3) - Z, dim=1).mean()
 
     def unit(dictionary):
         return dictionary / torch.linalg.vector_norm(dictionary, dim=0)
@@ -237,10 +239,11 @@ def test_a_dictionary_is_learned():
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 80)
     fresh = plant(true, 1000, generator)
     oracle = loss(true, *fresh).item()
-    assert loss(unit(atoms), *fresh).item() > 5 * oracle
+    assert loss(unit(atoms), *fresh).item() > 3 * oracle
     for _ in range(80):
         optimizer.zero_grad()
-        loss(unit(atoms), *plant(true, 200, generator)).backward()
+        loss(unit(atoms), *plant(true, 100, generator)).backward()
+        torch.nn.utils.clip_grad_norm_([atoms], 0.3)
         optimizer.step()
         schedule.step()
     assert loss(unit(atoms), *fresh).item() < 1.05 * oracle
