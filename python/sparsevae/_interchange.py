@@ -21,6 +21,7 @@ R = TypeVar("R")
 
 # What a tensor may hold, by the names of PyTorch and of NumPy. Integers are read as numbers, as NumPy's are.
 _TYPES = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
+_DTYPES = frozenset(map(np.dtype, _TYPES))
 # Methods of the estimators that take arrays or return them; `fit_transform` calls two of them.
 _METHODS = (
     "fit",
@@ -311,6 +312,13 @@ def _is_finer(value: Any) -> bool:
 
 
 def _tensor_to_numpy(name: str, tensor: Any, torch: Any) -> tuple[Any, Origin]:
+    # Every question to a tensor takes a microsecond; this one answers all for those that NumPy reads as they are.
+    try:
+        values = tensor.numpy()
+    except (RuntimeError, TypeError):
+        values = None
+    if values is not None and values.dtype in _DTYPES:
+        return values, Origin(torch, None, _result_dtype(values))
     if tensor.layout != torch.strided or tensor.is_meta or tensor.dtype not in _torch_types(torch):
         raise DataTypeError(
             f"`{name}` is a tensor of {tensor.dtype}, {tensor.layout} on device {tensor.device}, but a dense one of "
