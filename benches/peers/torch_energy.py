@@ -47,16 +47,20 @@ def slopes(energy, arguments, **options):
 
 
 def timed(functions, repeats, clock):
-    """Seconds of each call, one row a repetition; the functions take turns, and the first repetition warms up."""
-    spent = []
-    for _ in range(repeats + 1):
-        row = []
-        for function in functions:
+    """Seconds of each call, one row a repetition; the functions take turns, and the first repetition warms up.
+
+    Each repetition begins with another function: what one leaves behind, such as pages that a virtual machine has not
+    given back yet, helps each of them in turn.
+    """
+    functions = list(functions)
+    spent = np.empty((repeats + 1, len(functions)))
+    for k in range(repeats + 1):
+        for place in range(len(functions)):
+            which = (k + place * (-1) ** k) % len(functions)
             begin = clock()
-            function()
-            row.append(clock() - begin)
-        spent.append(row)
-    return np.array(spent[1:])
+            functions[which]()
+            spent[k, which] = clock() - begin
+    return spent[1:]
 
 
 def single():
