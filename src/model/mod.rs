@@ -133,7 +133,9 @@ pub fn fit_prepared(
         return Err(Error::invalid("power", power, "None for several responses"));
     }
     let before = settings.start.as_ref().map_or(0, |start| start.steps);
-    let settings = &Settings { max_iter: settings.max_iter.saturating_sub(before).max(1), ..settings.clone() };
+    let rest = (before > 0)
+        .then(|| Settings { max_iter: settings.max_iter.saturating_sub(before).max(1), ..settings.clone() });
+    let settings = rest.as_ref().unwrap_or(settings);
     let mut report = if response.norm == 0.0 || prepared.columns.is_empty() {
         finish::trivial(prepared, &response, settings.noise)?
     } else {
