@@ -5,22 +5,23 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ndarray::{Array1, Array2};
+use sparsevae::Result;
 use sparsevae::datasets::{
     Design, Law, SymmetricLaw, add_noise, make_combinators, make_design, make_sparse_coef, make_sparse_components,
 };
+use sparsevae::design::Standardised;
+use sparsevae::energy::Responses;
 use sparsevae::energy::elbo::Elbo;
 use sparsevae::factorization::Method;
 use sparsevae::l1::{Equations, Request};
 use sparsevae::linalg::row_space::RowSpace;
-use sparsevae::linalg::{marginal::Marginal, packed::Packed};
+use sparsevae::linalg::{packed::Packed, packed_covariance::PackedCovariance};
 use sparsevae::model::{fit, settings::Settings, welper_recover};
 use sparsevae::report::Watch;
-use sparsevae::solver::Structure;
-use sparsevae::solver::adam::{Start, Training, train};
+use sparsevae::solver::adam::{Start, Structure, Training, train};
 use sparsevae::support::certificate::Certifier;
 use sparsevae::support::evidence::{Criterion as SupportCriterion, Evidence};
 use sparsevae::support::search::Search;
-use sparsevae::{Error, Result};
 use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -39,11 +40,9 @@ fn kernel_step(criterion: &mut Criterion) -> Result<()> {
     for (r, n) in [(71, 100), (100, 200), (200, 5000)] {
         let (x, _, y) = problem(Design::Gaussian, (r, n), 20)?;
         let packed = Packed::new(x.view());
-        let mut marginal = Marginal::new(&packed);
+        let mut marginal = PackedCovariance::new(&packed, 1);
         let w = vec![0.1; n];
-        marginal
-            .evaluate(&packed, &y, &w, 1e-3)
-            .map_err(|pivot| Error::NotPositiveDefinite { step: 0, pivot: pivot.0 })?;
+        marginal.evaluate(&packed, &y, &w, 1e-3).map_err(|pivot| pivot.at(0))?;
         group.throughput(Throughput::Elements((2 * r * r * n + r * r * r / 3) as u64));
         group.bench_function(BenchmarkId::from_parameter(format!("{r}x{n}")), |b| {
             b.iter(|| marginal.evaluate(&packed, &y, black_box(&w), 1e-3).is_ok());
@@ -106,7 +105,8 @@ fn support_path(criterion: &mut Criterion) -> Result<()> {
         total: y.iter().map(|v| v * v).sum(),
         noise_var: None,
     };
-    let search = Search { design: x.view(), response: &y, evidence };
+    let design = Standardised::as_it_is(x.clone());
+    let search = Search { design: &design, response: &y, evidence };
     criterion.bench_function("support_path_200x5000_30dB", |b| {
         b.iter(|| search.path(|| ControlFlow::Continue(())).len());
     });
@@ -120,11 +120,11 @@ fn training(criterion: &mut Criterion) -> Result<()> {
     let training = Training { n_steps: 1000, ..Training::default() };
     let start = Start { noise_var: 0.1, floor: Some(1e-10) };
     for (name, power) in [("plain_100x200", None), ("preconditioned_100x200", Some(1.0))] {
-        let model = Elbo::new(x.view(), &y, 100, 0.0, power)?;
+        let model = Elbo::new(x.view(), Responses::new(&y, 1), power)?;
         group.throughput(Throughput::Elements(training.n_steps as u64));
         group.bench_function(name, |b| {
             b.iter(|| {
-                train(&model, black_box(&training), start, Structure::default(), 0, &mut |_| ControlFlow::Continue(()))
+                train(&model, black_box(&training), start, &Structure::default(), 0, &mut |_| ControlFlow::Continue(()))
                     .is_ok()
             });
         });

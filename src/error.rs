@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// What a result of this crate carries when it is not a value.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong below the Python layer.
 ///

@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod datasets;
+pub mod design;
 pub mod energy;
 pub mod error;
 pub mod factorization;

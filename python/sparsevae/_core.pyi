@@ -17,6 +17,7 @@ __all__ = [
     "elbo_batch",
     "encode_robust",
     "energy",
+    "energy_batch",
     "fit",
     "fit_affine",
     "fit_many",
@@ -31,9 +32,6 @@ __all__ = [
     "make_row_sparse_coef",
     "make_sparse_coef",
     "make_sparse_components",
-    "marginal_batch",
-    "preconditioned",
-    "preconditioned_batch",
     "recover",
     "robust_defaults",
     "sample_support",
@@ -209,20 +207,16 @@ def energy(
     y: NDArray[np.float64],
     prior_var: NDArray[np.float64],
     noise_var: float,
-    covariance: str,
-) -> tuple[float, NDArray[np.float64], float]: ...
-def preconditioned(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    prior_var: NDArray[np.float64],
-    noise_var: float,
-    power: float,
-) -> tuple[float, NDArray[np.float64], float]: ...
-def marginal_batch(
-    arguments: list[NDArray[np.float64]], covariance: str, wanted: list[bool], n_leading: int, n_threads: int
-) -> tuple[NDArray[np.float64], list[NDArray[np.float64] | None]]: ...
-def preconditioned_batch(
-    arguments: list[NDArray[np.float64]], power: float, wanted: list[bool], n_leading: int, n_threads: int
+    name: str,
+    parameter: float,
+) -> tuple[float, NDArray[np.float64], float, float | None]: ...
+def energy_batch(
+    arguments: list[NDArray[np.float64]],
+    name: str,
+    parameter: float,
+    wanted: list[bool],
+    n_leading: int,
+    n_threads: int,
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64] | None]]: ...
 def elbo_batch(
     arguments: list[NDArray[np.float64]], wanted: list[bool], n_leading: int, n_threads: int

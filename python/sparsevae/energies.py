@@ -17,22 +17,14 @@ __all__ = ["affine_energy", "marginal_energy", "preconditioned_energy", "separab
 Array = NDArray[np.float64]
 
 
-def _arrays(X: Any, y: Any, prior_var: Any) -> tuple[Array, Array, Array]:
+def _arrays(X: Any, y: Any, prior_var: Any, *, single: bool = False) -> tuple[Array, Array, Array]:
+    """Check design, responses (as the columns of a matrix; `single` allows one only) and prior variances."""
+    shape = "(n_samples,)" if single else "(n_samples,) or (n_samples, n_responses)"
+    one = single or len(check_real("y", y)) == 1
+    responses = real_array("y", y, 1 if one else 2, shape)
     return (
         real_array("X", X, 2, "(n_samples, n_features)"),
-        real_array("y", y, 1, "(n_samples,)"),
-        real_array("prior_var", prior_var, 1, "(n_features,)"),
-    )
-
-
-def _simultaneous(X: Any, y: Any, prior_var: Any) -> tuple[Array, Array, Array]:
-    """As `_arrays`, with responses in the columns of a matrix."""
-    shape = "(n_samples,) or (n_samples, n_responses)"
-    single = len(check_real("y", y)) == 1
-    responses = real_array("y", y, 1 if single else 2, shape)
-    return (
-        real_array("X", X, 2, "(n_samples, n_features)"),
-        responses[:, None] if single else responses,
+        responses[:, None] if one else responses,
         real_array("prior_var", prior_var, 1, "(n_features,)"),
     )
 
@@ -89,7 +81,7 @@ def marginal_energy(
     >>> round(value, 6)  # 2**2 / 2 + log(2)
     2.693147
     """
-    return _core.energy(*_simultaneous(X, y, prior_var), _number("noise_var", noise_var), "full")
+    return _core.energy(*_arrays(X, y, prior_var), _number("noise_var", noise_var), "marginal", np.nan)[:3]
 
 
 @exchange
@@ -130,7 +122,7 @@ def separable_energy(
     >>> round(value, 6)  # orthogonal columns
     2.693147
     """
-    return _core.energy(*_simultaneous(X, y, prior_var), _number("noise_var", noise_var), "diagonal")
+    return _core.energy(*_arrays(X, y, prior_var), _number("noise_var", noise_var), "separable", np.nan)[:3]
 
 
 @exchange
@@ -163,7 +155,7 @@ def preconditioned_energy(
     Pratihar and Mukhopadhyay (2025), "Be a Goldfish", eq. 17 with its encoder at the optimum.
     """
     gamma, p = _number("noise_var", noise_var), _number("power", power)
-    return _core.preconditioned(*_arrays(X, y, prior_var), gamma, p)
+    return _core.energy(*_arrays(X, y, prior_var, single=True), gamma, "preconditioned", p)[:3]
 
 
 @exchange

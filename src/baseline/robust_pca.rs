@@ -2,7 +2,7 @@
 
 use crate::linalg::affine::ThinSvd;
 use crate::linalg::rotation::product;
-use crate::problem::observed;
+use crate::problem::validate::observed;
 use crate::report::{Hook, IterInfo};
 use crate::{Error, Result, Status};
 use ndarray::{Array2, ArrayView2, Axis, Zip, s};

@@ -3,7 +3,7 @@
 
 use crate::linalg::affine::AffineCovariance;
 use crate::linalg::rotation::product;
-use crate::problem::check_matrix;
+use crate::problem::validate::check_matrix;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView1, ArrayView2, aview1};
 

@@ -2,9 +2,9 @@
 //! `encoder_weights`, `S` is `encoder_factor`, gamma is `noise_var`, p is `power`, mu is the mean of the encoder
 //! (docs/notation).
 
+use super::{Energy, OffRange, Preconditioned, Responses};
+use crate::Result;
 use crate::linalg::dot;
-use crate::linalg::row_space::RowSpace;
-use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use pulp::{Scalar, Simd};
 
@@ -38,10 +38,8 @@ pub struct Elbo {
     n_axes: usize,
     preconditioner: Option<Preconditioner>,
     n_inputs: usize,
-    /// Norm of the part of the response that no column reaches.
-    outside: f64,
-    /// Directions that no column reaches.
-    absent: f64,
+    /// What no column reaches.
+    off_range: OffRange,
 }
 
 #[derive(Debug, Clone)]
@@ -119,59 +117,49 @@ pub struct Slopes {
 }
 
 impl Elbo {
-    /// Makes the model ready for one response: `x` of shape `(rows, n_features)`, where `samples - rows` directions
-    /// that no column reaches may have been taken away before, and with them a part of the response of norm
-    /// `elsewhere`; `power` is that of the preconditioner, if there is one.
+    /// Makes the model ready: `x` of shape `(rows, n_features)`; `power` is that of the preconditioner, if there is one,
+    /// which is for one response.
     ///
     /// # Errors
     /// [`Error::NoDecomposition`](crate::Error::NoDecomposition) if the singular value decomposition that the
-    /// preconditioner needs fails.
-    ///
-    /// # Complexity
-    /// A copy of the design, or one singular value decomposition.
-    pub fn new(x: ArrayView2<'_, f64>, y: &[f64], samples: usize, elsewhere: f64, power: Option<f64>) -> Result<Self> {
-        Self::for_responses(x, y, samples, elsewhere, power, 1)
-    }
-
-    /// As [`new`](Self::new) for `n_responses` responses, given as at most as many axes `y`, one after the other; more
-    /// than one without a preconditioner.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new); [`Error::InvalidParameter`](crate::Error::InvalidParameter) for several preconditioned
+    /// preconditioner needs fails; [`Error::InvalidParameter`](crate::Error::InvalidParameter) for several preconditioned
     /// responses.
     ///
     /// # Complexity
-    /// As [`new`](Self::new).
-    pub fn for_responses(
-        x: ArrayView2<'_, f64>,
-        y: &[f64],
-        samples: usize,
-        elsewhere: f64,
-        power: Option<f64>,
-        n_responses: usize,
-    ) -> Result<Self> {
-        let n_inputs = x.nrows();
-        let n_axes = y.len().checked_div(n_inputs).unwrap_or(1).max(1);
-        if let Some(power) = power
-            && n_axes > 1
-        {
-            return Err(Error::invalid("power", power, "None for several responses"));
+    /// A copy of the design, or one singular value decomposition.
+    pub fn new(x: ArrayView2<'_, f64>, responses: Responses<'_>, power: Option<f64>) -> Result<Self> {
+        if let Some(power) = power {
+            return Ok(Self::of_preconditioned(x, &Preconditioned::new(x, responses, power)?));
         }
-        let (rows, response, outside, preconditioner) = match power {
-            None => (x.as_standard_layout().into_owned(), y.to_vec(), 0.0, None),
-            Some(power) => {
-                let space = RowSpace::by_svd(x)?;
-                let (singular, _) = space.spectrum()?;
-                let (whitened, outside) = space.whiten(y);
-                let mut vectors = x.dot(&space.basis.t());
-                vectors.columns_mut().into_iter().zip(&singular).for_each(|(mut u, s)| u /= *s);
-                (space.basis, whitened, outside, Some(Preconditioner { power, singular, vectors }))
-            }
-        };
+        let n_axes = responses.n_axes(x.nrows());
+        let rows = x.as_standard_layout().into_owned();
+        Ok(Self::with_rows(rows, responses.values.to_vec(), responses, n_axes, x.nrows(), None))
+    }
+
+    /// The bound of a preconditioned model that is decomposed already, of the design `x`.
+    ///
+    /// # Complexity
+    /// `O(rows n_features rank)`.
+    pub fn of_preconditioned(x: ArrayView2<'_, f64>, model: &Preconditioned<'_>) -> Self {
+        let (basis, whitened) = model.decomposition();
+        let mut vectors = x.dot(&basis.t());
+        vectors.columns_mut().into_iter().zip(model.singular()).for_each(|(mut u, s)| u /= *s);
+        let preconditioner = Preconditioner { power: model.power(), singular: model.singular().to_vec(), vectors };
+        let responses = *model.responses();
+        Self::with_rows(basis.clone(), whitened.to_vec(), responses, 1, x.nrows(), Some(preconditioner))
+    }
+
+    fn with_rows(
+        rows: Array2<f64>,
+        response: Vec<f64>,
+        responses: Responses<'_>,
+        n_axes: usize,
+        n_inputs: usize,
+        preconditioner: Option<Preconditioner>,
+    ) -> Self {
         let columns = rows.t().as_standard_layout().into_owned();
-        let absent = (samples - rows.nrows()) as f64;
-        let (outside, n_responses) = (outside.hypot(elsewhere), n_responses as f64);
-        Ok(Self { rows, columns, response, n_responses, n_axes, preconditioner, n_inputs, outside, absent })
+        let (n_responses, off_range) = (responses.n_responses as f64, responses.off_range);
+        Self { rows, columns, response, n_responses, n_axes, preconditioner, n_inputs, off_range }
     }
 
     /// Features of the design.
@@ -313,9 +301,9 @@ impl Elbo {
                 through_mean += to.mean[here] * mean_slope[j];
             }
         }
-        let freedom = self.n_responses * (r as f64 + self.absent);
+        let freedom = self.n_responses * (r + self.off_range.directions) as f64;
         let power = self.preconditioner.as_ref().map_or(0.0, |p| p.power);
-        let lost = self.outside * self.outside * gamma.powf(-2.0 * power - 1.0);
+        let lost = self.off_range.norm * self.off_range.norm * gamma.powf(-2.0 * power - 1.0);
         to.value = misfit / gamma
             + freedom * gamma.ln()
             + lost

@@ -1,40 +1,111 @@
-//! The marginal energy. Letters: w is `prior_var`, gamma is `noise_var` (docs/notation).
+//! The marginal energy. Letters: w is `prior_var`, gamma is `noise_var`, L is the number of responses (docs/notation).
 
-use super::{Evaluation, check};
-use crate::linalg::{marginal::Marginal, packed::Packed};
-use crate::{Error, Result};
+use super::{Energy, Point, Responses};
+use crate::Result;
+use crate::linalg::covariance::{Covariance, FailedPivot, Kernel};
+use crate::linalg::packed::Packed;
 use ndarray::ArrayView2;
 
-/// `tr[Y Y^T Sigma_x^-1] + L log |Sigma_x|` with `Sigma_x = X diag(w) X^T + gamma I`, and its gradient: `L s_j -
-/// ||q_j||^2` in `w_j`, `L tr Sigma_x^-1 - ||Sigma_x^-1 Y||^2` in gamma.
-///
-/// `x` has shape `(n_samples, n_features)`, `y` `L` responses of `n_samples` values, one after the other,
-/// `prior_var` length `n_features`.
-///
-/// # Errors
-/// [`Error::Shape`], [`Error::NonFinite`] and [`Error::InvalidParameter`] for what cannot be evaluated;
-/// [`Error::NotPositiveDefinite`] if `gamma` is too small for float64.
-///
-/// # Complexity
-/// `O(n_samples^2 (n_samples + n_features) + n_samples n_features L)`.
+/// `tr[Y Y^T Sigma_x^-1] + L log |Sigma_x|` with `Sigma_x = X diag(w) X^T + gamma I`; its derivative is `L s_j - ||q_j||^2`
+/// in `w_j` and `L tr Sigma_x^-1 - ||Sigma_x^-1 Y||^2` in gamma.
 ///
 /// # References
 /// Pratihar and Mukhopadhyay (2025), "Be a Goldfish", eq. 24; Wipf (2023), "Marginalization is not Marginal", eq. 18.
-pub fn marginal_energy(x: ArrayView2<'_, f64>, y: &[f64], prior_var: &[f64], noise_var: f64) -> Result<Evaluation> {
-    let n_responses = check(x, y, prior_var, noise_var)?;
-    let packed = Packed::new(x);
-    let mut marginal = Marginal::for_responses(&packed, n_responses);
-    marginal
-        .evaluate(&packed, y, prior_var, noise_var)
-        .map_err(|pivot| Error::NotPositiveDefinite { step: 0, pivot: pivot.0 })?;
-    let (a, inverse) = marginal.inverse();
-    let responses = n_responses as f64;
-    let mut grad_prior_var: Vec<f64> = marginal.s().iter().map(|s| responses * s).collect();
-    marginal.each_q().for_each(|q| grad_prior_var.iter_mut().zip(q).for_each(|(grad, q)| *grad -= q * q));
-    Evaluation {
-        value: marginal.quadratic() + responses * marginal.log_det(),
-        grad_prior_var,
-        grad_noise_var: responses * inverse.iter().sum::<f64>() - a.iter().map(|a| a * a).sum::<f64>(),
+#[derive(Debug, Clone, Copy)]
+pub struct Marginal<'a, K: Kernel = Packed> {
+    /// The columns.
+    pub kernel: K,
+    /// The responses.
+    pub responses: Responses<'a>,
+}
+
+/// Memory of an energy whose covariance is `Sigma_x`.
+pub struct MarginalScratch<C> {
+    /// The covariance at the point that was evaluated last.
+    pub covariance: C,
+    q_squared: Vec<f64>,
+}
+
+impl<C> MarginalScratch<C> {
+    /// `q^2` of each column, summed over the responses.
+    pub fn q_squared(&self) -> &[f64] {
+        &self.q_squared
     }
-    .finite()
+}
+
+impl<'a> Marginal<'a> {
+    /// The energy of a design that is not packed yet; it has no parameter.
+    pub(super) fn for_data(x: ArrayView2<'_, f64>, responses: Responses<'a>, _parameter: f64) -> Result<Self> {
+        Ok(Self { kernel: Packed::new(x), responses })
+    }
+}
+
+impl<K: Kernel> Energy for Marginal<'_, K> {
+    type Scratch = MarginalScratch<K::Covariance>;
+
+    fn scratch(&self) -> Self::Scratch {
+        let n_axes = self.responses.n_axes(self.kernel.n_rows());
+        MarginalScratch { covariance: self.kernel.covariance(n_axes), q_squared: vec![0.0; self.kernel.n_cols()] }
+    }
+
+    fn n_columns(&self) -> usize {
+        self.kernel.n_cols()
+    }
+
+    fn responses(&self) -> &Responses<'_> {
+        &self.responses
+    }
+
+    fn n_samples(&self) -> usize {
+        self.kernel.n_rows() + self.responses.off_range.directions
+    }
+
+    fn value(&self, at: Point<'_>, scratch: &mut Self::Scratch) -> Result<f64, FailedPivot> {
+        self.kernel.factorise(self.responses.values, at.prior_var, at.noise_var, &mut scratch.covariance)?;
+        Ok(self.value_at(&scratch.covariance, at.noise_var))
+    }
+
+    fn evaluate(&self, at: Point<'_>, scratch: &mut Self::Scratch) -> Result<f64, FailedPivot> {
+        let MarginalScratch { covariance, q_squared } = scratch;
+        self.kernel.evaluate(self.responses.values, at.prior_var, at.noise_var, covariance)?;
+        q_squared.fill(0.0);
+        covariance.add_q_squared(q_squared);
+        Ok(self.value_at(covariance, at.noise_var))
+    }
+
+    fn q_squared<'s>(&self, scratch: &'s Self::Scratch) -> &'s [f64] {
+        &scratch.q_squared
+    }
+
+    fn s<'s>(&self, scratch: &'s Self::Scratch) -> &'s [f64] {
+        scratch.covariance.s()
+    }
+
+    fn slope_in_noise(&self, at: Point<'_>, scratch: &Self::Scratch) -> f64 {
+        let Responses { n_responses, off_range, .. } = self.responses;
+        n_responses as f64 * scratch.covariance.inverse_trace() - squared(&scratch.covariance.multipliers())
+            + off_range.slope(n_responses, at.noise_var)
+    }
+
+    /// `Y - X U = gamma Sigma^-1 Y`.
+    fn residual(&self, at: Point<'_>, scratch: &Self::Scratch) -> f64 {
+        let inside = at.noise_var * at.noise_var * squared(&scratch.covariance.multipliers());
+        inside + self.responses.off_range.norm * self.responses.off_range.norm
+    }
+}
+
+impl<K: Kernel> Marginal<'_, K> {
+    fn value_at(&self, covariance: &K::Covariance, noise_var: f64) -> f64 {
+        let Responses { n_responses, off_range, .. } = self.responses;
+        let value = covariance.quadratic() + n_responses as f64 * covariance.log_det();
+        // Nothing is added where nothing was taken away: at a noise variance of 0 it would be NaN.
+        if off_range.directions == 0 && off_range.norm == 0.0 {
+            return value;
+        }
+        value + off_range.energy(n_responses, noise_var)
+    }
+}
+
+fn squared(values: &[f64]) -> f64 {
+    values.iter().map(|v| v * v).sum()
 }

@@ -14,7 +14,7 @@ use crate::linalg::least_squares::independent;
 use crate::linalg::principal::PrincipalAxes;
 use crate::linalg::rotation::product;
 use crate::report::Watch;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use span::{INDEPENDENT, Span};
 
 /// How columns are looked for.
@@ -80,7 +80,8 @@ fn most_nonzeros(basis: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> usize {
     let size = |l: usize| y.column(l).iter().filter(|&&v| v != 0.0).count();
     let mut order: Vec<usize> = (0..y.ncols()).collect();
     order.sort_by_key(|&l| size(l));
-    let last = independent(coordinates.view(), &order, INDEPENDENT).last().map_or(n, |&i| size(order[i]));
+    let last =
+        independent(coordinates.select(Axis(1), &order).view(), INDEPENDENT).last().map_or(n, |&i| size(order[i]));
     last.min(n - rank)
 }
 

@@ -6,7 +6,7 @@ use super::simplex;
 use crate::linalg::least_squares::Vertex;
 use crate::linalg::multiply_transposed;
 use crate::linalg::row_space::RowSpace;
-use crate::problem::check_matrix;
+use crate::problem::validate::check_matrix;
 use crate::report::{Stage, Watch};
 use crate::{Error, Result};
 use libm::scalbn;

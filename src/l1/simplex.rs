@@ -43,7 +43,7 @@ pub(crate) fn minimise(
     if basis.len() < m {
         return None;
     }
-    let solver = NestedLeastSquares::new(f, &basis, z);
+    let solver = NestedLeastSquares::new(f.select(Axis(1), &basis).view(), z);
     let (mut tableau, _) = solver.project(f);
     let mut values = shifted(solver.coefficients(m));
     for n_steps in 0..limit {

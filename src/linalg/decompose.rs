@@ -3,7 +3,9 @@
 use crate::{Error, Result};
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::linalg::{cholesky::llt, householder, matmul::matmul, qr::no_pivoting::factor as qr, svd, triangular_solve};
+use faer::linalg::{
+    cholesky::llt, householder, matmul::matmul, qr::no_pivoting::factor as qr, svd, triangular_inverse,
+};
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
 use ndarray::ArrayView2;
 
@@ -138,11 +140,10 @@ pub(super) fn cholesky(mut matrix: Mat<f64>) -> Option<Mat<f64>> {
     Some(matrix)
 }
 
-/// `Sigma^-1 x` and the diagonal of `Sigma^-1`, given `L` and `b = L^-1 x` for one or more `x`.
-pub(super) fn inverse_parts(lower: MatRef<'_, f64>, mut b: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
-    let rows = lower.nrows();
-    let columns = b.len().checked_div(rows).unwrap_or(0);
-    let right = MatMut::from_column_major_slice_mut(&mut b, rows, columns);
-    triangular_solve::solve_upper_triangular_in_place(lower.transpose(), right, Par::Seq);
-    (b, inverse(lower).diagonal().column_vector().iter().copied().collect())
+/// `tr (L L^T)^-1`, as the squared norm of `L^-1`, in `r^3 / 3` floating-point operations.
+pub(super) fn inverse_trace(lower: MatRef<'_, f64>) -> f64 {
+    let size = lower.nrows();
+    let mut inverted = Mat::zeros(size, size);
+    triangular_inverse::invert_lower_triangular(inverted.as_mut(), lower, Par::Seq);
+    inverted.col_iter().enumerate().map(|(j, column)| column.subrows(j, size - j).squared_norm_l2()).sum()
 }

@@ -1,7 +1,8 @@
 //! Least squares on chosen columns, and what it leaves uncertain.
 
-use super::decompose::{Qr, Svd, cholesky, copy, gram, inverse, product, thin_svd};
+use super::decompose::{Qr, Svd, cholesky, copy, inverse, product, thin_svd};
 use crate::Result;
+use crate::design::Standardised;
 use faer::linalg::triangular_solve;
 use faer::{Mat, MatMut, MatRef, Par};
 use ndarray::{Array1, Array2, ArrayView2};
@@ -15,21 +16,21 @@ pub struct NestedLeastSquares {
 }
 
 impl NestedLeastSquares {
-    /// Factorises the columns `chosen` of `x`, at most as many as `x` has rows, for the responses `y`, one after the
-    /// other.
+    /// Factorises `columns`, a copy of those that are nested, at most as many as rows, for the responses `y`, one after
+    /// the other.
     ///
     /// # Complexity
     /// `O(n_rows k (k + n_responses))`.
-    pub fn new(x: ArrayView2<'_, f64>, chosen: &[usize], y: &[f64]) -> Self {
-        let rows = x.nrows();
-        let qr = Qr::new(Mat::from_fn(rows, chosen.len(), |i, j| x[[i, chosen[j]]]));
+    pub fn new(columns: ArrayView2<'_, f64>, y: &[f64]) -> Self {
+        let (rows, size) = columns.dim();
+        let qr = Qr::new(copy(&columns));
         let mut rotated = y.to_vec();
         let n_responses = y.len().checked_div(rows).unwrap_or(0);
         qr.apply_transpose(MatMut::from_column_major_slice_mut(&mut rotated, rows, n_responses));
-        let mut residual = vec![0.0; chosen.len() + 1];
+        let mut residual = vec![0.0; size + 1];
         let each = || rotated.chunks_exact(rows.max(1));
-        let mut sum: f64 = each().flat_map(|y| &y[chosen.len()..]).map(|v| v * v).sum();
-        for k in (0..=chosen.len()).rev() {
+        let mut sum: f64 = each().flat_map(|y| &y[size..]).map(|v| v * v).sum();
+        for k in (0..=size).rev() {
             residual[k] = sum.sqrt();
             if k > 0 {
                 sum += each().map(|y| y[k - 1] * y[k - 1]).sum::<f64>();
@@ -66,16 +67,15 @@ impl NestedLeastSquares {
     }
 }
 
-/// Positions in `chosen` of columns of `x` farther than `tolerance` from the span of those before them, at most as many
-/// as `x` has rows.
+/// Positions of the columns farther than `tolerance` from the span of those before them, at most as many as rows.
 ///
 /// # Complexity
-/// `O(n_rows k^2)`.
-pub fn independent(x: ArrayView2<'_, f64>, chosen: &[usize], tolerance: f64) -> Vec<usize> {
+/// `O(n_rows k^2)` for `k` columns.
+pub fn independent(columns: ArrayView2<'_, f64>, tolerance: f64) -> Vec<usize> {
     let mut directions: Vec<Array1<f64>> = Vec::new();
     let mut kept = Vec::new();
-    for (i, &j) in chosen.iter().enumerate() {
-        let mut left = x.column(j).to_owned();
+    for (i, column) in columns.columns().into_iter().enumerate() {
+        let mut left = column.to_owned();
         // Twice: the first pass leaves rounding of the size of what it took away.
         for _ in 0..2 {
             for direction in &directions {
@@ -84,7 +84,7 @@ pub fn independent(x: ArrayView2<'_, f64>, chosen: &[usize], tolerance: f64) -> 
             }
         }
         let distance = left.dot(&left).sqrt();
-        if distance > tolerance && directions.len() < x.nrows() {
+        if distance > tolerance && directions.len() < columns.nrows() {
             directions.push(left / distance);
             kept.push(i);
         }
@@ -92,18 +92,17 @@ pub fn independent(x: ArrayView2<'_, f64>, chosen: &[usize], tolerance: f64) -> 
     kept
 }
 
-/// The least-squares coefficients of least norm on the columns `chosen` of `x`, response after response, where columns
-/// may be linearly dependent: directions whose singular value is below `tolerance` of the largest are left out.
+/// The least-squares coefficients of least norm on `columns`, response after response, where columns may be linearly
+/// dependent: directions whose singular value is below `tolerance` of the largest are left out.
 ///
 /// # Errors
 /// [`Error::NoDecomposition`](crate::Error::NoDecomposition).
 ///
 /// # Complexity
-/// An SVD of the chosen columns.
-pub fn least_norm(x: ArrayView2<'_, f64>, chosen: &[usize], y: &[f64], tolerance: f64) -> Result<Vec<f64>> {
-    let rows = x.nrows();
-    let columns = Mat::from_fn(rows, chosen.len(), |i, j| x[[i, chosen[j]]]);
-    let Svd { u, s, v } = thin_svd(columns.as_ref(), "X")?;
+/// An SVD of the columns.
+pub fn least_norm(columns: ArrayView2<'_, f64>, y: &[f64], tolerance: f64) -> Result<Vec<f64>> {
+    let rows = columns.nrows();
+    let Svd { u, s, v } = thin_svd(copy(&columns).as_ref(), "X")?;
     let right = Mat::from_fn(rows, y.len().checked_div(rows).unwrap_or(0), |i, l| y[l * rows + i]);
     let mut inside = product(u.transpose(), right.as_ref());
     let largest = s.first().copied().unwrap_or(0.0);
@@ -167,16 +166,16 @@ pub fn row_norms(coefficients: &[f64], n: usize) -> Vec<f64> {
 ///
 /// # Complexity
 /// `O(r^2 (r + n))` for `x` of shape `(r, n)`.
-pub fn inverse_without(x: ArrayView2<'_, f64>, chosen: &[usize]) -> Option<Array2<f64>> {
-    let rows = x.nrows();
-    let mut gram = gram(x)?;
+pub fn inverse_without(x: &Standardised<'_>, chosen: &[usize]) -> Option<Array2<f64>> {
+    let (rows, n) = x.dim();
+    let mut gram = x.weighted_gram(&(0..n).collect::<Vec<usize>>(), &vec![1.0; n]);
     let trace: f64 = gram.diagonal().column_vector().iter().sum();
     for i in 0..rows {
         gram[(i, i)] += 1e-13 * trace / rows as f64;
     }
     let mut left = inverse(cholesky(gram)?.as_ref());
     if !chosen.is_empty() {
-        let b = Mat::from_fn(rows, chosen.len(), |i, k| x[[i, chosen[k]]]);
+        let b = copy(&x.gather(chosen).view());
         let mut c = product(left.as_ref(), b.as_ref());
         let inner = cholesky(product(b.transpose(), c.as_ref()))?;
         // With B^T K B = M M^T: C M^-T has the outer product that is to go.
@@ -186,23 +185,17 @@ pub fn inverse_without(x: ArrayView2<'_, f64>, chosen: &[usize]) -> Option<Array
     Some(Array2::from_shape_fn((rows, rows), |(i, j)| left[(i, j)]))
 }
 
-/// Posterior covariance of the coefficients of the columns `chosen`: `(X_A^T X_A / noise_var + diag(1 /
-/// prior_var))^-1`.
+/// Posterior covariance of the coefficients of `columns`: `(X_A^T X_A / noise_var + diag(1 / prior_var))^-1`.
 ///
 /// `None` if the columns are linearly dependent and the prior does not tell them apart.
 ///
 /// # Complexity
 /// `O(k^2 (n_rows + k))`.
-pub fn posterior_covariance(
-    x: ArrayView2<'_, f64>,
-    chosen: &[usize],
-    prior_var: &[f64],
-    noise_var: f64,
-) -> Option<Array2<f64>> {
-    let k = chosen.len();
+pub fn posterior_covariance(columns: ArrayView2<'_, f64>, prior_var: &[f64], noise_var: f64) -> Option<Array2<f64>> {
+    let (rows, k) = columns.dim();
     // The factor of the precision by QR: a product would square the condition number.
-    let qr = Qr::new(Mat::from_fn(x.nrows() + k, k, |i, j| match i.checked_sub(x.nrows()) {
-        None => x[[i, chosen[j]]],
+    let qr = Qr::new(Mat::from_fn(rows + k, k, |i, j| match i.checked_sub(rows) {
+        None => columns[[i, j]],
         Some(row) if row == j => (noise_var / prior_var[j]).sqrt(),
         Some(_) => 0.0,
     }));

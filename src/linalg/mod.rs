@@ -5,18 +5,18 @@
 //! design of 100 x 200 they take 46 microseconds of a step's 60, where general routines took 62.
 
 pub mod affine;
-pub mod curvature;
+pub mod blockwise;
+pub mod covariance;
 mod decompose;
 mod gram;
 pub mod growing_cholesky;
 pub mod least_squares;
-pub mod marginal;
 pub mod packed;
+pub mod packed_covariance;
 pub mod packed_spd;
 pub mod principal;
 pub mod rotation;
 pub mod row_space;
-mod sensitivity;
 mod solve;
 
 use faer::linalg::matmul::matmul;
@@ -25,24 +25,7 @@ use ndarray::{Array2, ArrayView2};
 use pulp::Simd;
 use rayon::prelude::*;
 
-/// `out <- design^T vectors`, on this thread alone; one or more vectors, one after the other.
-pub fn multiply_transposed(design: ArrayView2<'_, f64>, vectors: &[f64], out: &mut [f64]) {
-    let (r, n) = design.dim();
-    let width = out.len().checked_div(n).unwrap_or(0);
-    match design.as_slice() {
-        Some(x) => {
-            let (to, x) = (MatMut::from_column_major_slice_mut(out, n, width), MatRef::from_row_major_slice(x, r, n));
-            let right = MatRef::from_column_major_slice(vectors, r, width);
-            matmul(to, Accum::Replace, x.transpose(), right, 1.0, Par::Seq);
-        }
-        None => {
-            for (vector, out) in vectors.chunks_exact(r.max(1)).zip(out.chunks_exact_mut(n.max(1))) {
-                let each = out.iter_mut().zip(design.columns());
-                each.for_each(|(o, x)| *o = x.iter().zip(vector).map(|(a, b)| a * b).sum());
-            }
-        }
-    }
-}
+pub use crate::design::multiply_transposed;
 
 /// Rows of a product that one thread computes at a time.
 const BLOCK: usize = 256;

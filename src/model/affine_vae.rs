@@ -2,7 +2,7 @@
 //! of the data, gamma is `noise_var` (the paper's lambda), kappa is `n_components`, d is `n_features` (docs/notation).
 
 use crate::linalg::affine::ThinSvd;
-use crate::problem::check_matrix;
+use crate::problem::validate::check_matrix;
 use crate::{Error, Result, Status};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 

@@ -2,7 +2,7 @@
 //! variance for every entry.
 
 use crate::linalg::affine::eigenvalues_above;
-use crate::problem::observed;
+use crate::problem::validate::observed;
 use crate::report::{Stage, Watch};
 use crate::solver::robust_em::{RobustEm, Samples};
 use crate::{Error, Result, Status};
@@ -190,7 +190,7 @@ pub fn encode(
     watch: &Watch,
 ) -> Result<Array2<f64>> {
     settings.check()?;
-    crate::problem::check_matrix("X", x.mapv(|v| if missing && v.is_nan() { 0.0 } else { v }).view())?;
+    crate::problem::validate::check_matrix("X", x.mapv(|v| if missing && v.is_nan() { 0.0 } else { v }).view())?;
     let samples = Samples::new(x, unit);
     let columns: Vec<Array1<f64>> = components.rows().into_iter().map(|row| &row / unit).collect();
     let mut em = RobustEm::new(&samples, &columns, 1.0);

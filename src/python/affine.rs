@@ -5,7 +5,7 @@ use crate::baseline::robust_pca;
 use crate::energy::{AffinePoint, affine_energy, affine_separable_energy};
 use crate::model::settings::names;
 use crate::model::{affine_vae, robust_vae};
-use crate::solver::Covariance;
+use crate::solver::EncoderCovariance;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -54,8 +54,8 @@ fn affine<'py>(
     let x = x.as_array();
     let point = AffinePoint { components: components.as_array(), mean: mean.as_array(), noise_var };
     let found = py.detach(|| match covariance {
-        Covariance::Full => affine_energy(x, point),
-        Covariance::Diagonal => affine_separable_energy(x, point),
+        EncoderCovariance::Full => affine_energy(x, point),
+        EncoderCovariance::Diagonal => affine_separable_energy(x, point),
     })?;
     Ok((found.value, found.grad_components.into_pyarray(py), found.grad_noise_var))
 }

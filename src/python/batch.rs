@@ -1,54 +1,41 @@
 //! Energies of many problems with all their derivatives, for automatic differentiation in Python.
 
 use super::run;
-use crate::energy::batch::{
-    ElboEnergy, Energy, MarginalEnergy, Plan, PreconditionedEnergy, SeparableEnergy, evaluate_into,
-};
-use crate::model::settings::names;
-use crate::solver::Covariance;
+use crate::Result;
+use crate::energy::batch::{ElboEnergy, Plan, Slopes, evaluate_into};
+use crate::energy::evaluate_batch;
+use ndarray::ArrayViewD;
 use numpy::{IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn};
 use pyo3::prelude::*;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(marginal_batch, module)?)?;
-    module.add_function(wrap_pyfunction!(preconditioned_batch, module)?)?;
+    module.add_function(wrap_pyfunction!(energy_batch, module)?)?;
     module.add_function(wrap_pyfunction!(elbo_batch, module)?)
 }
 
 type Arrays<'py, const N: usize> = [PyReadonlyArrayDyn<'py, f64>; N];
 type Found<'py> = (Bound<'py, PyArrayDyn<f64>>, Vec<Option<Bound<'py, PyArrayDyn<f64>>>>);
 
-/// Energies, and the derivatives in those arguments in which they are wanted, of prior variances, noise variances,
-/// designs and responses with the same `n_leading` leading dimensions.
+/// Energies of a name, and the derivatives in those arguments in which they are wanted, of prior variances, noise
+/// variances, designs and responses with the same `n_leading` leading dimensions.
 #[pyfunction]
-fn marginal_batch<'py>(
+#[expect(clippy::too_many_arguments, reason = "a row of arguments by name in Python")]
+fn energy_batch<'py>(
     py: Python<'py>,
     arguments: Arrays<'py, 4>,
-    covariance: &str,
+    name: &str,
+    parameter: f64,
     wanted: [bool; 4],
     n_leading: usize,
     n_threads: usize,
 ) -> PyResult<Found<'py>> {
-    match names::covariance(covariance)? {
-        Covariance::Full => run_batch(py, &MarginalEnergy, &arguments, wanted, n_leading, n_threads),
-        Covariance::Diagonal => run_batch(py, &SeparableEnergy, &arguments, wanted, n_leading, n_threads),
-    }
+    let evaluate = |views: [ArrayViewD<'_, f64>; 4], rooms: Slopes<'_, 4>, plan: &Plan<'_>| {
+        evaluate_batch(name, parameter, views, rooms, plan)
+    };
+    run_batch(py, evaluate, &arguments, wanted, n_leading, n_threads)
 }
 
-/// As [`marginal_batch`], of the preconditioned model.
-#[pyfunction]
-fn preconditioned_batch<'py>(
-    py: Python<'py>,
-    arguments: Arrays<'py, 4>,
-    power: f64,
-    wanted: [bool; 4],
-    n_leading: usize,
-    n_threads: usize,
-) -> PyResult<Found<'py>> {
-    run_batch(py, &PreconditionedEnergy { power }, &arguments, wanted, n_leading, n_threads)
-}
-
-/// As [`marginal_batch`], of the evidence lower bound in encoder weights, encoder factors, decoder scales, noise
+/// As [`energy_batch`], of the evidence lower bound in encoder weights, encoder factors, decoder scales, noise
 /// variances, designs and responses.
 #[pyfunction]
 fn elbo_batch<'py>(
@@ -58,13 +45,16 @@ fn elbo_batch<'py>(
     n_leading: usize,
     n_threads: usize,
 ) -> PyResult<Found<'py>> {
-    run_batch(py, &ElboEnergy, &arguments, wanted, n_leading, n_threads)
+    let evaluate = |views: [ArrayViewD<'_, f64>; 6], rooms: Slopes<'_, 6>, plan: &Plan<'_>| {
+        evaluate_into(&ElboEnergy, views, rooms, plan)
+    };
+    run_batch(py, evaluate, &arguments, wanted, n_leading, n_threads)
 }
 
 /// A batch runs on threads of its own, which no fork can have left behind; a single problem on this one.
-fn run_batch<'py, E: Energy<N>, const N: usize>(
+fn run_batch<'py, const N: usize>(
     py: Python<'py>,
-    energy: &E,
+    evaluate: impl Fn([ArrayViewD<'_, f64>; N], Slopes<'_, N>, &Plan<'_>) -> Result<Vec<f64>> + Sync,
     arguments: &Arrays<'py, N>,
     wanted: [bool; N],
     n_leading: usize,
@@ -78,7 +68,7 @@ fn run_batch<'py, E: Energy<N>, const N: usize>(
     let mut written = slopes.each_ref().map(|slope| slope.as_ref().map(|slope| slope.readwrite()));
     let rooms = written.each_mut().map(|slope| slope.as_mut().and_then(|slope| slope.as_slice_mut().ok()));
     let go = |rooms, parallel, stop: &(dyn Fn() -> bool + Sync)| {
-        evaluate_into(energy, views.clone(), rooms, &Plan { n_leading, parallel, stop })
+        evaluate(views.clone(), rooms, &Plan { n_leading, parallel, stop })
     };
     let values = if leading.iter().product::<usize>() > 1 {
         run::run_parallel(py, n_threads, None, |watch| go(rooms, true, &|| watch.is_stopped()))?

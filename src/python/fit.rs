@@ -1,9 +1,8 @@
 //! Fits and energies for Python: views in, reports out.
 
 use super::run;
-use crate::energy::{Evaluation, marginal_energy, preconditioned_energy, separable_energy};
+
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, Start, names};
-use crate::solver::Covariance;
 use crate::solver::adam::Training;
 use crate::{FitReport, model};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
@@ -99,10 +98,6 @@ fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDic
     Ok(out)
 }
 
-fn evaluation<'py>(py: Python<'py>, value: &Evaluation) -> (f64, Floats<'py>, f64) {
-    (value.value, value.grad_prior_var.to_pyarray(py), value.grad_noise_var)
-}
-
 /// Refuses arguments that a fit would refuse before it looks at the data.
 #[pyfunction]
 fn check(arguments: Arguments<'_>) -> PyResult<()> {
@@ -160,8 +155,8 @@ fn fit_many<'py>(
     found.iter().map(|found| report(py, found)).collect()
 }
 
-/// Value, gradient in the prior variances, derivative in the noise variance, of the energy of this covariance for the
-/// columns of `y`.
+/// Value, gradient in the prior variances, derivatives in the noise variance and in the parameter, of the energy of this
+/// name for the columns of `y`.
 #[pyfunction]
 fn energy<'py>(
     py: Python<'py>,
@@ -169,30 +164,12 @@ fn energy<'py>(
     y: PyReadonlyArray2<'py, f64>,
     prior_var: PyReadonlyArray1<'py, f64>,
     noise_var: f64,
-    covariance: &str,
-) -> PyResult<(f64, Floats<'py>, f64)> {
-    let covariance = names::covariance(covariance)?;
+    name: &str,
+    parameter: f64,
+) -> PyResult<(f64, Floats<'py>, f64, Option<f64>)> {
     let (x, y, w) = (x.as_array(), y.as_array().t().iter().copied().collect::<Vec<_>>(), prior_var.as_array().to_vec());
-    let value = py.detach(|| match covariance {
-        Covariance::Full => marginal_energy(x, &y, &w, noise_var),
-        Covariance::Diagonal => separable_energy(x, &y, &w, noise_var),
-    })?;
-    Ok(evaluation(py, &value))
-}
-
-/// As [`energy`], of the preconditioned model.
-#[pyfunction]
-fn preconditioned<'py>(
-    py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
-    y: PyReadonlyArray1<'py, f64>,
-    prior_var: PyReadonlyArray1<'py, f64>,
-    noise_var: f64,
-    power: f64,
-) -> PyResult<(f64, Floats<'py>, f64)> {
-    let (x, y, w) = (x.as_array(), y.as_array().to_vec(), prior_var.as_array().to_vec());
-    let value = py.detach(|| preconditioned_energy(x, &y, &w, noise_var, power))?;
-    Ok(evaluation(py, &value))
+    let found = py.detach(|| crate::energy::evaluate(name, x, &y, &w, noise_var, parameter))?;
+    Ok((found.value, found.grad_prior_var.to_pyarray(py), found.grad_noise_var, found.grad_parameter))
 }
 
 /// The defaults of the estimators' parameters, which stand in Rust alone.
@@ -222,6 +199,5 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fit_simultaneous, module)?)?;
     module.add_function(wrap_pyfunction!(fit_many, module)?)?;
     module.add_function(wrap_pyfunction!(energy, module)?)?;
-    module.add_function(wrap_pyfunction!(preconditioned, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)
 }

@@ -4,7 +4,8 @@
 use crate::energy::elbo::{Conditioned, Elbo, Parameters, Sample, Slopes, triangle_row};
 use crate::linalg::dot;
 use crate::report::{Hook, IterInfo};
-use crate::solver::driver::{Covariance, Structure};
+use crate::solver::EncoderCovariance;
+use crate::solver::descent::Groups;
 use crate::{Error, Result};
 use ndarray::Array2;
 use pulp::{Arch, Simd, WithSimd};
@@ -37,6 +38,23 @@ pub struct Training {
 impl Default for Training {
     fn default() -> Self {
         Self { n_steps: 50_000, learning_rate: 1e-2, learning_rate_drop: 1e-2 }
+    }
+}
+
+/// What the encoder and the decoder share, beyond the model.
+#[derive(Debug, Clone)]
+pub struct Structure<'a> {
+    /// Responses that the data had before they were compressed to their principal axes: they weigh the log-determinant.
+    pub n_responses: usize,
+    /// The encoder covariance.
+    pub covariance: EncoderCovariance,
+    /// Columns that share one decoder scale.
+    pub groups: Groups<'a>,
+}
+
+impl Default for Structure<'_> {
+    fn default() -> Self {
+        Self { n_responses: 1, covariance: EncoderCovariance::Full, groups: Groups::default() }
     }
 }
 
@@ -159,7 +177,7 @@ struct State<'a> {
     previous: (Vec<f64>, Vec<f64>),
     /// Scratch for a row of a gradient.
     direction: Vec<f64>,
-    structure: Structure<'a>,
+    structure: &'a Structure<'a>,
     rng: ChaCha8Rng,
 }
 
@@ -172,16 +190,16 @@ impl<'a> State<'a> {
     /// here has the same law of `S S^T`, by the QR decomposition of a normal matrix.
     ///
     /// A diagonal factor is drawn as the diagonal of the square one; decoder scales of a group are the first one's.
-    fn new(model: &'a Elbo, noise_var: f64, structure: Structure<'a>, seed: u64) -> Self {
+    fn new(model: &'a Elbo, noise_var: f64, structure: &'a Structure<'a>, seed: u64) -> Self {
         let (n, d) = (model.n_features(), model.n_inputs());
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut normals =
             |len: usize, deviation: f64| -> Vec<f64> { (0..len).map(|_| deviation * draw(&mut rng)).collect() };
         let mut decoder_scale = normals(n, INITIAL.0);
-        structure.tie(&mut decoder_scale);
+        structure.groups.tie(&mut decoder_scale);
         let encoder_weights = Array2::from_shape_fn((n, d), |_| normals(1, INITIAL.1)[0]);
         let mut encoder_factor = normals(n * (n + 1) / 2, INITIAL.2);
-        let diagonal = structure.covariance == Covariance::Diagonal;
+        let diagonal = structure.covariance == EncoderCovariance::Diagonal;
         for i in 0..n {
             let row = triangle_row(i);
             let end = row.end - 1;
@@ -253,7 +271,9 @@ impl WithSimd for Step<'_, '_> {
             rng,
         } = state;
         model.differentiate(simd, &parameters.decoder_scale, conditioned, sample, slopes);
-        structure.add_up(&mut slopes.decoder_scale);
+        if !structure.groups.is_empty() {
+            structure.groups.add_up(&mut slopes.decoder_scale);
+        }
         let [scale, weights, factor, variance] = moments;
         for (j, value) in parameters.decoder_scale.iter_mut().enumerate() {
             rule.update(value, &mut scale.first[j], &mut scale.second[j], slopes.decoder_scale[j]);
@@ -272,7 +292,7 @@ impl WithSimd for Step<'_, '_> {
 
         let (n, d) = (model.n_features(), model.n_inputs());
         let own = 2.0 * structure.n_responses as f64;
-        let diagonal = structure.covariance == Covariance::Diagonal;
+        let diagonal = structure.covariance == EncoderCovariance::Diagonal;
         let (Some(input), Some(input_slope)) = (conditioned.input.as_slice(), conditioned.input_slope.as_slice())
         else {
             return;
@@ -331,7 +351,7 @@ pub fn train(
     model: &Elbo,
     training: &Training,
     start: Start,
-    structure: Structure<'_>,
+    structure: &Structure<'_>,
     seed: u64,
     hook: &mut Hook<'_>,
 ) -> Result<Trained> {

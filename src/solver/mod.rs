@@ -1,14 +1,16 @@
-//! From an energy to a minimum: one loop, the update rules, the continuation.
+//! From an energy to a minimum: descents with their update rules and schedule, expectation propagation, and the papers'
+//! training.
 
 pub mod adam;
-pub mod driver;
-mod em;
-pub mod expectation_propagation;
-mod mackay;
-mod mm;
-pub mod restart;
+pub mod descent;
+pub mod propagation;
 pub mod robust_em;
-pub mod schedule;
 
-pub use driver::{Covariance, Descent, Next, Rule, Structure};
-pub use schedule::Schedule;
+/// The covariance of the encoder, optimised out of the energy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncoderCovariance {
+    /// Full: `log |Sigma_x|`, the [`Marginal`](crate::energy::Marginal) energy.
+    Full,
+    /// Diagonal: the [`Separable`](crate::energy::Separable) energy.
+    Diagonal,
+}

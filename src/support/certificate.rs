@@ -9,7 +9,7 @@
 use super::evidence::ln_choose;
 use crate::linalg::least_squares::NestedLeastSquares;
 use libm::lgamma;
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 
 /// Rounding in the caller's own product `X z`, in units of the precision of the data.
 const ROUNDING: f64 = 32.0;
@@ -79,7 +79,7 @@ impl Certifier<'_> {
 
         // Shrink to the shortest prefix that fits, order it by its coefficients, and shrink again.
         for _ in 0..2 {
-            let fit = NestedLeastSquares::new(self.basis, &order, self.response);
+            let fit = NestedLeastSquares::new(self.basis.select(Axis(1), &order).view(), self.response);
             let tolerance = self.tolerance(fit.norms(order.len()).iter().sum());
             let size = fit.residual.iter().position(|&residual| residual <= tolerance)?;
             let norms = fit.norms(size);
@@ -88,7 +88,7 @@ impl Certifier<'_> {
             order = ranked.into_iter().map(|i| order[i]).collect();
         }
 
-        let fit = NestedLeastSquares::new(self.basis, &order, self.response);
+        let fit = NestedLeastSquares::new(self.basis.select(Axis(1), &order).view(), self.response);
         let norms = fit.norms(order.len());
         let tolerance = self.tolerance(norms.iter().sum());
         let fits = fit.residual[order.len()] <= tolerance && norms.iter().all(|norm| norm.is_finite());

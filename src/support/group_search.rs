@@ -130,7 +130,10 @@ impl GroupSearch<'_> {
 
     fn fit(&self, set: &[usize], members: &[Vec<usize>]) -> Fitted {
         let columns = self.columns(set, members);
-        let kept: Vec<usize> = independent(self.design, &columns, DEPENDENT).into_iter().map(|i| columns[i]).collect();
+        let kept: Vec<usize> = independent(self.design.select(Axis(1), &columns).view(), DEPENDENT)
+            .into_iter()
+            .map(|i| columns[i])
+            .collect();
         let basis = orthonormal(self.design, &kept);
         let left = &self.responses - &basis.dot(&basis.t().dot(&self.responses));
         Fitted {
@@ -170,7 +173,10 @@ impl GroupSearch<'_> {
     fn candidate(&self, set: &[usize], members: &[Vec<usize>]) -> Candidate {
         let mut support = self.columns(set, members);
         support.sort_unstable();
-        let kept: Vec<usize> = independent(self.design, &support, DEPENDENT).into_iter().map(|i| support[i]).collect();
+        let kept: Vec<usize> = independent(self.design.select(Axis(1), &support).view(), DEPENDENT)
+            .into_iter()
+            .map(|i| support[i])
+            .collect();
         let basis = orthonormal(self.design, &kept);
         let left = &self.responses - &basis.dot(&basis.t().dot(&self.responses));
         let rss = left.iter().map(|v| v * v).sum::<f64>() + self.outside;

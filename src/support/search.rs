@@ -3,7 +3,7 @@
 
 use super::evidence::Evidence;
 use super::working_set::WorkingSet;
-use ndarray::ArrayView2;
+use crate::design::Standardised;
 use std::ops::ControlFlow;
 
 /// An exchange must lower the residual by this share to be made.
@@ -25,11 +25,11 @@ pub struct Candidate {
     pub criterion: f64,
 }
 
-/// The problem that a search works on: unit columns, standard layout, shape `(r, n)`.
+/// The problem that a search works on.
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
-    /// The design.
-    pub design: ArrayView2<'a, f64>,
+    /// The design; columns of norm 1.
+    pub design: &'a Standardised<'a>,
     /// The responses, one after the other, as far as columns can reach them.
     pub response: &'a [f64],
     /// The criterion.

@@ -1,8 +1,7 @@
 //! Least squares on a set of columns that grows, shrinks and exchanges its members, with the worth of every such move
 //! at hand.
 
-use crate::linalg::multiply_transposed;
-use ndarray::ArrayView2;
+use crate::design::Standardised;
 use pulp::Arch;
 
 /// A column whose squared distance to the span of the set is below this share of its squared norm cannot join.
@@ -15,7 +14,7 @@ const LANES: usize = 8;
 /// Adding a column costs one product with the design; dropping one, and the table of all exchanges, cost `O(|A| n)`,
 /// the table for each response.
 pub struct WorkingSet<'a> {
-    design: ArrayView2<'a, f64>,
+    design: &'a Standardised<'a>,
     arch: Arch,
     members: Vec<usize>,
     /// Coefficients of the members, one per response.
@@ -46,9 +45,8 @@ pub struct Exchange {
 }
 
 impl<'a> WorkingSet<'a> {
-    /// The empty set. `design` has unit columns and standard layout, shape `(r, n)`; `total` is the squared norm of the
-    /// responses, of which `response` (`r` values each, one after the other) is the part that columns can reach.
-    pub fn new(design: ArrayView2<'a, f64>, response: &[f64], total: f64) -> Self {
+    /// The empty set. `design` has columns of norm 1, shape `(r, n)`; `total` is the squared norm of the responses, of which `response` (`r` values each, one after the other) is the part that columns can reach.
+    pub fn new(design: &'a Standardised<'a>, response: &[f64], total: f64) -> Self {
         let (rows, n) = design.dim();
         let n_responses = response.len().checked_div(rows).unwrap_or(1).max(1);
         let mut set = Self {
@@ -66,11 +64,7 @@ impl<'a> WorkingSet<'a> {
             image: vec![0.0; n],
             spare: Vec::new(),
         };
-        for (correlation, response) in
-            set.correlation.chunks_exact_mut(n.max(1)).zip(response.chunks_exact(rows.max(1)))
-        {
-            multiply_transposed(design, response, correlation);
-        }
+        design.multiply_transposed(response, &mut set.correlation);
         set.refresh_power();
         set
     }
@@ -146,12 +140,10 @@ impl<'a> WorkingSet<'a> {
     /// Takes column `j` in; it must be admissible.
     pub fn add(&mut self, j: usize) {
         let c: Vec<f64> = self.projections.iter().map(|p| p[j]).collect();
-        let mut left = self.design.column(j).to_vec();
-        for (&member, &c) in self.members.iter().zip(&c) {
-            left.iter_mut().zip(self.design.column(member)).for_each(|(e, x)| *e -= c * x);
-        }
+        let explained = self.design.multiply(&self.members, &c);
+        let left: Vec<f64> = self.design.gather(&[j]).iter().zip(explained).map(|(x, e)| x - e).collect();
         let squared = left.iter().map(|e| e * e).sum::<f64>();
-        multiply_transposed(self.design, &left, &mut self.image);
+        self.design.multiply_transposed(&left, &mut self.image);
         let n = self.distance.len();
         let z: Vec<f64> = self.correlation.iter().skip(j).step_by(n).map(|b| b / squared).collect();
 

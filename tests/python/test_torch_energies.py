@@ -176,8 +176,8 @@ class Recorder:
     """Stands before a function of the core, and keeps what it was given."""
 
     def __init__(self, monkeypatch):
-        self.function, self.calls = _operators._core.marginal_batch, []
-        monkeypatch.setattr(_operators._core, "marginal_batch", self)
+        self.function, self.calls = _operators._core.energy_batch, []
+        monkeypatch.setattr(_operators._core, "energy_batch", self)
 
     def __call__(self, arrays, *options):
         self.calls.append((arrays, options))
@@ -311,7 +311,7 @@ def test_operators_keep_the_rules_of_pytorch(wanted):
     def given(arguments, wanted):
         return [values if want else values.detach() for values, want in zip(arguments, wanted, strict=True)]
 
-    for kind in ("full", "diagonal"):
+    for kind in ("marginal", "separable"):
         torch.library.opcheck(_operators.energy, (*given(problem(), wanted[:4]), kind, 0.0, wanted[:4], 1))
     # It has no derivative of its slopes to be traced.
     tests = ("test_schema", "test_autograd_registration", "test_faketensor")

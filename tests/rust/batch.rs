@@ -4,12 +4,11 @@
 use crate::common::{assert_close, gaussian, normal, positive, slope};
 use ndarray::{Array2, ArrayD, ArrayViewD, Axis, IxDyn, stack};
 use sparsevae::Error;
-use sparsevae::energy::batch::{
-    ElboEnergy, Energy, Evaluations, MarginalEnergy, Plan, PreconditionedEnergy, SeparableEnergy, evaluate,
-    evaluate_into,
-};
+use sparsevae::energy::batch::{Batch, BatchEnergy, ElboEnergy, Evaluations, Plan, evaluate, evaluate_into};
 use sparsevae::energy::elbo::{Elbo, Parameters};
-use sparsevae::energy::{marginal_energy, preconditioned_energy, separable_energy};
+use sparsevae::energy::{
+    Marginal, Preconditioned, Responses, Separable, marginal_energy, preconditioned_energy, separable_energy,
+};
 use sparsevae::linalg::rotation::random_rotation;
 
 const SHAPES: [(usize, usize, usize); 8] =
@@ -51,11 +50,11 @@ fn autoencoder((d, n, responses): (usize, usize, usize), seed: u64) -> [ArrayD<f
     [weights.into_dyn(), factor.into_dyn(), vector(normal(n, seed + 3)), noise_var, x, y]
 }
 
-fn value<E: Energy<N>, const N: usize>(energy: &E, at: &[ArrayD<f64>; N]) -> f64 {
+fn value<E: BatchEnergy<N>, const N: usize>(energy: &E, at: &[ArrayD<f64>; N]) -> f64 {
     evaluate(energy, views(at), [false; N], &ONE).unwrap().values[0]
 }
 
-fn assert_derivatives<E: Energy<N>, const N: usize>(energy: &E, at: &[ArrayD<f64>; N], what: &str) {
+fn assert_derivatives<E: BatchEnergy<N>, const N: usize>(energy: &E, at: &[ArrayD<f64>; N], what: &str) {
     let found = evaluate(energy, views(at), [true; N], &ONE).unwrap();
     assert_close(found.values[0], value(energy, at), 1e-14, what);
     for (k, slopes) in found.slopes.iter().enumerate() {
@@ -88,8 +87,8 @@ fn derivatives_of_the_marginal_energies_match_central_differences() {
     for (seed, shape) in (0..).zip(SHAPES) {
         for deficient in [false, true] {
             let at = problem(shape, deficient, seed);
-            assert_derivatives(&MarginalEnergy, &at, &format!("full {shape:?} {deficient}"));
-            assert_derivatives(&SeparableEnergy, &at, &format!("diagonal {shape:?} {deficient}"));
+            assert_derivatives(&Batch::<Marginal>::new(f64::NAN), &at, &format!("full {shape:?} {deficient}"));
+            assert_derivatives(&Batch::<Separable>::new(f64::NAN), &at, &format!("diagonal {shape:?} {deficient}"));
         }
     }
 }
@@ -100,7 +99,11 @@ fn derivatives_of_the_preconditioned_energy_match_central_differences() {
         for deficient in [false, true] {
             for power in [0.0, 0.25, 0.5, 1.0, 1.7] {
                 let at = problem(shape, deficient, seed);
-                assert_derivatives(&PreconditionedEnergy { power }, &at, &format!("{shape:?} {deficient} {power}"));
+                assert_derivatives(
+                    &Batch::<Preconditioned>::new(power),
+                    &at,
+                    &format!("{shape:?} {deficient} {power}"),
+                );
             }
         }
     }
@@ -110,7 +113,7 @@ fn derivatives_of_the_preconditioned_energy_match_central_differences() {
 fn derivatives_of_the_preconditioned_energy_hold_where_singular_values_are_equal() {
     let [prior_var, noise_var, _, y] = problem((5, 5, 2), false, 3);
     let at = [prior_var, noise_var, (2.0 * random_rotation(5, 1)).into_dyn(), y];
-    assert_derivatives(&PreconditionedEnergy { power: 0.7 }, &at, "equal singular values");
+    assert_derivatives(&Batch::<Preconditioned>::new(0.7), &at, "equal singular values");
 }
 
 #[test]
@@ -136,16 +139,16 @@ fn energies_are_those_of_single_functions() {
             assert_close(found.slopes[1].as_ref().unwrap()[0], expected.grad_noise_var, 1e-8, what);
         };
         agree(
-            evaluate(&MarginalEnergy, at.clone(), [true; 4], &ONE).unwrap(),
+            evaluate(&Batch::<Marginal>::new(f64::NAN), at.clone(), [true; 4], &ONE).unwrap(),
             marginal_energy(matrix, &flat, w, gamma).unwrap(),
             "full",
         );
         let expected = separable_energy(matrix, &flat, w, gamma).unwrap();
-        agree(evaluate(&SeparableEnergy, at.clone(), [true; 4], &ONE).unwrap(), expected, "diagonal");
+        agree(evaluate(&Batch::<Separable>::new(f64::NAN), at.clone(), [true; 4], &ONE).unwrap(), expected, "diagonal");
         if responses == 1 {
             let expected = preconditioned_energy(matrix, &flat, w, gamma, 0.6).unwrap();
             agree(
-                evaluate(&PreconditionedEnergy { power: 0.6 }, at, [true; 4], &ONE).unwrap(),
+                evaluate(&Batch::<Preconditioned>::new(0.6), at, [true; 4], &ONE).unwrap(),
                 expected,
                 "preconditioned",
             );
@@ -159,7 +162,7 @@ fn lower_bound_is_that_of_the_training_in_the_mean() {
     let at = autoencoder((d, n, 1), 4);
     let [weights, factor, scale, noise_var, x, y] = views(&at);
     let x = x.into_shape_with_order((d, n)).unwrap();
-    let model = Elbo::new(x, y.as_slice().unwrap(), d, 0.0, None).unwrap();
+    let model = Elbo::new(x, Responses::new(y.as_slice().unwrap(), 1), None).unwrap();
     let factor = factor.into_shape_with_order((n, n)).unwrap();
     let parameters = Parameters {
         decoder_scale: scale.iter().copied().collect(),
@@ -189,7 +192,7 @@ fn lower_bound_at_the_best_encoder_is_the_marginal_energy() {
         }
     }
     let weights = covariance.dot(&decoder.t()) / gamma;
-    let expected = value(&MarginalEnergy, &[prior_var, noise_var.clone(), x.clone(), y.clone()]);
+    let expected = value(&Batch::<Marginal>::new(f64::NAN), &[prior_var, noise_var.clone(), x.clone(), y.clone()]);
     let at = [weights.into_dyn(), factor.into_dyn(), scale.into_dyn(), noise_var, x, y];
     assert_close(value(&ElboEnergy, &at), expected, 1e-12, "bound");
     let slopes = evaluate(&ElboEnergy, views(&at), [true, true, false, false, false, false], &ONE).unwrap().slopes;
@@ -205,7 +208,7 @@ fn stacked<const N: usize>(problems: &[[ArrayD<f64>; N]]) -> [ArrayD<f64>; N] {
     })
 }
 
-fn assert_batch<E: Energy<N>, const N: usize>(energy: &E, problems: &[[ArrayD<f64>; N]]) {
+fn assert_batch<E: BatchEnergy<N>, const N: usize>(energy: &E, problems: &[[ArrayD<f64>; N]]) {
     let whole = stacked(problems);
     let go = |parallel| {
         let plan = Plan { n_leading: 2, parallel, stop: &|| false };
@@ -226,9 +229,9 @@ fn assert_batch<E: Energy<N>, const N: usize>(energy: &E, problems: &[[ArrayD<f6
 #[test]
 fn batch_has_what_single_problems_have() {
     let problems: Vec<_> = (0..6).map(|seed| problem((4, 7, 2), false, seed)).collect();
-    assert_batch(&MarginalEnergy, &problems);
-    assert_batch(&SeparableEnergy, &problems);
-    assert_batch(&PreconditionedEnergy { power: 0.5 }, &problems);
+    assert_batch(&Batch::<Marginal>::new(f64::NAN), &problems);
+    assert_batch(&Batch::<Separable>::new(f64::NAN), &problems);
+    assert_batch(&Batch::<Preconditioned>::new(0.5), &problems);
     assert_batch(&ElboEnergy, &(0..6).map(|seed| autoencoder((4, 7, 2), seed)).collect::<Vec<_>>());
 }
 
@@ -239,7 +242,7 @@ fn first_problem_that_fails_is_named() {
     problems[4][3][[3]] = f64::INFINITY;
     let failure = |problems: &[[ArrayD<f64>; 4]]| {
         let plan = Plan { n_leading: 2, parallel: true, stop: &|| false };
-        evaluate(&MarginalEnergy, views(&stacked(problems)), [false; 4], &plan).unwrap_err()
+        evaluate(&Batch::<Marginal>::new(f64::NAN), views(&stacked(problems)), [false; 4], &plan).unwrap_err()
     };
     assert_eq!(failure(&problems), Error::NonFinite { what: "y", index: vec![1, 1, 3] });
     problems[2][1] = scalar(-1.0);
@@ -254,7 +257,9 @@ fn arguments_that_do_not_match_are_refused() {
     let [prior_var, noise_var, x, y] = problem((4, 7, 1), false, 0);
     let go = |at: [&ArrayD<f64>; 4], n_leading| {
         let plan = Plan { n_leading, parallel: false, stop: &|| false };
-        evaluate(&MarginalEnergy, at.map(|array| array.view()), [true; 4], &plan).unwrap_err().to_string()
+        evaluate(&Batch::<Marginal>::new(f64::NAN), at.map(|array| array.view()), [true; 4], &plan)
+            .unwrap_err()
+            .to_string()
     };
     let short = vector(vec![1.0; 6]);
     assert!(go([&short, &noise_var, &x, &y], 0).starts_with("`prior_var` has shape (6,)"));
@@ -267,7 +272,9 @@ fn arguments_that_do_not_match_are_refused() {
 #[test]
 fn room_of_another_size_is_refused() {
     let (at, mut short) = (problem((4, 7, 1), false, 0), [0.0; 6]);
-    let error = evaluate_into(&MarginalEnergy, views(&at), [Some(&mut short), None, None, None], &ONE).unwrap_err();
+    let error =
+        evaluate_into(&Batch::<Marginal>::new(f64::NAN), views(&at), [Some(&mut short), None, None, None], &ONE)
+            .unwrap_err();
     assert_eq!(error.to_string(), "`the room for derivatives` has shape (6,), but (7,) is needed");
 }
 
@@ -283,5 +290,8 @@ fn encoder_factor_needs_a_nonzero_diagonal() {
 fn evaluation_that_is_stopped_says_so() {
     let at = problem((4, 7, 1), false, 0);
     let plan = Plan { n_leading: 0, parallel: false, stop: &|| true };
-    assert_eq!(evaluate(&MarginalEnergy, views(&at), [true; 4], &plan).unwrap_err(), Error::Interrupted { step: 0 });
+    assert_eq!(
+        evaluate(&Batch::<Marginal>::new(f64::NAN), views(&at), [true; 4], &plan).unwrap_err(),
+        Error::Interrupted { step: 0 }
+    );
 }

@@ -7,11 +7,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sparsevae::datasets::Design;
 use sparsevae::energy::elbo::{Elbo, Parameters, triangle_row};
-use sparsevae::energy::{marginal_energy, preconditioned_energy};
+use sparsevae::energy::{Responses, marginal_energy, preconditioned_energy};
 use sparsevae::model::fit;
 use sparsevae::model::settings::{Noise, Optimizer, Settings};
-use sparsevae::solver::Structure;
-use sparsevae::solver::adam::{Start, Training, train};
+use sparsevae::solver::adam::{Start, Structure, Training, train};
 use sparsevae::{Error, Status};
 use std::ops::ControlFlow;
 
@@ -33,7 +32,7 @@ fn parameters(d: usize, n: usize, seed: u64) -> Parameters {
 }
 
 fn model(x: &Array2<f64>, y: &[f64], power: Option<f64>) -> Elbo {
-    Elbo::new(x.view(), y, x.nrows(), 0.0, power).unwrap()
+    Elbo::new(x.view(), Responses::new(y, 1), power).unwrap()
 }
 
 #[test]
@@ -160,7 +159,7 @@ fn training_takes_the_steps_of_adam_along_the_gradient() {
         let start = Start { noise_var: 0.3, floor: Some(1e-9) };
         let at = |n_steps: usize| {
             let training = Training { n_steps, ..Training::default() };
-            train(&model, &training, start, Structure::default(), seed, &mut |_| ControlFlow::Continue(())).unwrap()
+            train(&model, &training, start, &Structure::default(), seed, &mut |_| ControlFlow::Continue(())).unwrap()
         };
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut normals = |len: usize| (0..len).map(|_| StandardNormal.sample(&mut rng)).collect::<Vec<f64>>();
@@ -201,7 +200,7 @@ fn noise_variance_is_never_more_than_halved_in_a_step_and_stays_above_its_floor(
     let training = Training { n_steps: 400, learning_rate: 0.1, learning_rate_drop: 1.0 };
     let mut seen = Vec::new();
     let start = Start { noise_var: 0.1, floor: Some(1e-3) };
-    let trained = train(&model, &training, start, Structure::default(), 0, &mut |info| {
+    let trained = train(&model, &training, start, &Structure::default(), 0, &mut |info| {
         seen.push(info.noise_var);
         ControlFlow::Continue(())
     })

@@ -6,7 +6,7 @@ use proptest::test_runner::RngSeed;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
 use sparsevae::model::settings::{Noise, Settings, Start, names};
 use sparsevae::model::{fit, fit_many, fit_simultaneous};
-use sparsevae::solver::Covariance;
+use sparsevae::solver::EncoderCovariance;
 use sparsevae::solver::adam::Training;
 use std::ops::ControlFlow;
 
@@ -73,7 +73,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 fn structures() -> impl Strategy<Value = Settings> {
     (settings(), any::<bool>(), 0_usize..4, prop::option::of(wild())).prop_map(|(settings, diagonal, size, start)| {
         Settings {
-            covariance: if diagonal { Covariance::Diagonal } else { Covariance::Full },
+            covariance: if diagonal { EncoderCovariance::Diagonal } else { EncoderCovariance::Full },
             // Longer than any design: cut to its size, where it is known.
             groups: if size == 0 { Vec::new() } else { (0..12).map(|j| j / size).collect() },
             start: start.map(|value| Start { prior_var: vec![value.abs(); 12], steps: size }),

@@ -3,11 +3,12 @@
 use crate::common::assert_close;
 use ndarray::Array2;
 use serde_json::Value;
-use sparsevae::energy::{Evaluation, marginal_energy, preconditioned_energy};
-use sparsevae::linalg::marginal::Marginal;
+use sparsevae::energy::{Evaluation, Marginal, Responses, marginal_energy, preconditioned_energy};
+use sparsevae::linalg::covariance::Covariance;
 use sparsevae::linalg::packed::Packed;
+use sparsevae::linalg::packed_covariance::PackedCovariance;
 use sparsevae::report::IterInfo;
-use sparsevae::solver::{Descent, Next, Rule, Structure};
+use sparsevae::solver::descent::{Descent, Groups, Next, Rule};
 use std::ops::ControlFlow;
 
 struct Case {
@@ -77,12 +78,14 @@ fn kernel_and_update_rules_match_the_reference() {
     for Case { x, y, w, gamma, expected, .. } in cases() {
         let steps = &expected["steps"];
         let packed = Packed::new(x.view());
-        let mut kernel = Marginal::new(&packed);
+        let mut kernel = PackedCovariance::new(&packed, 1);
         kernel.evaluate(&packed, &y, &w, gamma).unwrap();
-        assert_all_close(kernel.q(), &steps["q"], 1e-11, "q");
+        assert_all_close(kernel.each_q().next().unwrap(), &steps["q"], 1e-11, "q");
         assert_all_close(kernel.s(), &steps["s"], 1e-11, "s");
         for (rule, name) in [(Rule::Em, "em"), (Rule::Mm, "mm"), (Rule::MacKay, "mackay")] {
-            let mut descent = Descent::new(&packed, &y, w.clone(), Structure::default());
+            let energy = Marginal { kernel: &packed, responses: Responses::new(&y, 1) };
+            let groups = Groups::default();
+            let mut descent = Descent::new(&energy, w.clone(), &groups);
             let before = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var: gamma };
             let noise = |_| gamma;
             let hook = &mut |_: &IterInfo| ControlFlow::Continue(());

@@ -4,8 +4,9 @@ use crate::common::{Planted, fitted, gaussian, plain};
 use ndarray::{Array2, Axis, aview1};
 use sparsevae::FitReport;
 use sparsevae::datasets::Design;
+use sparsevae::model::fit_many;
 use sparsevae::model::settings::{Noise, Optimizer, Settings, names};
-use sparsevae::model::{fit_many, prepared::Prepared};
+
 use sparsevae::solver::adam::Training;
 
 struct Problem {
@@ -194,11 +195,12 @@ fn preparation_gives_unit_columns_without_the_constant_ones() {
     x.column_mut(4).fill(7.0);
     x.column_mut(9).fill(0.0);
     for (centred, left) in [(true, 28), (false, 29)] {
-        let prepared = Prepared::new(x.view(), centred, &[]).unwrap();
-        assert_eq!(prepared.columns.len(), left);
-        assert_eq!(prepared.freedom, if centred { 11 } else { 12 });
-        assert_eq!(prepared.design.dim(), (prepared.freedom, left));
-        for column in prepared.design.columns() {
+        let view = x.view();
+        let problem = sparsevae::problem::Problem::new(&view, centred, &[]).unwrap();
+        assert_eq!(problem.columns.len(), left);
+        assert_eq!(problem.freedom, if centred { 11 } else { 12 });
+        assert_eq!(problem.design.dim(), (problem.freedom, left));
+        for column in problem.design.copied().columns() {
             assert!((column.dot(&column) - 1.0).abs() < 1e-12);
         }
     }

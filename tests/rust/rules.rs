@@ -2,10 +2,10 @@
 
 use crate::common::{assert_close, gaussian, normal};
 use ndarray::Array2;
-use sparsevae::energy::marginal_energy;
+use sparsevae::energy::{Energy, Marginal, Responses, marginal_energy};
 use sparsevae::linalg::packed::Packed;
 use sparsevae::report::IterInfo;
-use sparsevae::solver::{Descent, Next, Rule, Schedule, Structure, restart};
+use sparsevae::solver::descent::{Descent, Groups, Next, Rule, Schedule, restart};
 use std::ops::ControlFlow;
 
 const BEFORE: IterInfo = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var: f64::NAN };
@@ -13,7 +13,9 @@ const BEFORE: IterInfo = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_v
 /// Prior variances and energies after `len` evaluations at fixed noise.
 fn descend(x: &Array2<f64>, y: &[f64], rule: Rule, noise: f64, len: usize) -> (Vec<f64>, Vec<f64>) {
     let packed = Packed::new(x.view());
-    let mut descent = Descent::new(&packed, y, vec![1.0; x.ncols()], Structure::default());
+    let energy = Marginal { kernel: &packed, responses: Responses::new(y, 1) };
+    let groups = Groups::default();
+    let mut descent = Descent::new(&energy, vec![1.0; x.ncols()], &groups);
     let hook = &mut |_: &IterInfo| ControlFlow::Continue(());
     let stopped = descent.run(rule, len, |_| noise, BEFORE, hook, |_, _| Ok(Next::Continue)).unwrap();
     assert!(!stopped);
@@ -57,12 +59,14 @@ fn all_rules_reach_a_stationary_point_and_the_same_one_where_it_is_unique() {
 fn posterior_means_and_energy_belong_to_the_present_prior() {
     let (x, y) = (gaussian(6, 9, 1), normal(6, 2));
     let packed = Packed::new(x.view());
-    let mut descent = Descent::new(&packed, &y, vec![0.5; 9], Structure::default());
+    let energy = Marginal { kernel: &packed, responses: Responses::new(&y, 1) };
+    let groups = Groups::default();
+    let mut descent = Descent::new(&energy, vec![0.5; 9], &groups);
     descent.evaluate(WHITE).unwrap();
     let expected = marginal_energy(x.view(), &y, &[0.5; 9], WHITE).unwrap();
     assert_close(descent.energies[0], expected.value, 1e-12, "energy");
-    let q = descent.marginal.q()[3];
-    assert_close(descent.u[3], 0.5 * q, 1e-15, "mean");
+    let q = energy.q_squared(&descent.scratch)[3].sqrt();
+    assert_close(descent.norms()[3], 0.5 * q, 1e-15, "mean");
 }
 
 #[test]
@@ -106,7 +110,9 @@ fn restart_holds_back_the_weaker_half_of_the_active_set() {
 fn a_hook_that_breaks_interrupts_at_its_step() {
     let (x, y) = (gaussian(6, 9, 1), normal(6, 2));
     let packed = Packed::new(x.view());
-    let mut descent = Descent::new(&packed, &y, vec![1.0; 9], Structure::default());
+    let energy = Marginal { kernel: &packed, responses: Responses::new(&y, 1) };
+    let groups = Groups::default();
+    let mut descent = Descent::new(&energy, vec![1.0; 9], &groups);
     let hook = &mut |info: &IterInfo| if info.step == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let result = descent.run(Rule::Em, 10, |_| WHITE, BEFORE, hook, |_, _| Ok(Next::Continue));
     assert_eq!(result, Err(sparsevae::Error::Interrupted { step: 3 }));

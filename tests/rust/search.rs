@@ -3,6 +3,7 @@
 use crate::common::{Planted, assert_close, gaussian, least_squares, normal};
 use ndarray::{Array2, Axis};
 use sparsevae::datasets::Design;
+use sparsevae::design::Standardised;
 use sparsevae::support::evidence::{Criterion, Evidence};
 use sparsevae::support::search::Search;
 use std::ops::ControlFlow;
@@ -24,7 +25,8 @@ fn every_candidate_of_the_path_has_the_residual_of_least_squares() {
     for (d, n) in [(20, 40), (40, 12), (30, 30), (5, 200), (2, 3), (1, 5)] {
         for kind in [Criterion::Evidence, Criterion::ExtendedBic] {
             let (x, y) = (unit_columns(gaussian(d, n, 1)), normal(d, 2));
-            let search = Search { design: x.view(), response: &y, evidence: evidence(kind, d, n, &y) };
+            let design = Standardised::as_it_is(x.to_owned());
+            let search = Search { design: &design, response: &y, evidence: evidence(kind, d, n, &y) };
             let path = search.path(|| ControlFlow::Continue(()));
             assert!(path[0].support.is_empty());
             for candidate in &path {
@@ -41,7 +43,8 @@ fn every_candidate_of_the_path_has_the_residual_of_least_squares() {
 #[test]
 fn no_single_exchange_improves_a_candidate() {
     let (x, y) = (unit_columns(gaussian(25, 40, 5)), normal(25, 6));
-    let search = Search { design: x.view(), response: &y, evidence: evidence(Criterion::Evidence, 25, 40, &y) };
+    let design = Standardised::as_it_is(x.to_owned());
+    let search = Search { design: &design, response: &y, evidence: evidence(Criterion::Evidence, 25, 40, &y) };
     let candidate = search.local(&[3, 5, 8, 13], || ControlFlow::Continue(()));
     for i in 0..candidate.support.len() {
         for j in (0..40).filter(|j| !candidate.support.contains(j)) {
@@ -61,7 +64,8 @@ fn clear_signals_in_noise_are_found() {
         let y: Vec<f64> =
             planted.x.dot(&ndarray::aview1(&z)).iter().zip(normal(80, seed + 100)).map(|(y, e)| y + 0.02 * e).collect();
         for kind in [Criterion::Evidence, Criterion::ExtendedBic] {
-            let search = Search { design: planted.x.view(), response: &y, evidence: evidence(kind, 80, 160, &y) };
+            let design = Standardised::as_it_is(planted.x.to_owned());
+            let search = Search { design: &design, response: &y, evidence: evidence(kind, 80, 160, &y) };
             let path = search.path(|| ControlFlow::Continue(()));
             let best = path.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion)).unwrap();
             assert_eq!(best.support, [7, 70, 111, 150]);
@@ -79,7 +83,8 @@ fn dependent_columns_never_join_the_same_set() {
     }
     let x = unit_columns(x);
     let y = normal(12, 6);
-    let search = Search { design: x.view(), response: &y, evidence: evidence(Criterion::Evidence, 12, 20, &y) };
+    let design = Standardised::as_it_is(x.to_owned());
+    let search = Search { design: &design, response: &y, evidence: evidence(Criterion::Evidence, 12, 20, &y) };
     for candidate in search.path(|| ControlFlow::Continue(())) {
         for j in 0..3 {
             assert!(!(candidate.support.contains(&j) && candidate.support.contains(&(j + 10))));
@@ -91,7 +96,8 @@ fn dependent_columns_never_join_the_same_set() {
 #[test]
 fn a_search_that_is_stopped_returns_what_it_has() {
     let (x, y) = (unit_columns(gaussian(25, 40, 5)), normal(25, 6));
-    let search = Search { design: x.view(), response: &y, evidence: evidence(Criterion::Evidence, 25, 40, &y) };
+    let design = Standardised::as_it_is(x.to_owned());
+    let search = Search { design: &design, response: &y, evidence: evidence(Criterion::Evidence, 25, 40, &y) };
     assert!(search.path(|| ControlFlow::Break(())).len() <= 2);
     assert_eq!(search.local(&[4], || ControlFlow::Break(())).support.len(), 1);
 }

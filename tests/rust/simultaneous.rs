@@ -5,17 +5,20 @@ use crate::common::{
 };
 use ndarray::{Array2, ArrayView2, Axis, aview1};
 use sparsevae::datasets::{Design, Law, RowScale, make_design, make_row_sparse_coef, make_sparse_coef};
+use sparsevae::design::Standardised;
 use sparsevae::energy::elbo::{Elbo, Parameters};
-use sparsevae::energy::{marginal_energy, separable_energy};
-use sparsevae::linalg::curvature::Curvature;
+use sparsevae::energy::{Energy, Marginal, OffRange, Responses, Separable, marginal_energy, separable_energy};
+use sparsevae::linalg::blockwise::Blockwise;
+use sparsevae::linalg::covariance::{Covariance, Kernel};
 use sparsevae::linalg::least_squares::{NestedLeastSquares, independent, least_norm, row_norms};
-use sparsevae::linalg::marginal::Marginal;
 use sparsevae::linalg::packed::Packed;
+use sparsevae::linalg::packed_covariance::PackedCovariance;
 use sparsevae::linalg::principal::PrincipalAxes;
 use sparsevae::model::fit_simultaneous;
 use sparsevae::model::settings::{Noise, Optimizer, Settings, Start};
 use sparsevae::report::IterInfo;
-use sparsevae::solver::{Covariance, Descent, Next, Rule, Structure};
+use sparsevae::solver::EncoderCovariance;
+use sparsevae::solver::descent::{Descent, Groups, Next, Rule};
 use sparsevae::{Error, FitReport, Status};
 use std::ops::ControlFlow;
 
@@ -51,19 +54,20 @@ fn kernel_serves_every_response_as_if_alone() {
         let (x, y) = (gaussian(d, n, seed as u64), gaussian(d, responses, 70 + seed as u64));
         let w = positive(n, 0.01, 10.0, seed as u64);
         let packed = Packed::new(x.view());
-        let mut kernel = Marginal::for_responses(&packed, responses);
+        let mut kernel = PackedCovariance::new(&packed, responses);
         kernel.evaluate(&packed, &flat(&y), &w, 0.3).unwrap();
-        let (mut alone, mut quadratic) = (Marginal::new(&packed), 0.0);
+        let (mut alone, mut quadratic) = (PackedCovariance::new(&packed, 1), 0.0);
         for (l, q) in kernel.each_q().enumerate() {
             alone.evaluate(&packed, &y.column(l).to_vec(), &w, 0.3).unwrap();
             quadratic += alone.quadratic();
-            let scale = norm(alone.q());
-            assert!(q.iter().zip(alone.q()).all(|(a, b)| (a - b).abs() <= 1e-12 * scale), "{d} x {n}, response {l}");
+            let own = alone.each_q().next().unwrap();
+            let scale = norm(own);
+            assert!(q.iter().zip(own).all(|(a, b)| (a - b).abs() <= 1e-12 * scale), "{d} x {n}, response {l}");
             assert_eq!(alone.s(), kernel.s());
         }
         assert_close(kernel.quadratic(), quadratic, 1e-12, "quadratic form");
         let dense = invert(&covariance(&x, &w, 0.3)).0.dot(&y);
-        let (product, _) = kernel.inverse();
+        let product = kernel.multipliers();
         let error = product.iter().zip(flat(&dense)).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(error <= 1e-10 * norm(&product), "{d} x {n}: {error}");
     }
@@ -105,9 +109,9 @@ fn separable_energy_bounds_the_marginal_one_and_meets_it_for_orthogonal_columns(
     assert_close(separable.grad_noise_var, full.grad_noise_var, 1e-12, "slope");
 }
 
-fn descend(x: &Array2<f64>, y: &Array2<f64>, rule: Rule, structure: Structure<'_>) -> (Vec<f64>, Vec<f64>) {
-    let (packed, y) = (Packed::new(x.view()), flat(y));
-    let mut descent = Descent::new(&packed, &y, vec![1.0; x.ncols()], structure);
+fn descend<E: Energy>(energy: &E, rule: Rule, groups: &[usize]) -> (Vec<f64>, Vec<f64>) {
+    let groups = Groups::new(groups);
+    let mut descent = Descent::new(energy, vec![1.0; energy.n_columns()], &groups);
     let before = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var: f64::NAN };
     let hook = &mut |_: &IterInfo| ControlFlow::Continue(());
     descent.run(rule, 60, |_| 0.1, before, hook, |_, _| Ok(Next::Continue)).unwrap();
@@ -117,12 +121,16 @@ fn descend(x: &Array2<f64>, y: &Array2<f64>, rule: Rule, structure: Structure<'_
 #[test]
 fn em_and_mm_descend_on_the_energy_of_each_structure() {
     let groups: Vec<usize> = (0..12).map(|j| j / 5).collect();
-    for covariance in [Covariance::Full, Covariance::Diagonal] {
+    for covariance in [EncoderCovariance::Full, EncoderCovariance::Diagonal] {
         for groups in [&[], groups.as_slice()] {
             for rule in [Rule::Em, Rule::Mm] {
                 let (x, y) = (gaussian(6, 12, 3), gaussian(6, 4, 4));
-                let structure = Structure { n_responses: 4, covariance, groups };
-                let (w, energies) = descend(&x, &y, rule, structure);
+                let responses = flat(&y);
+                let marginal = Marginal { kernel: Packed::new(x.view()), responses: Responses::new(&responses, 4) };
+                let (w, energies) = match covariance {
+                    EncoderCovariance::Full => descend(&marginal, rule, groups),
+                    EncoderCovariance::Diagonal => descend(&Separable::new(marginal), rule, groups),
+                };
                 for pair in energies.windows(2) {
                     assert!(pair[1] < pair[0] + 1e-9, "{covariance:?} {groups:?} {rule:?}: {pair:?}");
                 }
@@ -132,8 +140,8 @@ fn em_and_mm_descend_on_the_energy_of_each_structure() {
                 }
                 // The last energy is that of the variances which the last update made of the ones before it.
                 let energy = match covariance {
-                    Covariance::Full => marginal_energy,
-                    Covariance::Diagonal => separable_energy,
+                    EncoderCovariance::Full => marginal_energy,
+                    EncoderCovariance::Diagonal => separable_energy,
                 };
                 assert_close(energies[59], energy(x.view(), &flat(&y), &w, 0.1).unwrap().value, 1e-9, "energy");
             }
@@ -145,7 +153,7 @@ fn em_and_mm_descend_on_the_energy_of_each_structure() {
 fn least_squares_of_several_responses_is_each_alone() {
     let (x, y) = (gaussian(9, 20, 1), gaussian(9, 3, 2));
     let chosen = [4, 17, 2, 9];
-    let fit = NestedLeastSquares::new(x.view(), &chosen, &flat(&y));
+    let fit = NestedLeastSquares::new(x.select(Axis(1), &chosen).view(), &flat(&y));
     let z = fit.coefficients(4);
     let mut square = 0.0;
     for l in 0..3 {
@@ -166,9 +174,9 @@ fn dependent_columns_are_seen_and_fitted_with_least_norm() {
     x.column_mut(1).assign(&twice);
     let sum = &x.column(2) + &x.column(0);
     x.column_mut(4).assign(&sum);
-    assert_eq!(independent(x.view(), &[0, 1, 2, 4, 3], 1e-10), [0, 2, 4]);
+    assert_eq!(independent(x.select(Axis(1), &[0, 1, 2, 4, 3]).view(), 1e-10), [0, 2, 4]);
     let y = x.dot(&gaussian(5, 2, 3));
-    let z = least_norm(x.view(), &[0, 1], &flat(&y), 1e-10).unwrap();
+    let z = least_norm(x.select(Axis(1), &[0, 1]).view(), &flat(&y), 1e-10).unwrap();
     // Of all splits between a column and its double, the shortest puts twice as much on the double.
     assert_close(z[1], 2.0 * z[0], 1e-11, "first response");
     assert_close(z[3], 2.0 * z[2], 1e-11, "second response");
@@ -188,21 +196,27 @@ fn principal_axes_hold_the_responses_and_their_rank() {
 }
 
 #[test]
-fn curvature_is_the_kernel_s_without_packing() {
+fn the_blockwise_kernel_is_the_packed_one_without_packing() {
     let (x, y) = (gaussian(20, 1300, 1), gaussian(20, 3, 2));
     let mut w = vec![0.0; 1300];
     let active: Vec<usize> = (0..1300).step_by(7).collect();
     active.iter().zip(positive(active.len(), 0.1, 2.0, 3)).for_each(|(&j, v)| w[j] = v);
     let packed = Packed::new(x.view());
-    let mut kernel = Marginal::for_responses(&packed, 3);
+    let mut kernel = PackedCovariance::new(&packed, 3);
     kernel.evaluate(&packed, &flat(&y), &w, 0.2).unwrap();
     let of: Vec<usize> = (0..1300).rev().collect();
-    let found = Curvature::new(x.view(), &flat(&y), &of, &active, &w, 0.2).unwrap();
-    assert_close(found.log_det, kernel.log_det(), 1e-11, "log-determinant");
-    assert_close(found.quadratic, kernel.quadratic(), 1e-11, "quadratic form");
+    let design = Standardised::as_it_is(x.clone());
+    let blockwise = Blockwise::new(&design, of.clone());
+    let mut found = blockwise.covariance(3);
+    let chosen: Vec<f64> = of.iter().map(|&j| w[j]).collect();
+    blockwise.evaluate(&flat(&y), &chosen, 0.2, &mut found).unwrap();
+    assert_close(found.log_det(), kernel.log_det(), 1e-11, "log-determinant");
+    assert_close(found.quadratic(), kernel.quadratic(), 1e-11, "quadratic form");
+    let mut q_squared = vec![0.0; of.len()];
+    found.add_q_squared(&mut q_squared);
     for (k, &j) in of.iter().enumerate() {
-        assert_close(found.s[k], kernel.s()[j], 1e-10, "s");
-        assert_close(found.q_squared[k], kernel.each_q().map(|q| q[j] * q[j]).sum(), 1e-10, "q");
+        assert_close(found.s()[k], kernel.s()[j], 1e-10, "s");
+        assert_close(q_squared[k], kernel.each_q().map(|q| q[j] * q[j]).sum(), 1e-10, "q");
     }
 }
 
@@ -219,7 +233,12 @@ fn parameters(d: usize, n: usize, seed: u64) -> Parameters {
 fn bound_of_several_responses_has_the_gradient_and_the_mean_of_its_formula() {
     let (d, n, axes, responses) = (4, 6, 2, 5);
     let (x, y) = (gaussian(d, n, 1), gaussian(d, axes, 2));
-    let model = Elbo::for_responses(x.view(), &flat(&y), d + 1, 0.3, None, responses).unwrap();
+    let model = Elbo::new(
+        x.view(),
+        Responses { off_range: OffRange { directions: 1, norm: 0.3 }, ..Responses::new(&flat(&y), responses) },
+        None,
+    )
+    .unwrap();
     let (at, noise) = (parameters(d, n, 5), normal(axes * n, 6));
     let (_, gradient) = model.gradient(&at, &noise);
     let check = |derivative: f64, start: f64, set: &dyn Fn(&mut Parameters, f64)| {
@@ -258,8 +277,8 @@ fn bound_of_several_responses_has_the_gradient_and_the_mean_of_its_formula() {
 fn principal_axes_leave_the_bound_what_it_was() {
     let (x, y) = (gaussian(5, 7, 1), gaussian(5, 2, 2).dot(&gaussian(2, 9, 3)));
     let axes = PrincipalAxes::new(&flat(&y), 5, 1e-12).unwrap();
-    let whole = Elbo::for_responses(x.view(), &flat(&y), 5, 0.0, None, 9).unwrap();
-    let short = Elbo::for_responses(x.view(), &axes.values(5), 5, 0.0, None, 9).unwrap();
+    let whole = Elbo::new(x.view(), Responses::new(&flat(&y), 9), None).unwrap();
+    let short = Elbo::new(x.view(), Responses::new(&axes.values(5), 9), None).unwrap();
     assert_eq!((whole.n_axes(), short.n_axes()), (9, 2));
     let at = parameters(5, 7, 4);
     assert_close(short.expected(&at), whole.expected(&at), 1e-11, "bound");

@@ -40,7 +40,7 @@ def _on_core(device: torch.device) -> bool:
 def _formula(kind: str, power: float) -> _formulas.Formula:
     if kind == "preconditioned":
         return partial(_formulas.preconditioned, power=power)
-    return _formulas.elbo if kind == "elbo" else partial(_formulas.marginal, diagonal=kind == "diagonal")
+    return _formulas.elbo if kind == "elbo" else partial(_formulas.marginal, diagonal=kind == "separable")
 
 
 def _columns(arguments: Sequence[Tensor]) -> list[Tensor]:
@@ -68,10 +68,8 @@ def _evaluate(
     rest = (list(wanted), X.ndim - 2, n_threads)
     if kind == "elbo":
         values, found = _core.elbo_batch(arrays, *rest)
-    elif kind == "preconditioned":
-        values, found = _core.preconditioned_batch(arrays, power, *rest)
     else:
-        values, found = _core.marginal_batch(arrays, kind, *rest)
+        values, found = _core.energy_batch(arrays, kind, power, *rest)
     return [X.new_empty(0) if array is None else torch.from_numpy(array).to(X.dtype) for array in (values, *found)]
 
 
@@ -144,7 +142,7 @@ def energy(
     wanted: Flags,
     n_threads: int,
 ) -> Tensors:
-    """Energies of kind "full", "diagonal" or "preconditioned", and their slopes where wanted."""
+    """Energies of kind "marginal", "separable" or "preconditioned", and their slopes where wanted."""
     found = _evaluate((prior_var, noise_var, X, y), kind, power, wanted, n_threads)
     return found[0], found[1], found[2], found[3], found[4]
 

@@ -101,7 +101,7 @@ def marginal_energy(
     >>> [round(slope, 6) for slope in w.grad.tolist()]  # 1 / 2 - (2 / 2)**2
     [-0.5, 0.0]
     """
-    return _evaluate("full", 0.0, prior_var, noise_var, X, y, n_jobs)
+    return _evaluate("marginal", 0.0, prior_var, noise_var, X, y, n_jobs)
 
 
 def separable_energy(
@@ -140,7 +140,7 @@ def separable_energy(
     ----------
     Wipf (2023), "Marginalization is not Marginal", eq. 50.
     """
-    return _evaluate("diagonal", 0.0, prior_var, noise_var, X, y, n_jobs)
+    return _evaluate("separable", 0.0, prior_var, noise_var, X, y, n_jobs)
 
 
 def preconditioned_energy(

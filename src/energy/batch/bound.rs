@@ -2,10 +2,10 @@
 //! is `decoder_scale`, gamma is `noise_var`, d and n are the rows and columns of the design, L is the number of
 //! responses (docs/notation).
 
-use super::marginal::{number, shape, vector};
-use super::{Energy, Slopes, finite};
+use super::in_data::{number, shape, vector};
+use super::{BatchEnergy, Slopes, finite};
 use crate::linalg::packed_spd::{Rows, multiply};
-use crate::problem::{check_matrix, check_response};
+use crate::problem::validate::{check_matrix, check_response};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewD, Axis, Ix2};
 
@@ -97,7 +97,7 @@ impl Checked {
     }
 }
 
-impl Energy<6> for ElboEnergy {
+impl BatchEnergy<6> for ElboEnergy {
     fn evaluate(&self, arguments: [ArrayViewD<'_, f64>; 6], mut slopes: Slopes<'_, 6>) -> Result<f64> {
         let Checked { weights, factor, scale, noise_var: gamma, x, y } = Checked::new(arguments)?;
         let ((d, n), count) = (x.dim(), y.ncols());

@@ -1,25 +1,39 @@
 //! Energies of many problems at once, with their derivatives in every argument: what automatic differentiation needs.
 
 mod bound;
-mod marginal;
+mod in_data;
 mod preconditioned;
 
 pub use bound::ElboEnergy;
-pub use marginal::{MarginalEnergy, SeparableEnergy};
-pub use preconditioned::PreconditionedEnergy;
 
 use crate::{Error, Result};
 use ndarray::{ArrayViewD, Axis};
 use rayon::prelude::*;
+use std::marker::PhantomData;
 
-/// An energy of `N` arrays.
-pub trait Energy<const N: usize>: Sync {
+/// A function of `N` arrays, such as an energy of prior variances, noise variance, design and responses.
+pub trait BatchEnergy<const N: usize>: Sync {
     /// The energy of one problem; fills each of `slopes` with the derivatives in that argument, row after row.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::NonFinite`] and [`Error::InvalidParameter`] for what cannot be evaluated;
     /// [`Error::NotPositiveDefinite`] and [`Error::NoDecomposition`] where float64 does not suffice.
     fn evaluate(&self, arguments: [ArrayViewD<'_, f64>; N], slopes: Slopes<'_, N>) -> Result<f64>;
+}
+
+/// An [`Energy`](super::Energy) as a function of prior variances, noise variance, design and responses (`n_samples`
+/// values, or a matrix with one column a response), at one value of its parameter.
+#[derive(Debug)]
+pub struct Batch<E> {
+    parameter: f64,
+    energy: PhantomData<fn() -> E>,
+}
+
+impl<E> Batch<E> {
+    /// The energy at this value of its parameter; `NaN` for one that has none.
+    pub fn new(parameter: f64) -> Self {
+        Self { parameter, energy: PhantomData }
+    }
 }
 
 /// Room for the derivatives in those arguments in which they are wanted.
@@ -52,7 +66,7 @@ pub struct Plan<'a> {
 ///
 /// # Complexity
 /// That of the energy for each problem.
-pub fn evaluate<E: Energy<N>, const N: usize>(
+pub fn evaluate<E: BatchEnergy<N>, const N: usize>(
     energy: &E,
     arguments: [ArrayViewD<'_, f64>; N],
     wanted: [bool; N],
@@ -72,7 +86,7 @@ pub fn evaluate<E: Energy<N>, const N: usize>(
 ///
 /// # Complexity
 /// As [`evaluate`].
-pub fn evaluate_into<E: Energy<N>, const N: usize>(
+pub fn evaluate_into<E: BatchEnergy<N>, const N: usize>(
     energy: &E,
     arguments: [ArrayViewD<'_, f64>; N],
     slopes: Slopes<'_, N>,

@@ -1,16 +1,15 @@
 //! The preconditioned energy. Letters: w is `prior_var`, gamma is `noise_var`, p is `power`, L is the number of
 //! responses (docs/notation).
 
-use super::marginal::{Problem, evaluate};
-use super::{Energy, Slopes, finite};
+use super::in_data::{Problem, differentiate};
+use super::{Batch, BatchEnergy, Slopes, finite};
+use crate::energy::{Marginal, Preconditioned};
 use crate::linalg::affine::ThinSvd;
+use crate::linalg::covariance::Covariance;
 use crate::linalg::packed_spd::{Rows, multiply};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewD, s};
 
-/// [`preconditioned_energy`](crate::energy::preconditioned_energy), a function of prior variances, noise variance,
-/// design and responses as in [`MarginalEnergy`](super::MarginalEnergy).
-///
 /// With `X X^T = U diag(u - gamma) U^T` all is done in the basis `U`, in which `P` is `diag(f)`, `f = u^-p`. Let `G` be
 /// the slope of the marginal energy in its design `P X`, `A = Sigma^-1 P Y` and `H = L I - gamma (L Sigma^-1 - A A^T)`.
 /// That energy changes with `P` by `2 H diag(1 / f)`, and `P` with `X X^T` by divided differences of `f` (Daleckii and
@@ -18,30 +17,26 @@ use ndarray::{Array2, ArrayView2, ArrayViewD, s};
 ///
 /// `N_ij = -H_ij sinh(p t) / (sinh(t / 2) (u_i u_j)^(1/2))`, `t = ln(u_i / u_j)`, `N_ii = -2 p H_ii / u_i`,
 ///
-/// and `sum_i N_ii` more in gamma than that of the marginal energy.
+/// and `sum_i N_ii` more in gamma than that of the marginal energy. The derivatives need `X` off its range as well, so
+/// that the decomposition has all directions, and there may be several responses.
 ///
 /// # Complexity
 /// A singular value decomposition, and the marginal energy.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PreconditionedEnergy {
-    /// p.
-    pub power: f64,
-}
-
-impl Energy<4> for PreconditionedEnergy {
+impl BatchEnergy<4> for Batch<Preconditioned<'_>> {
     fn evaluate(
         &self,
-        [prior_var, noise_var, x, y]: [ArrayViewD<'_, f64>; 4],
+        arguments: [ArrayViewD<'_, f64>; 4],
         [mut to_prior_var, mut to_noise_var, mut to_x, mut to_y]: Slopes<'_, 4>,
     ) -> Result<f64> {
-        if !self.power.is_finite() {
-            return Err(Error::invalid("power", self.power, "finite"));
+        let power = self.parameter;
+        if !power.is_finite() {
+            return Err(Error::invalid("power", power, "finite"));
         }
-        let problem = Problem::new(&prior_var, &noise_var, &x, &y)?;
-        let (gamma, (d, n), responses) = (problem.noise_var, problem.x.dim(), problem.responses);
+        let problem = Problem::new(&arguments)?;
+        let (gamma, (d, n), responses) = (problem.noise_var, problem.x.dim(), problem.n_responses);
         let Rotation { basis, spectrum, design: rotated } = Rotation::new(problem.x)?;
         let shifted: Vec<f64> = spectrum.iter().map(|s| s * s + gamma).collect();
-        let gain: Vec<f64> = shifted.iter().map(|u| u.powf(-self.power)).collect();
+        let gain: Vec<f64> = shifted.iter().map(|u| u.powf(-power)).collect();
         let mut design = rotated.clone();
         design.outer_iter_mut().zip(&gain).for_each(|(mut row, f)| row *= *f);
         let mut response = vec![0.0; responses * d];
@@ -59,15 +54,17 @@ impl Energy<4> for PreconditionedEnergy {
             in_design.as_deref_mut(),
             in_response.as_deref_mut(),
         ];
-        let (value, marginal, multipliers) = evaluate(&inner, true, slopes)?;
+        let plain = Marginal::for_data(inner.x, inner.responses(), f64::NAN)?;
+        let (value, scratch) = differentiate(&plain, &inner, slopes)?;
 
         if through {
-            let mut through_gain = marginal.inverse_matrix();
+            let multipliers = scratch.covariance.multipliers();
+            let mut through_gain = scratch.covariance.inverse_matrix();
             let product = |i: usize, j: usize| multipliers.chunks_exact(d).map(|a| a[i] * a[j]).sum::<f64>();
             for ((i, j), h) in through_gain.indexed_iter_mut() {
                 let own = if i == j { responses as f64 } else { 0.0 };
                 *h = (own - gamma * (responses as f64 * *h - product(i, j)))
-                    * divided_difference(shifted[i], shifted[j], self.power);
+                    * divided_difference(shifted[i], shifted[j], power);
             }
             if let Some(to) = &mut to_noise_var {
                 to[0] = in_noise[0] + through_gain.diag().sum();

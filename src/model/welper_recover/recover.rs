@@ -4,7 +4,7 @@ use super::{check_tolerance, norm, sparser_than_chance};
 use crate::l1::{Equations, Request};
 use crate::linalg::least_squares::NestedLeastSquares;
 use crate::linalg::rotation::product;
-use crate::problem::check_matrix;
+use crate::problem::validate::check_matrix;
 use crate::report::Watch;
 use crate::{Error, Result};
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
@@ -144,7 +144,8 @@ fn polish(
     tolerance: f64,
 ) -> (Array1<f64>, f64) {
     let fit = |support: &[usize]| {
-        let values = NestedLeastSquares::new(a, support, &b.to_vec()).coefficients(support.len());
+        let values =
+            NestedLeastSquares::new(a.select(Axis(1), support).view(), &b.to_vec()).coefficients(support.len());
         let mut coef = Array1::zeros(a.ncols());
         support.iter().zip(values).for_each(|(&j, v)| coef[j] = v);
         let residual = misfit(a, b, &coef);

@@ -240,9 +240,8 @@ fn columns(n: usize, solutions: &[Solution], kept: &[usize]) -> Array2<f64> {
 /// dimension of their span; ascending.
 fn smaller_spans(n: usize, solutions: &[Solution], kept: &[usize]) -> Vec<usize> {
     let y = columns(n, solutions, kept);
-    let all: Vec<usize> = (0..kept.len()).collect();
     let count = |i: usize| solutions[kept[i]].support.len();
-    let mut sizes: Vec<usize> = independent(y.view(), &all, INDEPENDENT)
+    let mut sizes: Vec<usize> = independent(y.view(), INDEPENDENT)
         .into_iter()
         .map(|i| kept.partition_point(|&l| solutions[l].support.len() < count(i)))
         .filter(|&size| size > 0)

@@ -1,23 +1,23 @@
-//! The marginal covariance `Sigma_x = X diag(w) X^T + ridge I` of one problem, with all scratch allocated once.
+//! The kernel of packed columns: the marginal covariance assembled, factorised and solved with all scratch allocated
+//! once.
 
+use super::covariance::{Covariance, FailedPivot, Kernel};
+use super::decompose;
 use super::gram::{Gram, PASS};
 use super::packed::{Packed, block_rows};
 use super::solve::{PackedFactor, Solve};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{LltError, LltParams, cholesky_in_place, cholesky_in_place_scratch};
-use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
+use faer::linalg::triangular_solve;
 use faer::{Auto, MatMut, MatRef, Par, Spec};
+use ndarray::Array2;
 
 /// Responses from which solving for all at once is faster than one after the other.
 const MANY: usize = 8;
 
-/// The row whose pivot was not positive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FailedPivot(pub usize);
-
 /// Scratch and results of one evaluation: `q = X^T Sigma_x^-1 x` for each response `x`, `s_j = x_j^T Sigma_x^-1 x_j`,
 /// `log|Sigma_x|`, `x^T Sigma_x^-1 x`.
-pub struct Marginal {
+pub struct PackedCovariance {
     n_rows: usize,
     n_cols: usize,
     n_responses: usize,
@@ -33,14 +33,9 @@ pub struct Marginal {
     params: Spec<LltParams, f64>,
 }
 
-impl Marginal {
-    /// Scratch for one response and designs of the shape of `design`.
-    pub fn new(design: &Packed) -> Self {
-        Self::for_responses(design, 1)
-    }
-
+impl PackedCovariance {
     /// Scratch for `n_responses` responses and designs of the shape of `design`.
-    pub fn for_responses(design: &Packed, n_responses: usize) -> Self {
+    pub fn new(design: &Packed, n_responses: usize) -> Self {
         let (n_rows, n_cols, leading, width) = (design.n_rows(), design.n_cols(), design.leading(), design.width());
         // Small blocks: a factor of 100 rows takes 11 microseconds instead of 20.
         let params: Spec<LltParams, f64> =
@@ -112,7 +107,7 @@ impl Marginal {
             if self.n_responses >= MANY {
                 let lower = MatRef::from_column_major_slice_with_stride(&self.sigma, r, r, leading);
                 let right = MatMut::from_column_major_slice_with_stride_mut(&mut self.b, r, self.n_responses, padded);
-                solve_lower_triangular_in_place(lower, right, Par::Seq);
+                triangular_solve::solve_lower_triangular_in_place(lower, right, Par::Seq);
             }
         }
         // A NaN pivot passes a test for `<= 0`, but not for being finite.
@@ -122,49 +117,121 @@ impl Marginal {
         Ok(())
     }
 
-    /// `x_j^T Sigma_x^-1 x` for the first response, one value per column.
-    pub fn q(&self) -> &[f64] {
-        &self.q[..self.n_cols]
-    }
-
     /// `x_j^T Sigma_x^-1 x` for each response, one value per column.
     pub fn each_q(&self) -> impl Iterator<Item = &[f64]> {
         let padded = self.q.len() / self.n_responses;
         (0..self.n_responses).map(move |l| &self.q[l * padded..][..self.n_cols])
     }
 
-    /// `x_j^T Sigma_x^-1 x_j`, one value per column.
-    pub fn s(&self) -> &[f64] {
-        &self.s[..self.n_cols]
-    }
-
-    /// `log |Sigma_x|`.
-    pub fn log_det(&self) -> f64 {
-        2.0 * (0..self.n_rows).map(|i| self.sigma[i * self.leading + i].ln()).sum::<f64>()
-    }
-
-    /// `x^T Sigma_x^-1 x`, summed over the responses.
-    pub fn quadratic(&self) -> f64 {
-        self.b.iter().map(|b| b * b).sum()
-    }
-
     /// The factor `L`, lower triangle, as a faer view (what lies above the diagonal is not part of it).
-    pub(super) fn lower(&self) -> MatRef<'_, f64> {
+    fn lower(&self) -> MatRef<'_, f64> {
         MatRef::from_column_major_slice_with_stride(&self.sigma, self.n_rows, self.n_rows, self.leading)
     }
 
-    /// `a = Sigma_x^-1 x` (response after response) and the diagonal of `Sigma_x^-1`, for gradients in the noise
-    /// variance.
+    /// The diagonal of `Sigma_x^-1`.
     ///
     /// # Complexity
-    /// `O(r^2 (r + n_responses))`; allocates.
-    pub fn inverse(&self) -> (Vec<f64>, Vec<f64>) {
-        super::decompose::inverse_parts(self.lower(), self.whitened())
+    /// `O(r^3)`; allocates.
+    pub fn inverse_diagonal(&self) -> Vec<f64> {
+        decompose::inverse(self.lower()).diagonal().column_vector().iter().copied().collect()
+    }
+
+    /// `Sigma_x^-1`.
+    ///
+    /// # Complexity
+    /// `r^3` floating-point operations; allocates.
+    pub fn inverse_matrix(&self) -> Array2<f64> {
+        let inverted = decompose::inverse(self.lower());
+        Array2::from_shape_fn(inverted.shape(), |(i, j)| inverted[(i, j)])
+    }
+
+    /// `vectors <- L^-1 vectors`, with the factor `L` of `Sigma_x`, one vector of `r` values after the other.
+    ///
+    /// # Complexity
+    /// `r^2` floating-point operations for each.
+    pub fn solve_lower(&self, vectors: &mut [f64]) {
+        let lower = self.lower();
+        let count = vectors.len().checked_div(lower.nrows()).unwrap_or(0);
+        let right = MatMut::from_column_major_slice_mut(vectors, lower.nrows(), count);
+        triangular_solve::solve_lower_triangular_in_place(lower, right, Par::Seq);
+    }
+
+    /// As [`solve_lower`](Self::solve_lower), with `L^-T`.
+    ///
+    /// # Complexity
+    /// As [`solve_lower`](Self::solve_lower).
+    pub fn solve_transposed(&self, vectors: &mut [f64]) {
+        let lower = self.lower();
+        let count = vectors.len().checked_div(lower.nrows()).unwrap_or(0);
+        let right = MatMut::from_column_major_slice_mut(vectors, lower.nrows(), count);
+        triangular_solve::solve_upper_triangular_in_place(lower.transpose(), right, Par::Seq);
     }
 
     /// `L^-1 x`, response after response.
-    pub(super) fn whitened(&self) -> Vec<f64> {
+    fn whitened(&self) -> Vec<f64> {
         let padded = self.b.len() / self.n_responses;
         (0..self.n_responses).flat_map(|l| &self.b[l * padded..][..self.n_rows]).copied().collect()
+    }
+}
+
+impl Covariance for PackedCovariance {
+    fn log_det(&self) -> f64 {
+        2.0 * (0..self.n_rows).map(|i| self.sigma[i * self.leading + i].ln()).sum::<f64>()
+    }
+
+    fn quadratic(&self) -> f64 {
+        self.b.iter().map(|b| b * b).sum()
+    }
+
+    fn s(&self) -> &[f64] {
+        &self.s[..self.n_cols]
+    }
+
+    fn add_q_squared(&self, to: &mut [f64]) {
+        self.each_q().for_each(|q| to.iter_mut().zip(q).for_each(|(sum, q)| *sum += q * q));
+    }
+
+    fn multipliers(&self) -> Vec<f64> {
+        let mut solved = self.whitened();
+        self.solve_transposed(&mut solved);
+        solved
+    }
+
+    fn inverse_trace(&self) -> f64 {
+        decompose::inverse_trace(self.lower())
+    }
+}
+
+impl Kernel for Packed {
+    type Covariance = PackedCovariance;
+
+    fn n_rows(&self) -> usize {
+        self.n_rows()
+    }
+
+    fn n_cols(&self) -> usize {
+        self.n_cols()
+    }
+
+    fn squares(&self) -> Vec<f64> {
+        self.squares()
+    }
+
+    fn covariance(&self, n_responses: usize) -> PackedCovariance {
+        PackedCovariance::new(self, n_responses)
+    }
+
+    fn factorise(
+        &self,
+        y: &[f64],
+        w: &[f64],
+        ridge: f64,
+        covariance: &mut PackedCovariance,
+    ) -> Result<(), FailedPivot> {
+        covariance.factorise(self, y, w, ridge)
+    }
+
+    fn evaluate(&self, y: &[f64], w: &[f64], ridge: f64, covariance: &mut PackedCovariance) -> Result<(), FailedPivot> {
+        covariance.evaluate(self, y, w, ridge)
     }
 }

@@ -1,4 +1,4 @@
-//! Expectation maximisation (docs/notation: u is the posterior mean, s the sensitivity of a column).
+//! Expectation maximisation (docs/notation: u is the posterior mean, s the sparsity factor of a column).
 
 /// `w <- u^2 + w - w^2 s`: the posterior second moment. Never increases the energy at fixed noise.
 pub(super) fn update(w: f64, q: f64, s: f64) -> f64 {

@@ -1,37 +1,27 @@
 //! Noisy data: the best support by a criterion, and whether the data look noisy at all.
 
-use super::noise_free::{structure, unit_scale};
-use super::prepared::{Prepared, Response};
+use super::noise_free::unit_scale;
 use super::settings::{Settings, SupportRule};
+use super::tolerances::{
+    BACKGROUND, BACKGROUND_LOOK, BACKGROUND_WEIGHT, DECISIVE, DEPENDENT, NOISY_SCORE, QUIET, SPARSITY_WEIGHT,
+};
+use super::with_energy;
+use crate::energy::{Energy, Marginal, Responses, Separable};
 use crate::linalg::least_squares::{NestedLeastSquares, independent, inverse_without};
 use crate::linalg::packed::Packed;
+use crate::problem::{Problem, Response};
 use crate::report::{Hook, IterInfo};
-use crate::solver::driver::{Descent, Next, Rule};
-use crate::solver::{Schedule, restart};
+use crate::solver::descent::{Descent, Groups, Next, Rule, restart};
 use crate::support::evidence::{Criterion, Evidence};
 use crate::support::group_search::GroupSearch;
 use crate::support::search::{Candidate, Search};
 use crate::{Error, Result};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use std::ops::ControlFlow;
-
-/// The background of the annealed descent that looks for other starts, relative to unit coefficients.
-const BACKGROUND: Schedule = Schedule { start: 1e-1, end: 1e-4, len: 60 };
-/// Steps between two looks at the order of the coefficients.
-const LOOK: usize = 5;
-/// Scores below this are noisy: 0 of 2,700 noise-free problems scored lower (designs 1.4 to 4 times as wide as high).
-const NOISY_SCORE: f64 = 2.0;
-/// Where noise and a background of small coefficients differ by at least this many standard deviations in how white
-/// they leave the residual, that alone tells which of the two it is.
-const DECISIVE: f64 = 6.0;
-/// Distance of a column of norm 1 from the span of others within which it is rounding that tells it from them.
-pub(super) const DEPENDENT: f64 = 1e-10;
-/// A fit that leaves less than this share of the response is trusted without a second opinion.
-const QUIET: f64 = 0.03;
 
 /// The criterion of a problem, in the solver's units.
 pub(super) fn evidence(
-    prepared: &Prepared,
+    problem: &Problem<'_>,
     response: &Response,
     settings: &Settings,
     noise_var: Option<f64>,
@@ -43,9 +33,9 @@ pub(super) fn evidence(
     let scale = response.norm * response.norm;
     Evidence {
         kind,
-        freedom: prepared.freedom,
+        freedom: problem.freedom,
         n_responses: response.n_responses(),
-        n_choices: prepared.n_choices(),
+        n_choices: problem.n_choices(),
         total: 1.0,
         noise_var: noise_var.map(|v| v / scale),
     }
@@ -53,7 +43,7 @@ pub(super) fn evidence(
 
 /// A search for a support that can be interrupted.
 pub(super) struct Noisy<'a> {
-    pub prepared: &'a Prepared,
+    pub problem: &'a Problem<'a>,
     pub response: &'a Response,
     pub evidence: Evidence,
 }
@@ -77,7 +67,7 @@ fn by_group(norms: &[f64], groups: &[usize], most: usize) -> (Vec<usize>, Vec<us
 
 impl Noisy<'_> {
     fn search(&self) -> Search<'_> {
-        Search { design: self.prepared.design.view(), response: &self.response.values, evidence: self.evidence }
+        Search { design: &self.problem.design, response: &self.response.values, evidence: self.evidence }
     }
 
     /// The best support found of every size along the path.
@@ -90,19 +80,19 @@ impl Noisy<'_> {
     /// The local search from `start`.
     pub fn local(&self, start: &[usize], steps: &mut usize, hook: &mut Hook<'_>) -> Result<Candidate> {
         let mut interrupted = false;
-        let groups = &self.prepared.groups;
+        let groups = &self.problem.groups;
         let candidate = if groups.is_empty() {
             self.search().local(start, || stop(steps, &mut interrupted, hook))
         } else {
-            let rows = self.prepared.design.nrows();
+            let rows = self.problem.design.nrows();
             let responses = Array2::from_shape_fn((rows, self.response.values.len() / rows.max(1)), |(i, l)| {
                 self.response.values[l * rows + i]
             });
             let search = GroupSearch {
-                design: self.prepared.design.view(),
+                design: self.problem.design.copied(),
                 groups,
                 responses: responses.view(),
-                outside: self.response.outside.powi(2),
+                outside: self.response.off_range.norm.powi(2),
                 evidence: self.evidence,
             };
             search.local(start, || stop(steps, &mut interrupted, hook))
@@ -122,25 +112,43 @@ impl Noisy<'_> {
         steps: &mut usize,
         hook: &mut Hook<'_>,
     ) -> Result<Option<Candidate>> {
-        let space = self.prepared.row_space()?;
+        let space = self.problem.row_space()?;
         let packed = Packed::new(space.basis.view());
         let (mut whitened, _) = space.whiten(&self.response.values);
         let unit = unit_scale(&whitened, space.rank(), self.response.n_responses());
         whitened.iter_mut().for_each(|v| *v *= unit);
-        let structure = structure(self.prepared, self.response, settings);
-        let mut descent = Descent::new(&packed, &whitened, vec![1.0; packed.n_cols()], structure);
+        let responses = Responses::new(&whitened, self.response.n_responses());
+        let marginal = Marginal { kernel: &packed, responses };
+        with_energy!(settings.covariance, marginal, |energy| self.descend(energy, rule, steps, hook))
+    }
+
+    fn descend<E: Energy>(
+        &self,
+        energy: &E,
+        rule: Rule,
+        steps: &mut usize,
+        hook: &mut Hook<'_>,
+    ) -> Result<Option<Candidate>> {
+        let groups = Groups::new(&self.problem.groups);
+        let mut descent = Descent::new(energy, vec![1.0; energy.n_columns()], &groups);
         let before = IterInfo { round: 0, step: *steps, energy: f64::NAN, noise_var: f64::NAN };
-        let noise = |step| BACKGROUND.at(step);
         let mut best: Option<Candidate> = None;
-        let outcome = descent.run(rule, BACKGROUND.len, noise, before, hook, |descent, step| {
-            if step % LOOK == LOOK - 1 {
-                let found = self.prefix(&descent.norms());
-                if best.as_ref().is_none_or(|best| found.criterion < best.criterion) {
-                    best = Some(found);
+        let outcome = descent.run(
+            rule,
+            BACKGROUND.len,
+            |step| BACKGROUND.at(step),
+            before,
+            hook,
+            |descent, step| {
+                if step % BACKGROUND_LOOK == BACKGROUND_LOOK - 1 {
+                    let found = self.prefix(&descent.norms());
+                    if best.as_ref().is_none_or(|best| found.criterion < best.criterion) {
+                        best = Some(found);
+                    }
                 }
-            }
-            Ok(Next::Continue)
-        });
+                Ok(Next::Continue)
+            },
+        );
         *steps += descent.energies.len();
         match outcome {
             Ok(_) | Err(Error::NotPositiveDefinite { .. }) => Ok(best),
@@ -150,15 +158,16 @@ impl Noisy<'_> {
 
     /// Along falling `norms` of the coefficients, the prefix of least criterion; groups stay together.
     pub fn prefix(&self, norms: &[f64]) -> Candidate {
-        let most = self.evidence.spare(2).min(self.prepared.design.nrows().saturating_sub(1));
-        let (mut order, ends) = by_group(norms, &self.prepared.groups, most);
-        let design = self.prepared.design.view();
+        let most = self.evidence.spare(2).min(self.problem.design.nrows().saturating_sub(1));
+        let (mut order, ends) = by_group(norms, &self.problem.groups, most);
+        let design = &self.problem.design;
         // Columns of a group may depend on each other, as those of a dipole's orientations do; a dependent one explains
         // nothing and costs nothing.
-        let independent = independent(design, &order, DEPENDENT);
-        let columns: Vec<usize> = independent.iter().map(|&i| order[i]).collect();
-        let fit = NestedLeastSquares::new(design, &columns, &self.response.values);
-        let rss = |k: usize| fit.residual[k].powi(2) + self.response.outside.powi(2);
+        let ordered = design.gather(&order);
+        let independent = independent(ordered.view(), DEPENDENT);
+        let columns = ordered.select(Axis(1), &independent);
+        let fit = NestedLeastSquares::new(columns.view(), &self.response.values);
+        let rss = |k: usize| fit.residual[k].powi(2) + self.response.off_range.norm.powi(2);
         let mut best = Candidate { support: Vec::new(), rss: rss(0), criterion: 0.0 };
         let mut size = 0;
         for (n_groups, &end) in ends.iter().enumerate() {
@@ -183,9 +192,9 @@ impl Noisy<'_> {
     /// # Complexity
     /// `O(r^2 (r + n))` for a design `(r, n)`.
     pub fn is_noisy(&self, candidate: &Candidate) -> bool {
-        let design = &self.prepared.design;
+        let design = &self.problem.design;
         let (rows, n) = design.dim();
-        if rows >= n || self.response.outside > 0.0 {
+        if rows >= n || self.response.off_range.norm > 0.0 {
             return true;
         }
         self.looks_noisy(candidate).unwrap_or(false)
@@ -197,11 +206,11 @@ impl Noisy<'_> {
     }
 
     fn looks_noisy(&self, candidate: &Candidate) -> Option<bool> {
-        let design = &self.prepared.design;
+        let design = &self.problem.design;
         let rows = design.nrows();
         let k = candidate.support.len();
         let trace = design.ncols() as f64;
-        let inverse = inverse_without(design.view(), &candidate.support)?;
+        let inverse = inverse_without(design, &candidate.support)?;
         let m = (rows - k) as f64;
         let mean = inverse.diag().sum() / m;
         let mean_square = inverse.iter().map(|v| v * v).sum::<f64>() / m;
@@ -210,18 +219,20 @@ impl Noisy<'_> {
         let values = m * (self.response.values.len() / rows) as f64;
         let spread = (2.0 * (mean_square - mean * mean) / (values + 2.0)).max(1e-300).sqrt() / mean;
         let whiteness = -((q / candidate.rss.max(1e-300)).ln() - mean.ln() + spread * spread / 2.0) / spread;
-        let fit = NestedLeastSquares::new(design.view(), &candidate.support, &self.response.values);
+        let fit = NestedLeastSquares::new(design.gather(&candidate.support).view(), &self.response.values);
         if values > m {
-            let (_, distances) = fit.project(design.view());
-            let unreached = distances.iter().map(|v| v * v).sum::<f64>() / m;
-            let coloured = (mean * unreached).ln() / spread;
+            let (_, distances) = fit.project(design.copied());
+            let off_support = distances.iter().map(|v| v * v).sum::<f64>() / m;
+            let coloured = (mean * off_support).ln() / spread;
             if coloured > DECISIVE {
                 return Some(whiteness < coloured / 2.0);
             }
         }
         let background = q / m * trace;
         let explained: f64 = fit.coefficients(k).iter().map(|z| z * z).sum();
-        let score = whiteness + 2.0 * (background / (background + explained)).log10() + 28.0 * k as f64 / rows as f64;
+        let score = whiteness
+            + BACKGROUND_WEIGHT * (background / (background + explained)).log10()
+            + SPARSITY_WEIGHT * k as f64 / rows as f64;
         Some(score < NOISY_SCORE)
     }
 }

@@ -1,43 +1,42 @@
 //! Noise-free data: rounds of a search until the certificate holds.
 
-use super::prepared::{Prepared, Response};
 use super::settings::{Optimizer, Settings};
+use super::tolerances::{ANNEAL, ANNEAL_LOOK, BELOW_SPECTRUM, LOWEST, RESPONSE_ROUNDING, UNIQUE_MARGIN, UNIT};
+use super::with_energy;
+use crate::energy::{Energy, Marginal, Responses, Separable};
 use crate::linalg::least_squares::row_norms;
 use crate::linalg::packed::Packed;
 use crate::linalg::principal::PrincipalAxes;
+use crate::problem::{Problem, Response};
 use crate::report::{Hook, IterInfo};
-use crate::solver::driver::{Covariance, Descent, Next, Rule, Structure};
-use crate::solver::expectation_propagation::ExpectationPropagation;
-use crate::solver::{Schedule, restart};
+use crate::solver::EncoderCovariance;
+use crate::solver::descent::{Descent, Groups, Next, Rule, Schedule, restart};
+use crate::solver::propagation::ExpectationPropagation;
 use crate::support::certificate::{ACCIDENT, Certified, Certifier};
 use crate::support::evidence::ln_choose;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2};
-
-/// The noise of one anneal, relative to columns of unit mean square.
-const ANNEAL: Schedule = Schedule { start: 1e-1, end: 1e-11, len: 250 };
-/// Where the spectrum reaches lower, an anneal ends at this share of its smallest square, but not below `LOWEST`.
-const BELOW_SPECTRUM: f64 = 1e-3;
-const LOWEST: f64 = 1e-15;
-/// Mean square of the whitened response of an anneal: what unit coefficients on a fifth of as many columns as rows
-/// would give.
-const UNIT: f64 = 0.2;
-/// Factor of the tolerance that a coefficient of a unique solution must exceed, if it does not vanish.
-const UNIQUE_MARGIN: f64 = 10.0;
-/// Steps of an anneal between two looks at the certificate.
-const LOOK: usize = 15;
+use std::ops::Range;
 
 /// A noise-free search, ready to run round after round.
 pub(super) struct NoiseFree<'a> {
-    prepared: &'a Prepared,
+    problem: &'a Problem<'a>,
     /// The responses in coordinates where the rows of the design are orthonormal.
     whitened: Vec<f64>,
     /// Of several, an orthonormal basis of their span, and their singular values.
     axes: Option<Vec<f64>>,
     spread: Vec<f64>,
-    structure: Structure<'a>,
+    n_responses: usize,
     certifier_singular: f64,
     settings: &'a Settings,
+}
+
+/// A problem in the coordinates of a preconditioner.
+struct Whitened {
+    columns: Packed,
+    response: Vec<f64>,
+    /// The last noise variance of an anneal.
+    end: f64,
 }
 
 /// What a search learns on the way, whether or not it is certified.
@@ -60,26 +59,21 @@ pub(super) fn unit_scale(whitened: &[f64], rank: usize, n_responses: usize) -> f
     (UNIT * (rank * n_responses) as f64 / square.max(f64::MIN_POSITIVE)).sqrt()
 }
 
-/// What the model makes of its columns and responses.
-pub(super) fn structure<'a>(prepared: &'a Prepared, response: &Response, settings: &Settings) -> Structure<'a> {
-    Structure { n_responses: response.n_responses(), covariance: settings.covariance, groups: &prepared.groups }
-}
-
 /// Share of a response that may lie outside of the column space by rounding alone.
-fn rounding(prepared: &Prepared, settings: &Settings) -> f64 {
-    64.0 * settings.precision * (prepared.n_samples as f64).sqrt()
+fn rounding(problem: &Problem<'_>, settings: &Settings) -> f64 {
+    RESPONSE_ROUNDING * settings.precision * (problem.n_samples as f64).sqrt()
 }
 
 impl<'a> NoiseFree<'a> {
     /// `None` where the response has a part that no column reaches: then there is noise.
-    pub fn new(prepared: &'a Prepared, response: &Response, settings: &'a Settings) -> Result<Option<Self>> {
-        let rounding = rounding(prepared, settings);
-        if response.outside > rounding {
+    pub fn new(problem: &'a Problem<'a>, response: &Response, settings: &'a Settings) -> Result<Option<Self>> {
+        let rounding = rounding(problem, settings);
+        if response.off_range.norm > rounding {
             return Ok(None);
         }
-        let space = prepared.row_space()?;
-        let (whitened, outside) = space.whiten(&response.values);
-        if outside.hypot(response.outside) > rounding || whitened.iter().any(|v| !v.is_finite()) {
+        let space = problem.row_space()?;
+        let (whitened, off_range) = space.whiten(&response.values);
+        if off_range.hypot(response.off_range.norm) > rounding || whitened.iter().any(|v| !v.is_finite()) {
             return Ok(None);
         }
         let smallest = space.smallest_singular();
@@ -90,12 +84,12 @@ impl<'a> NoiseFree<'a> {
         } else {
             (None, vec![whitened.iter().map(|v| v * v).sum::<f64>().sqrt()])
         };
-        let structure = structure(prepared, response, settings);
-        Ok(Some(Self { prepared, whitened, axes, spread, structure, certifier_singular: smallest, settings }))
+        let n_responses = response.n_responses();
+        Ok(Some(Self { problem, whitened, axes, spread, n_responses, certifier_singular: smallest, settings }))
     }
 
     fn basis(&self) -> Result<ArrayView2<'a, f64>> {
-        Ok(self.prepared.row_space()?.basis.view())
+        Ok(self.problem.row_space()?.basis.view())
     }
 
     fn certifier(&self) -> Result<Certifier<'_>> {
@@ -140,7 +134,7 @@ impl<'a> NoiseFree<'a> {
         let norm = norms.iter().map(|z| z * z).sum::<f64>().sqrt();
         let log_sets = ln_choose(n, support.len());
         let vanishing = (n - support.len()) as f64 * (tolerance / norm).min(1.0).ln();
-        let spare = (self.prepared.freedom - n) as f64 * rounding(self.prepared, self.settings).min(1.0).ln();
+        let spare = (self.problem.freedom - n) as f64 * rounding(self.problem, self.settings).min(1.0).ln();
         if !clear || log_sets + vanishing + spare > ACCIDENT.ln() {
             return Ok(None);
         }
@@ -149,27 +143,17 @@ impl<'a> NoiseFree<'a> {
     }
 
     /// Rounds `rounds` of the search that the settings name, until certified or the steps run out.
-    pub fn search(
-        &self,
-        rounds: std::ops::Range<usize>,
-        trace: &mut Trace,
-        hook: &mut Hook<'_>,
-    ) -> Result<Option<Certified>> {
+    pub fn search(&self, rounds: Range<usize>, trace: &mut Trace, hook: &mut Hook<'_>) -> Result<Option<Certified>> {
         match self.settings.optimizer {
             Optimizer::Rule(rule) => self.anneal(rule, rounds, trace, hook),
-            _ if self.settings.covariance == Covariance::Diagonal || !self.prepared.groups.is_empty() => {
+            _ if self.settings.covariance == EncoderCovariance::Diagonal || !self.problem.groups.is_empty() => {
                 self.anneal(Rule::Em, rounds, trace, hook)
             }
             _ => self.propagate(rounds, trace, hook),
         }
     }
 
-    fn propagate(
-        &self,
-        rounds: std::ops::Range<usize>,
-        trace: &mut Trace,
-        hook: &mut Hook<'_>,
-    ) -> Result<Option<Certified>> {
+    fn propagate(&self, rounds: Range<usize>, trace: &mut Trace, hook: &mut Hook<'_>) -> Result<Option<Certified>> {
         let (basis, certifier) = (self.basis()?, self.certifier()?);
         let packed = Packed::new(basis);
         let responses = self.axes.as_deref().unwrap_or(&self.whitened);
@@ -208,54 +192,37 @@ impl<'a> NoiseFree<'a> {
     fn anneal(
         &self,
         rule: Rule,
-        rounds: std::ops::Range<usize>,
+        rounds: Range<usize>,
         trace: &mut Trace,
         hook: &mut Hook<'_>,
     ) -> Result<Option<Certified>> {
-        let certifier = self.certifier()?;
         let plan = restart::plan(self.settings.power.unwrap_or(0.0), self.settings.n_restarts);
-        let mut coordinates: Option<(f64, Packed, Vec<f64>, f64)> = None;
+        let groups = Groups::new(&self.problem.groups);
+        let mut coordinates: Option<(f64, Whitened)> = None;
         for (round, &restart::Round { power, fresh }) in plan.iter().enumerate() {
             let len = ANNEAL.len.min(self.settings.max_iter.saturating_sub(trace.steps));
             if !rounds.contains(&round) || len == 0 {
                 continue;
             }
-            if coordinates.as_ref().is_none_or(|(p, ..)| *p != power) {
-                let (design, response, smallest) = self.whiten(power)?;
-                let end = ANNEAL.end.min(BELOW_SPECTRUM * smallest * smallest).max(LOWEST);
-                coordinates = Some((power, Packed::new(design.view()), response, end));
+            if coordinates.as_ref().is_none_or(|(p, _)| *p != power) {
+                coordinates = Some((power, self.whiten(power)?));
             }
-            let Some((_, packed, response, end)) = &coordinates else { continue };
-            let n = packed.n_cols();
+            let Some((_, whitened)) = &coordinates else { continue };
             if fresh {
                 (trace.away, trace.starts) = (None, Vec::new());
             }
-            let mut w = trace.away.take().unwrap_or_else(|| vec![1.0; n]);
-            self.structure.tie(&mut w);
+            let mut w = trace.away.take().unwrap_or_else(|| vec![1.0; self.problem.design.ncols()]);
+            groups.tie(&mut w);
             // Descents can lead away from each other in a circle: from the same start there is nothing new to find.
             if trace.starts.contains(&w) {
                 continue;
             }
             trace.starts.push(w.clone());
             trace.rounds = round + 1;
-            let mut descent = Descent::new(packed, response, w, self.structure);
-            let schedule = Schedule { len, end: *end, ..ANNEAL };
-            let noise = |step| schedule.at(step);
-            let before = IterInfo { round, step: trace.steps, energy: f64::NAN, noise_var: f64::NAN };
-            let mut found = None;
-            let outcome = descent.run(rule, len, noise, before, hook, |descent, step| {
-                if step % LOOK == LOOK - 1 || step + 1 == len {
-                    found = certifier.attempt(&descent.norms());
-                }
-                Ok(if found.is_some() { Next::Stop } else { Next::Continue })
-            });
-            trace.steps += descent.energies.len();
-            match outcome {
-                Ok(_) | Err(Error::NotPositiveDefinite { .. }) => {}
-                Err(error) => return Err(error),
-            }
-            trace.away = Some(restart::away_from(&descent.norms(), packed.n_rows()));
-            trace.energies = descent.energies;
+            let schedule = Schedule { len, end: whitened.end, ..ANNEAL };
+            let marginal = Marginal { kernel: &whitened.columns, responses: self.responses(&whitened.response) };
+            let found = with_energy!(self.settings.covariance, marginal, |energy| self
+                .descend(energy, &groups, rule, w, schedule, round, trace, hook))?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -263,21 +230,66 @@ impl<'a> NoiseFree<'a> {
         Ok(None)
     }
 
+    fn responses<'r>(&self, values: &'r [f64]) -> Responses<'r> {
+        Responses::new(values, self.n_responses)
+    }
+
+    /// One annealed descent, until the certificate holds.
+    #[expect(clippy::too_many_arguments, reason = "the state of a round, in one place only")]
+    fn descend<E: Energy>(
+        &self,
+        energy: &E,
+        groups: &Groups<'_>,
+        rule: Rule,
+        w: Vec<f64>,
+        schedule: Schedule,
+        round: usize,
+        trace: &mut Trace,
+        hook: &mut Hook<'_>,
+    ) -> Result<Option<Certified>> {
+        let certifier = self.certifier()?;
+        let mut descent = Descent::new(energy, w, groups);
+        let before = IterInfo { round, step: trace.steps, energy: f64::NAN, noise_var: f64::NAN };
+        let mut found = None;
+        let outcome = descent.run(
+            rule,
+            schedule.len,
+            |step| schedule.at(step),
+            before,
+            hook,
+            |descent, step| {
+                if step % ANNEAL_LOOK == ANNEAL_LOOK - 1 || step + 1 == schedule.len {
+                    found = certifier.attempt(&descent.norms());
+                }
+                Ok(if found.is_some() { Next::Stop } else { Next::Continue })
+            },
+        );
+        trace.steps += descent.energies.len();
+        match outcome {
+            Ok(_) | Err(Error::NotPositiveDefinite { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        trace.away = Some(restart::away_from(&descent.norms(), self.problem.row_space()?.rank()));
+        trace.energies = descent.energies;
+        Ok(found)
+    }
+
     /// `(X X^T)^-power` times design and response, scaled to columns of unit mean square and coefficients of unit
-    /// order; and the smallest singular value of that design.
-    fn whiten(&self, power: f64) -> Result<(Array2<f64>, Vec<f64>, f64)> {
-        let space = self.prepared.row_space()?;
+    /// order; and where an anneal ends.
+    fn whiten(&self, power: f64) -> Result<Whitened> {
+        let space = self.problem.row_space()?;
         let (singular, rotation) = space.spectrum()?;
         let mut turn = rotation.reversed_axes();
         let whitened: Vec<f64> = singular.iter().map(|s| s.powf(1.0 - 2.0 * power)).collect();
         turn.outer_iter_mut().zip(&whitened).for_each(|(mut row, s)| row *= *s);
-        let mut design = turn.dot(&space.basis);
+        let mut design: Array2<f64> = turn.dot(&space.basis);
         let scale = (design.iter().map(|v| v * v).sum::<f64>() / design.ncols() as f64).sqrt();
         design /= scale;
-        let factor = unit_scale(&self.whitened, space.rank(), self.structure.n_responses) / scale;
+        let factor = unit_scale(&self.whitened, space.rank(), self.n_responses) / scale;
         let turned = |y: &[f64]| (turn.dot(&ndarray::aview1(y)) * factor).to_vec();
         let response = self.whitened.chunks_exact(space.rank().max(1)).flat_map(turned).collect();
         let smallest = whitened.into_iter().fold(f64::INFINITY, f64::min) / scale;
-        Ok((design, response, smallest))
+        let end = ANNEAL.end.min(BELOW_SPECTRUM * smallest * smallest).max(LOWEST);
+        Ok(Whitened { columns: Packed::new(design.view()), response, end })
     }
 }

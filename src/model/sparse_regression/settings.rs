@@ -1,7 +1,8 @@
 //! What a caller chooses, checked once.
 
-use crate::solver::Covariance;
+use crate::solver::EncoderCovariance;
 use crate::solver::adam::Training;
+use crate::solver::descent::Rule;
 use crate::support::evidence::Criterion;
 use crate::{Error, Result};
 
@@ -12,7 +13,7 @@ pub enum Optimizer {
     /// noisy data, annealed EM where these leave a doubt.
     Auto,
     /// Descent on the energy by one update rule.
-    Rule(crate::solver::Rule),
+    Rule(Rule),
     /// The papers' training: the evidence lower bound by stochastic gradients.
     Adam,
 }
@@ -67,7 +68,7 @@ pub struct Settings {
     /// How Adam trains.
     pub training: Training,
     /// The encoder covariance.
-    pub covariance: Covariance,
+    pub covariance: EncoderCovariance,
     /// The group of every feature, where columns share prior variances; else empty.
     pub groups: Vec<usize>,
     /// Where the search starts; else chosen by the data.
@@ -92,7 +93,7 @@ impl Default for Settings {
             max_iter: 8000,
             tol: 1e-6,
             training: Training::default(),
-            covariance: Covariance::Full,
+            covariance: EncoderCovariance::Full,
             groups: Vec::new(),
             start: None,
             support_rule: SupportRule::Criterion(Criterion::Evidence),
@@ -127,7 +128,7 @@ impl Settings {
             return Err(Error::invalid("power", power, "between 0 and 2"));
         }
         if let Some(power) = self.power
-            && (self.covariance == Covariance::Diagonal || !self.groups.is_empty())
+            && (self.covariance == EncoderCovariance::Diagonal || !self.groups.is_empty())
         {
             return Err(Error::invalid("power", power, "None for groups and for a diagonal covariance"));
         }
@@ -170,7 +171,8 @@ impl Settings {
 /// Names of the options, as Python shows them; the first of each list is the default.
 pub mod names {
     use super::{Noise, Optimizer, SupportRule};
-    use crate::solver::{Covariance, Rule};
+    use crate::solver::EncoderCovariance;
+    use crate::solver::descent::Rule;
     use crate::support::evidence::Criterion;
     use crate::{Error, Result};
 
@@ -183,7 +185,8 @@ pub mod names {
         ("adam", Optimizer::Adam),
     ];
     /// Encoder covariances.
-    pub const COVARIANCES: [(&str, Covariance); 2] = [("full", Covariance::Full), ("diagonal", Covariance::Diagonal)];
+    pub const COVARIANCES: [(&str, EncoderCovariance); 2] =
+        [("full", EncoderCovariance::Full), ("diagonal", EncoderCovariance::Diagonal)];
     /// Noises.
     pub const NOISES: [(&str, Noise); 3] = [("auto", Noise::Auto), ("anneal", Noise::Anneal), ("learn", Noise::Learn)];
     /// Support rules.
@@ -212,7 +215,7 @@ pub mod names {
     ///
     /// # Errors
     /// [`Error::InvalidParameter`].
-    pub fn covariance(value: &str) -> Result<Covariance> {
+    pub fn covariance(value: &str) -> Result<EncoderCovariance> {
         find(&COVARIANCES, "covariance", value, "")
     }
 

@@ -1,20 +1,29 @@
-//! What is asked: a borrowed design and response, validated once.
+//! Checks of what the caller gave.
 
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2};
+
+/// Refuses an empty matrix.
+///
+/// # Errors
+/// [`Error::Shape`], naming it.
+pub fn check_shape(what: &'static str, rows: usize, columns: usize) -> Result<()> {
+    if rows * columns > 0 {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what,
+        expected: "(n_samples, n_features) with at least one of each".to_owned(),
+        found: format!("{:?}", (rows, columns)),
+    })
+}
 
 /// Refuses an empty matrix and one that holds NaN or infinity.
 ///
 /// # Errors
 /// [`Error::Shape`] or [`Error::NonFinite`], naming it.
 pub fn check_matrix(what: &'static str, x: ArrayView2<'_, f64>) -> Result<()> {
-    if x.is_empty() {
-        return Err(Error::Shape {
-            what,
-            expected: "(n_samples, n_features) with at least one of each".to_owned(),
-            found: format!("{:?}", x.dim()),
-        });
-    }
+    check_shape(what, x.nrows(), x.ncols())?;
     // Without a branch, the compiler looks at many values at once.
     if x.iter().fold(true, |finite, v| finite & v.is_finite()) {
         return Ok(());
@@ -43,19 +52,27 @@ fn shape(n_samples: usize, n_responses: usize) -> String {
     if n_responses == 1 { format!("({n_samples},)") } else { format!("({n_samples}, {n_responses})") }
 }
 
-/// Refuses responses, shape `(n_samples, n_responses)`, that do not match `n_samples`, that are none, and that hold NaN
-/// or infinity.
+/// Refuses responses, shape `(n_samples, n_responses)`, that do not match `n_samples` or are none.
+///
+/// # Errors
+/// [`Error::Shape`], naming `y`.
+pub fn check_response_shape(n_samples: usize, y: ArrayView2<'_, f64>) -> Result<()> {
+    if y.nrows() == n_samples && y.ncols() > 0 {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: "y",
+        expected: format!("{}, one value per row of `X`", shape(n_samples, y.ncols().max(1))),
+        found: shape(y.nrows(), y.ncols()),
+    })
+}
+
+/// As [`check_response_shape`], and refuses NaN and infinity.
 ///
 /// # Errors
 /// [`Error::Shape`] or [`Error::NonFinite`], naming `y`.
 pub fn check_response(n_samples: usize, y: ArrayView2<'_, f64>) -> Result<()> {
-    if y.nrows() != n_samples || y.ncols() == 0 {
-        return Err(Error::Shape {
-            what: "y",
-            expected: format!("{}, one value per row of `X`", shape(n_samples, y.ncols().max(1))),
-            found: shape(y.nrows(), y.ncols()),
-        });
-    }
+    check_response_shape(n_samples, y)?;
     // One response was a vector to the caller.
     match y.indexed_iter().find(|(_, v)| !v.is_finite()) {
         Some(((i, l), _)) => {

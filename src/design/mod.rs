@@ -1,0 +1,31 @@
+//! What the design `X` may be, and how solvers see it: centred and scaled without a copy.
+//!
+//! A kind of design is one implementation of [`Design`]: how its columns are read, and its product with vectors.
+//! [`Standardised`] makes of any of them what solvers work on. Faer's matrices stay here and in `linalg`.
+
+mod dense;
+mod standardised;
+
+pub use dense::multiply_transposed;
+pub use standardised::Standardised;
+
+use ndarray::ArrayViewMut2;
+use std::fmt::Debug;
+
+/// A matrix of real numbers, shape `(n_samples, n_features)`, that is read where it lies.
+pub trait Design: Sync + Debug {
+    /// Number of samples and of features.
+    fn shape(&self) -> (usize, usize);
+
+    /// Copies some columns, in this order, into `out` of shape `(n_samples, columns.len())`.
+    ///
+    /// # Complexity
+    /// `O(n_samples columns.len())`.
+    fn read(&self, columns: &[usize], out: ArrayViewMut2<'_, f64>);
+
+    /// `out <- X^T vectors`: vectors of `n_samples` values one after the other, `n_features` values out for each.
+    ///
+    /// # Complexity
+    /// `O(n_samples n_features)` for each vector, on this thread alone.
+    fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]);
+}

@@ -1,0 +1,348 @@
+//! A design as solvers see it: columns centred and of norm 1, by arithmetic on the columns that are read, not by a copy.
+
+use super::{Design, multiply_transposed};
+use crate::{Error, Result};
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::{Accum, Mat, MatRef, Par};
+use ndarray::{Array2, ArrayView2, s};
+use std::sync::OnceLock;
+
+/// Below this share of its size before centring, a column is constant.
+const CONSTANT: f64 = 16.0 * f64::EPSILON;
+/// Entries that are read at a time: a panel of columns stays in the second-level cache.
+const PANEL: usize = 1 << 16;
+/// Mean over standard deviation up to which a product with the columns as they lie may be corrected for their means: it
+/// costs so many units of rounding.
+const MODERATE_MEAN: f64 = 1e3;
+/// Largest entries of a column, and their reciprocals, up to which products with it neither overflow nor vanish.
+const MODERATE_SCALE: f64 = 1e100;
+
+/// Columns of norm 1, of those that are not constant, with what they were before.
+///
+/// Where columns are centred, there is one row less than samples: the reflection that takes the constant direction to
+/// the first axis leaves, of a centred column, its other entries less one number, so that an entry is
+/// `((x / divisor - mean) - share) * factor` with four numbers for each column.
+#[derive(Debug)]
+pub struct Standardised<'a> {
+    source: Source<'a>,
+    n_samples: usize,
+    /// Rows that are dropped: the first one if centred.
+    dropped: usize,
+    columns: Vec<usize>,
+    maps: Vec<Map>,
+    means: Vec<f64>,
+    norms: Vec<f64>,
+    /// Whether products with the columns as they lie are accurate.
+    moderate: bool,
+    copy: OnceLock<Array2<f64>>,
+}
+
+#[derive(Debug)]
+enum Source<'a> {
+    Borrowed(&'a dyn Design),
+    Owned(Array2<f64>),
+}
+
+/// From an entry of a column to its standardised value.
+#[derive(Debug, Clone, Copy)]
+struct Map {
+    divisor: f64,
+    mean: f64,
+    share: f64,
+    factor: f64,
+}
+
+impl Map {
+    const IDENTITY: Self = Self { divisor: 1.0, mean: 0.0, share: 0.0, factor: 1.0 };
+
+    #[inline(always)]
+    fn apply(self, value: f64) -> f64 {
+        ((value / self.divisor - self.mean) - self.share) * self.factor
+    }
+}
+
+/// Calls `each` with the first column and the values, row by row, of one panel after the other of the columns `of`.
+fn read_panels(design: &dyn Design, of: &[usize], mut each: impl FnMut(usize, &mut Array2<f64>)) {
+    let rows = design.shape().0;
+    let width = (PANEL / rows.max(1)).clamp(16, 1 << 12).min(of.len());
+    let mut panel = Array2::zeros((rows, width));
+    for (i, columns) in of.chunks(width.max(1)).enumerate() {
+        if columns.len() < panel.ncols() {
+            panel = Array2::zeros((rows, columns.len()));
+        }
+        design.read(columns, panel.view_mut());
+        each(i * width, &mut panel);
+    }
+}
+
+/// The entry that is not finite, first in the order of rows.
+fn first_not_finite(design: &dyn Design) -> Option<(usize, usize)> {
+    let all: Vec<usize> = (0..design.shape().1).collect();
+    let mut first: Option<(usize, usize)> = None;
+    read_panels(design, &all, |start, panel| {
+        let found = panel.indexed_iter().find(|(_, v)| !v.is_finite()).map(|((i, j), _)| (i, start + j));
+        first = [first, found].into_iter().flatten().min();
+    });
+    first
+}
+
+impl<'a> Standardised<'a> {
+    /// Finds means and norms of all columns in one pass, and refuses values that are not finite; `centred` takes the
+    /// mean of every column away. Nothing overflows: each column is first divided by its largest entry.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`], naming `what`.
+    ///
+    /// # Complexity
+    /// `O(n_samples n_features)`; the design is read once, a panel at a time.
+    pub fn new(what: &'static str, design: &'a dyn Design, centred: bool) -> Result<Self> {
+        let (n_samples, n) = design.shape();
+        let dropped = usize::from(centred);
+        let (size, root) = (n_samples as f64, (n_samples as f64).sqrt());
+        let constant = if centred { CONSTANT * root } else { 0.0 };
+        let all: Vec<usize> = (0..n).collect();
+        let (mut columns, mut maps) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        let (mut means, mut norms) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        let (mut finite, mut moderate) = (true, true);
+        read_panels(design, &all, |start, panel| {
+            let width = panel.ncols();
+            let (mut largest, mut mean, mut sums) = (vec![0.0_f64; width], vec![0.0; width], vec![0.0; width]);
+            for row in panel.outer_iter() {
+                largest.iter_mut().zip(row).for_each(|(m, v)| *m = if v.abs() > *m { v.abs() } else { *m });
+                finite &= row.iter().fold(true, |finite, v| finite & v.is_finite());
+            }
+            let divisor: Vec<f64> = largest.iter().map(|&m| if m > 0.0 { m } else { 1.0 }).collect();
+            if centred {
+                for row in panel.outer_iter() {
+                    mean.iter_mut().zip(row.iter().zip(&divisor)).for_each(|(m, (v, d))| *m += v / d);
+                }
+                mean.iter_mut().for_each(|m| *m /= size);
+            }
+            for mut row in panel.outer_iter_mut() {
+                for ((t, sum), (d, m)) in row.iter_mut().zip(&mut sums).zip(divisor.iter().zip(&mean)) {
+                    *t = *t / d - m;
+                    *sum += *t;
+                }
+            }
+            let reflected = |t: &f64, sum: &f64| if centred { (sum / root + t) / (root + 1.0) } else { 0.0 };
+            let shares: Vec<f64> = panel.row(0).iter().zip(&sums).map(|(t, sum)| reflected(t, sum)).collect();
+            let mut squares = vec![0.0; width];
+            for row in panel.outer_iter().skip(dropped) {
+                squares.iter_mut().zip(row.iter().zip(&shares)).for_each(|(sum, (t, share))| {
+                    let left = t - share;
+                    *sum += left * left;
+                });
+            }
+            for j in 0..width {
+                let norm = squares[j].sqrt();
+                means.push(mean[j] * divisor[j]);
+                if norm > constant {
+                    columns.push(start + j);
+                    norms.push(norm * divisor[j]);
+                    let map = Map { divisor: divisor[j], mean: mean[j], share: shares[j], factor: 1.0 / norm };
+                    moderate &= (map.mean + map.share).abs() * root * map.factor < MODERATE_MEAN
+                        && (1.0 / MODERATE_SCALE..MODERATE_SCALE).contains(&map.divisor);
+                    maps.push(map);
+                }
+            }
+        });
+        if !finite && let Some((i, j)) = first_not_finite(design) {
+            return Err(Error::NonFinite { what, index: vec![i, j] });
+        }
+        let source = Source::Borrowed(design);
+        Ok(Self { source, n_samples, dropped, columns, maps, means, norms, moderate, copy: OnceLock::new() })
+    }
+
+    /// A matrix whose columns are standardised already, or are to be taken as they are.
+    pub fn as_it_is(matrix: Array2<f64>) -> Self {
+        let (n_samples, n) = matrix.dim();
+        Self {
+            source: Source::Owned(matrix),
+            n_samples,
+            dropped: 0,
+            columns: (0..n).collect(),
+            maps: vec![Map::IDENTITY; n],
+            means: vec![0.0; n],
+            norms: vec![1.0; n],
+            moderate: true,
+            copy: OnceLock::new(),
+        }
+    }
+
+    /// Divides each column by one number more.
+    pub fn rescale(&mut self, divisors: &[f64]) {
+        for ((map, norm), divisor) in self.maps.iter_mut().zip(&mut self.norms).zip(divisors) {
+            map.factor /= divisor;
+            *norm *= divisor;
+        }
+        self.copy = OnceLock::new();
+    }
+
+    fn source(&self) -> &dyn Design {
+        match &self.source {
+            Source::Borrowed(design) => *design,
+            Source::Owned(matrix) => matrix,
+        }
+    }
+
+    /// Rows (samples, less one if centred) and columns that are not constant.
+    pub fn dim(&self) -> (usize, usize) {
+        (self.n_samples - self.dropped, self.columns.len())
+    }
+
+    /// Number of rows: samples, less one if centred.
+    pub fn nrows(&self) -> usize {
+        self.dim().0
+    }
+
+    /// Number of columns that are not constant.
+    pub fn ncols(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.nrows() * self.ncols()
+    }
+
+    /// Whether all columns are constant.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Index of each column in the design that it comes from.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// Mean of every column of that design, constant ones included; zeros unless centred.
+    pub fn means(&self) -> &[f64] {
+        &self.means
+    }
+
+    /// What each column was divided by.
+    pub fn norms(&self) -> &[f64] {
+        &self.norms
+    }
+
+    /// A copy of some columns, shape `(rows, chosen.len())`.
+    ///
+    /// # Complexity
+    /// `O(rows chosen.len())`.
+    pub fn gather(&self, chosen: &[usize]) -> Array2<f64> {
+        if let Some(copy) = self.as_matrix() {
+            let mut out = Array2::zeros((copy.nrows(), chosen.len()));
+            copy.read(chosen, out.view_mut());
+            return out;
+        }
+        let columns: Vec<usize> = chosen.iter().map(|&j| self.columns[j]).collect();
+        let maps: Vec<Map> = chosen.iter().map(|&j| self.maps[j]).collect();
+        let mut out = Array2::zeros((self.n_samples, chosen.len()));
+        self.source().read(&columns, out.view_mut());
+        out.slice_collapse(s![self.dropped.., ..]);
+        for row in out.outer_iter_mut() {
+            row.into_iter().zip(&maps).for_each(|(v, map)| *v = map.apply(*v));
+        }
+        out
+    }
+
+    /// The matrix itself, where there is one: what was given as it is, or the copy that was asked for.
+    fn as_matrix(&self) -> Option<ArrayView2<'_, f64>> {
+        match &self.source {
+            Source::Owned(matrix) => Some(matrix.view()),
+            Source::Borrowed(_) => self.copy.get().map(|copy| copy.view()),
+        }
+    }
+
+    /// A copy of all columns, made at the first call and kept: for small designs, and for what cannot do without.
+    ///
+    /// # Complexity
+    /// `O(rows columns)` time and memory, once.
+    pub fn copied(&self) -> ArrayView2<'_, f64> {
+        match &self.source {
+            Source::Owned(matrix) => matrix.view(),
+            Source::Borrowed(_) => {
+                let all = || (0..self.ncols()).collect::<Vec<usize>>();
+                self.copy.get_or_init(|| self.gather(&all())).view()
+            }
+        }
+    }
+
+    /// Calls `each` with the first column and the columns of one panel after the other.
+    ///
+    /// # Complexity
+    /// `O(rows columns)`; a panel is held at a time.
+    pub fn panels(&self, mut each: impl FnMut(usize, ArrayView2<'_, f64>)) {
+        let width = (PANEL / self.nrows().max(1)).clamp(16, 1 << 12);
+        let all: Vec<usize> = (0..self.ncols()).collect();
+        for panel in all.chunks(width) {
+            each(panel[0], self.gather(panel).view());
+        }
+    }
+
+    /// `out <- X^T vectors`: vectors of as many values as rows, one after the other.
+    ///
+    /// # Complexity
+    /// `O(rows columns)` for each vector.
+    pub fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
+        let (rows, n) = self.dim();
+        if let Some(matrix) = self.as_matrix() {
+            return multiply_transposed(matrix, vectors, out);
+        }
+        let width = out.len().checked_div(n).unwrap_or(0);
+        if !self.moderate {
+            return self.panels(|first, panel| {
+                let mut part = vec![0.0; width * panel.ncols()];
+                multiply_transposed(panel, vectors, &mut part);
+                for (to, part) in out.chunks_exact_mut(n).zip(part.chunks_exact(panel.ncols())) {
+                    to[first..first + part.len()].copy_from_slice(part);
+                }
+            });
+        }
+        // (x / d - c) f times v, with c the mean and what the reflection takes away, is (x v / d - c sum v) f.
+        let mut lifted = vec![0.0; width * self.n_samples];
+        for (to, vector) in lifted.chunks_exact_mut(self.n_samples).zip(vectors.chunks_exact(rows)) {
+            to[self.dropped..].copy_from_slice(vector);
+        }
+        let n_features = self.source().shape().1;
+        let mut products = vec![0.0; width * n_features];
+        self.source().multiply_transposed(&lifted, &mut products);
+        let each = products.chunks_exact(n_features).zip(vectors.chunks_exact(rows));
+        for (out, (products, vector)) in out.chunks_exact_mut(n).zip(each) {
+            let sum: f64 = vector.iter().sum();
+            for ((to, map), &j) in out.iter_mut().zip(&self.maps).zip(&self.columns) {
+                *to = (products[j] / map.divisor - (map.mean + map.share) * sum) * map.factor;
+            }
+        }
+    }
+
+    /// `X_A v`: the sum of some columns, each times its coefficient.
+    ///
+    /// # Complexity
+    /// `O(rows chosen.len())`.
+    pub fn multiply(&self, chosen: &[usize], coefficients: &[f64]) -> Vec<f64> {
+        let gathered = self.gather(chosen);
+        gathered.outer_iter().map(|row| row.iter().zip(coefficients).map(|(x, v)| x * v).sum()).collect()
+    }
+
+    /// The lower triangle of `X_A diag(weights) X_A^T`, of some columns with weights that are not negative.
+    ///
+    /// # Complexity
+    /// `O(rows^2 chosen.len())`; a panel is held at a time.
+    pub(crate) fn weighted_gram(&self, chosen: &[usize], weights: &[f64]) -> Mat<f64> {
+        let rows = self.nrows();
+        let mut gram = Mat::zeros(rows, rows);
+        let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+        let width = (PANEL / rows.max(1)).clamp(64, 1 << 12);
+        for (chosen, weights) in chosen.chunks(width).zip(weights.chunks(width)) {
+            let mut panel = self.gather(chosen);
+            let roots: Vec<f64> = weights.iter().map(|w| w.sqrt()).collect();
+            panel.outer_iter_mut().for_each(|row| row.into_iter().zip(&roots).for_each(|(v, root)| *v *= root));
+            // A row was dropped in front, and what is left is dense.
+            let Some(values) = panel.as_slice() else { continue };
+            let x = MatRef::from_row_major_slice(values, rows, chosen.len());
+            triangular::matmul(gram.as_mut(), lower, Accum::Add, x, full, x.transpose(), full, 1.0, Par::Seq);
+        }
+        gram
+    }
+}

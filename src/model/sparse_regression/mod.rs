@@ -1,0 +1,169 @@
+//! Sparse regression: which energy, which search, which noise.
+//!
+//! At zero noise the plain and the preconditioned energy have the same minima, and the searches for them are shared.
+//! The energies part where the noise variance is given or learned, and in the path that an annealed descent takes.
+
+mod active;
+mod given_noise;
+mod minimise;
+mod noise_free;
+mod noisy;
+mod report;
+pub mod settings;
+mod strategy;
+mod tolerances;
+mod train;
+
+use crate::design::Design;
+use crate::problem::Problem;
+use crate::report::{FitReport, Hook};
+use crate::{Error, Result};
+use given_noise::{condition_numbers, descend};
+use ndarray::{ArrayView1, ArrayView2, Axis};
+use rayon::prelude::*;
+use settings::{Noise, Optimizer, Settings, Start};
+use std::ops::ControlFlow;
+use strategy::search;
+
+/// Evaluates an expression with the energy of an encoder covariance, made of a marginal energy.
+macro_rules! with_energy {
+    ($covariance:expr, $marginal:expr, |$energy:ident| $body:expr) => {
+        match $covariance {
+            $crate::solver::EncoderCovariance::Full => {
+                let $energy = &$marginal;
+                $body
+            }
+            $crate::solver::EncoderCovariance::Diagonal => {
+                let $energy = &Separable::new($marginal);
+                $body
+            }
+        }
+    };
+}
+use with_energy;
+
+/// Fits one response: `x` of shape `(n_samples, n_features)`, `y` of length `n_samples`.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::NonFinite`], [`Error::InvalidParameter`] for bad input; [`Error::NotPositiveDefinite`]
+/// where float64 does not suffice; [`Error::Interrupted`] where the hook breaks.
+///
+/// # Complexity
+/// A step of the search costs `O(r^2 n)` for a design of rank `r`; easy problems take a handful, hopeless ones
+/// `max_iter`.
+///
+/// # Examples
+/// ```
+/// use ndarray::array;
+/// use sparsevae::model::sparse_regression::{fit, settings::Settings};
+///
+/// let x = array![[1.0, 0.5, 0.1], [0.2, 1.0, 0.7]];
+/// let settings = Settings { fit_intercept: false, ..Settings::default() };
+/// let report = fit(x.view(), &[2.0, 0.4], &settings, &mut |_| std::ops::ControlFlow::Continue(()))?;
+/// assert_eq!(report.support, [0]);
+/// # Ok::<(), sparsevae::Error>(())
+/// ```
+pub fn fit(x: impl Design, y: &[f64], settings: &Settings, hook: &mut Hook<'_>) -> Result<FitReport> {
+    settings.check()?;
+    let problem = Problem::new(&x, settings.fit_intercept, &settings.groups)?;
+    fit_problem(&problem, ArrayView1::from(y).insert_axis(Axis(1)), settings, hook)
+}
+
+/// Fits many responses, the columns of `y`, independently and side by side on rayon's current threads; the design is
+/// problem once.
+///
+/// `starts` is empty, or has one for each response in place of the one in `settings`. `stop` is asked by every fit at
+/// every step. Results do not depend on the number of threads.
+///
+/// # Errors
+/// As [`fit`]; of several, that of the first response. [`Error::Shape`] for another number of starts.
+///
+/// # Complexity
+/// As [`fit`] for each response, less the preparation.
+pub fn fit_many(
+    x: impl Design,
+    y: ArrayView2<'_, f64>,
+    settings: &Settings,
+    starts: &[Start],
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Vec<FitReport>> {
+    settings.check()?;
+    if !starts.is_empty() && starts.len() != y.ncols() {
+        return Err(Error::Shape {
+            what: "prior_var_init",
+            expected: format!("({}, {}), one row per column of `y`", y.ncols(), x.shape().1),
+            found: format!("({}, {})", starts.len(), starts[0].prior_var.len()),
+        });
+    }
+    let problem = Problem::new(&x, settings.fit_intercept, &settings.groups)?;
+    let responses: Vec<_> = y.axis_chunks_iter(Axis(1), 1).enumerate().collect();
+    let hook = |_: &_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let fit_one = |(i, y): (usize, ArrayView2<'_, f64>)| {
+        let Some(start) = starts.get(i) else { return fit_problem(&problem, y, settings, &mut { hook }) };
+        let own = Settings { start: Some(start.clone()), ..settings.clone() };
+        own.check()?;
+        fit_problem(&problem, y, &own, &mut { hook })
+    };
+    let fits: Vec<Result<FitReport>> = responses.into_par_iter().map(fit_one).collect();
+    fits.into_iter().collect()
+}
+
+/// Fits responses, the columns of `y` of shape `(n_samples, n_responses)`, that share their support.
+///
+/// # Errors
+/// As [`fit`].
+///
+/// # Complexity
+/// As [`fit`], and `3 r n` operations a step for each response (or principal axis of them) after the first.
+pub fn fit_simultaneous(
+    x: impl Design,
+    y: ArrayView2<'_, f64>,
+    settings: &Settings,
+    hook: &mut Hook<'_>,
+) -> Result<FitReport> {
+    settings.check()?;
+    let problem = Problem::new(&x, settings.fit_intercept, &settings.groups)?;
+    fit_problem(&problem, y, settings, hook)
+}
+
+/// Fits responses that share their support on a design that is ready.
+///
+/// # Errors
+/// As [`fit`].
+///
+/// # Complexity
+/// As [`fit`].
+pub fn fit_problem(
+    problem: &Problem<'_>,
+    y: ArrayView2<'_, f64>,
+    settings: &Settings,
+    hook: &mut Hook<'_>,
+) -> Result<FitReport> {
+    let response = problem.respond(y, settings.precision)?;
+    if let Some(power) = settings.power
+        && response.n_responses() > 1
+    {
+        return Err(Error::invalid("power", power, "None for several responses"));
+    }
+    let before = settings.start.as_ref().map_or(0, |start| start.steps);
+    let rest = (before > 0)
+        .then(|| Settings { max_iter: settings.max_iter.saturating_sub(before).max(1), ..settings.clone() });
+    let settings = rest.as_ref().unwrap_or(settings);
+    let mut report = if response.norm == 0.0 || problem.columns.is_empty() {
+        report::trivial(problem, &response, settings.noise)?
+    } else {
+        match (settings.optimizer, settings.noise) {
+            (_, Noise::Fixed(noise_var)) => descend(problem, &response, settings, Some(noise_var), hook)?,
+            (_, Noise::Learn) | (Optimizer::Adam, _) => descend(problem, &response, settings, None, hook)?,
+            _ => search(problem, &response, settings, hook)?,
+        }
+    };
+    report.n_iter += before;
+    if let Some(power) = settings.power
+        && report.condition_number.is_none()
+        && !problem.columns.is_empty()
+    {
+        report.condition_number = Some(condition_numbers(&problem.row_space()?.spectrum()?.0, power, 0.0));
+    }
+    Ok(report)
+}

@@ -1,0 +1,283 @@
+//! Noise unknown or absent: certified recovery if it can be had, else the best support.
+//!
+//! The search is a list of stages, tried in turn until one finds the answer. Small designs begin with one round of the
+//! noise-free search, which certifies easy problems in a handful of steps; for large ones the support path, a few
+//! products with the design, comes first. Restarts, which cost most, wait for the verdict that the data do not look
+//! noisy.
+
+use super::given_noise::learn;
+use super::noise_free::{NoiseFree, Trace};
+use super::noisy::{Noisy, evidence};
+use super::report::{Found, assemble};
+use super::settings::{Noise, Optimizer, Settings, SupportRule};
+use super::tolerances::{DEPENDENT, EXACT, LARGE, LEARNING, POSTERIOR_DEVIATIONS};
+use crate::Result;
+use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
+use crate::problem::{Problem, Response};
+use crate::report::{FitReport, Hook, Status};
+use crate::solver::EncoderCovariance;
+use crate::solver::descent::Rule;
+use crate::support::certificate::Certified;
+use crate::support::search::Candidate;
+use std::cell::OnceCell;
+use std::ops::Range;
+
+/// A stage of the search: a certified solution ends it.
+type Stage = fn(&mut Context<'_, '_>) -> Result<Option<Certified>>;
+
+/// The search, read aloud.
+const STAGES: [Stage; 9] = [
+    start_of_the_caller,
+    only_solution,
+    first_round,
+    support_path,
+    learn_from_several_responses,
+    noise_verdict,
+    late_first_round,
+    descent_through_a_background,
+    restarts,
+];
+
+/// The candidate that explains nothing.
+const NOTHING: Candidate = Candidate { support: Vec::new(), rss: 1.0, criterion: 0.0 };
+
+/// What the stages share.
+struct Context<'a, 'h> {
+    problem: &'a Problem<'a>,
+    response: &'a Response,
+    settings: &'a Settings,
+    hook: &'a mut Hook<'h>,
+    noisy: Noisy<'a>,
+    noise_free: OnceCell<Option<NoiseFree<'a>>>,
+    trace: Trace,
+    /// The best support by the criterion.
+    best: Candidate,
+    /// The criterion at each size of the support path.
+    path: Vec<f64>,
+    /// The verdict on `best`: whether the data look noisy, and whether that is in doubt.
+    looks_noisy: bool,
+    doubtful: bool,
+}
+
+/// Runs the stages and reports.
+pub(super) fn search(
+    problem: &Problem<'_>,
+    response: &Response,
+    settings: &Settings,
+    hook: &mut Hook<'_>,
+) -> Result<FitReport> {
+    let mut context = Context {
+        problem,
+        response,
+        settings,
+        hook,
+        noisy: Noisy { problem, response, evidence: evidence(problem, response, settings, None) },
+        noise_free: OnceCell::new(),
+        trace: Trace::default(),
+        best: NOTHING,
+        path: Vec::new(),
+        looks_noisy: false,
+        doubtful: false,
+    };
+    for stage in STAGES {
+        if let Some(certified) = stage(&mut context)? {
+            return context.report(Found::Certified(certified), Status::Certified);
+        }
+    }
+    let noisy = context.looks_noisy && settings.noise == Noise::Auto;
+    let status = if noisy { Status::Converged } else { Status::IterationLimit };
+    context.trace.energies = std::mem::take(&mut context.path);
+    let support = std::mem::take(&mut context.best.support);
+    let support = match settings.support_rule {
+        SupportRule::Criterion(_) => support,
+        SupportRule::Posterior => significant(problem, response, support),
+    };
+    context.report(Found::Support(support), status)
+}
+
+impl<'a> Context<'a, '_> {
+    fn report(self, found: Found, status: Status) -> Result<FitReport> {
+        let Trace { steps, rounds, energies, .. } = self.trace;
+        let mut report = assemble(self.problem, self.response, found, None, self.settings.covariance, status)?;
+        (report.n_iter, report.n_rounds, report.energy_path) = (steps, rounds, energies);
+        Ok(report)
+    }
+
+    /// The noise-free search; `None` where the response has a part that no column reaches.
+    fn noise_free(&self) -> Result<Option<&NoiseFree<'a>>> {
+        ready(&self.noise_free, self.problem, self.response, self.settings)
+    }
+
+    fn is_tall(&self) -> bool {
+        self.problem.design.nrows() >= self.problem.columns.len()
+    }
+
+    /// Whether the support path is cheaper than one round of the noise-free search.
+    fn is_large(&self) -> bool {
+        self.problem.design.len() > LARGE && !self.is_tall()
+    }
+
+    /// Whether a path over single columns serves: it knows neither groups nor the other energy.
+    fn is_plain(&self) -> bool {
+        self.settings.covariance == EncoderCovariance::Full && self.problem.groups.is_empty()
+    }
+
+    /// The certificate for a support that leaves no more than rounding may.
+    fn certify(&self, candidate: &Candidate) -> Result<Option<Certified>> {
+        match self.noise_free()? {
+            Some(search) if candidate.rss < EXACT => search.certify(&candidate.support),
+            _ => Ok(None),
+        }
+    }
+
+    fn rounds(&mut self, rounds: Range<usize>) -> Result<Option<Certified>> {
+        let Self { problem, response, settings, noise_free, trace, hook, .. } = self;
+        match ready(noise_free, problem, response, settings)? {
+            Some(search) => search.search(rounds, trace, hook),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The noise-free search, made ready at the first call.
+fn ready<'c, 'a>(
+    cell: &'c OnceCell<Option<NoiseFree<'a>>>,
+    problem: &'a Problem<'a>,
+    response: &Response,
+    settings: &'a Settings,
+) -> Result<Option<&'c NoiseFree<'a>>> {
+    if cell.get().is_none() {
+        let search = NoiseFree::new(problem, response, settings)?;
+        return Ok(cell.get_or_init(|| search).as_ref());
+    }
+    Ok(cell.get().and_then(Option::as_ref))
+}
+
+/// The order of the prior variances that another search has left.
+fn start_of_the_caller(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+    let Some(start) = &context.settings.start else { return Ok(None) };
+    let w = context.problem.prior_var_to_solver(&start.prior_var, context.response)?;
+    match context.noise_free()? {
+        Some(search) => search.attempt(&w),
+        None => Ok(None),
+    }
+}
+
+/// The solution of independent columns, where there is no other.
+fn only_solution(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+    if context.is_large() {
+        return Ok(None);
+    }
+    match context.noise_free()? {
+        Some(search) => search.unique(),
+        None => Ok(None),
+    }
+}
+
+/// One round of the noise-free search, for small designs.
+fn first_round(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+    if context.is_large() { Ok(None) } else { context.rounds(0..1) }
+}
+
+/// The best support of each size along a path of single columns.
+fn support_path(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+    let plain = context.is_plain();
+    let candidates = if plain { context.noisy.path(&mut context.trace.steps, context.hook)? } else { Vec::new() };
+    for candidate in &candidates {
+        if let Some(found) = context.certify(candidate)? {
+            return Ok(Some(found));
+        }
+    }
+    context.path = candidates.iter().map(|c| c.criterion).collect();
+    let best = candidates.into_iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion));
+    context.best = best.unwrap_or(NOTHING);
+    Ok(None)
+}
+
+/// A path cannot see a sum of many columns that none explains alone; several responses teach the noise, and a descent
+/// with them.
+fn learn_from_several_responses(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+    if !context.is_plain() || context.response.n_responses() == 1 {
+        return Ok(None);
+    }
+    let Context { problem, response, settings, noisy, trace, hook, .. } = context;
+    let few = Settings { max_iter: LEARNING.min(settings.max_iter), ..(*settings).clone() };
+    let minimum = learn(problem, response, &few, &mut trace.steps, hook)?;
+    let other = noisy.local(&noisy.prefix(&minimum.norms).support, &mut trace.steps, hook)?;
+    if other.criterion < context.best.criterion {
+        context.best = other;
+    }
+    Ok(None)
+}
+
+/// Whether what the best support leaves looks like noise.
+fn noise_verdict(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+    context.looks_noisy = context.noisy.is_noisy(&context.best);
+    context.doubtful = !(context.looks_noisy && context.noisy.is_quiet(&context.best));
+    Ok(None)
+}
+
+/// One round of the noise-free search, for large designs whose noise is in doubt.
+fn late_first_round(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+    if context.doubtful && context.is_large() { context.rounds(0..1) } else { Ok(None) }
+}
+
+/// Another start of the local search, where a path by single columns is blind.
+fn descent_through_a_background(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+    let blind = !context.is_plain() || !context.is_tall() && context.doubtful;
+    if context.problem.design.nrows() <= 1 || !blind {
+        return Ok(None);
+    }
+    let settings = context.settings;
+    let rule = if let Optimizer::Rule(rule) = settings.optimizer { rule } else { Rule::Em };
+    let Context { noisy, trace, hook, .. } = context;
+    let Some(start) = noisy.descent_start(rule, settings, &mut trace.steps, hook)? else { return Ok(None) };
+    let full = settings.covariance == EncoderCovariance::Full;
+    let other = if full { noisy.local(&start.support, &mut trace.steps, hook)? } else { start };
+    if let Some(found) = context.certify(&other)? {
+        return Ok(Some(found));
+    }
+    if other.criterion < context.best.criterion {
+        context.looks_noisy = context.noisy.is_noisy(&other);
+        context.best = other;
+    }
+    Ok(None)
+}
+
+/// All other rounds of the noise-free search, unless the data look noisy.
+fn restarts(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+    if context.settings.noise != Noise::Anneal && context.looks_noisy {
+        return Ok(None);
+    }
+    if context.noise_free()?.is_none() {
+        context.looks_noisy = true;
+        return Ok(None);
+    }
+    let rounds = context.trace.rounds..context.settings.n_restarts.saturating_add(1);
+    let found = context.rounds(rounds)?;
+    if found.is_none()
+        && let Some(support) = context.trace.unproved.take()
+    {
+        context.best.support = support;
+    }
+    Ok(found)
+}
+
+/// Of a support, the columns whose least-squares coefficient is more than [`POSTERIOR_DEVIATIONS`] standard deviations
+/// from 0.
+fn significant(problem: &Problem<'_>, response: &Response, support: Vec<usize>) -> Vec<usize> {
+    let kept = independent(problem.design.gather(&support).view(), DEPENDENT);
+    let support: Vec<usize> = kept.into_iter().map(|i| support[i]).collect();
+    let columns = problem.design.gather(&support);
+    let fit = NestedLeastSquares::new(columns.view(), &response.values);
+    let rss = fit.residual[support.len()].powi(2) + response.off_range.norm.powi(2);
+    let responses = response.n_responses() as f64;
+    let noise_var = rss / (problem.freedom.saturating_sub(support.len()).max(1) as f64 * responses);
+    let flat = vec![f64::INFINITY; support.len()];
+    let Some(covariance) = posterior_covariance(columns.view(), &flat, noise_var) else {
+        return support;
+    };
+    let norms = fit.norms(support.len());
+    let keep = |i: &usize| norms[*i] / responses.sqrt() > POSTERIOR_DEVIATIONS * covariance[[*i, *i]].sqrt();
+    (0..support.len()).filter(keep).map(|i| support[i]).collect()
+}

@@ -1,0 +1,138 @@
+//! What is asked: a design and responses, validated once, in the one system of units that solvers see.
+//!
+//! There columns and all responses together have norm 1, and there are at most as many rows as columns. [`Problem::new`]
+//! and [`Problem::respond`] lead into those units; `scaling` leads back.
+
+mod response;
+mod responses;
+mod scaling;
+pub mod validate;
+
+pub use response::Response;
+pub use responses::{OffRange, Responses};
+
+use crate::design::{Design, Standardised};
+use crate::linalg::row_space::RowSpace;
+use crate::{Error, Result};
+use ndarray::Axis;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// A design made ready once, for many responses.
+#[derive(Debug)]
+pub struct Problem<'a> {
+    /// Columns of norm 1 that are not constant (of groups: norms whose mean square is 1), with at most as many rows as
+    /// columns.
+    pub design: Standardised<'a>,
+    /// Index of each of them in the caller's design.
+    pub columns: Vec<usize>,
+    /// What each of them was divided by: its norm in the caller's units, after centring; in a group, the root mean
+    /// square of the norms.
+    pub norms: Vec<f64>,
+    /// Mean of every column of the caller's design; zeros unless centred.
+    pub means: Vec<f64>,
+    /// The group of each column, where columns share prior variances; else empty.
+    pub groups: Vec<usize>,
+    /// Samples in the caller's design.
+    pub n_samples: usize,
+    /// Degrees of freedom of a response: samples, less one if centred.
+    pub freedom: usize,
+    centred: bool,
+    compression: Option<RowSpace>,
+    row_space: OnceLock<RowSpace>,
+}
+
+/// The same groups, numbered from 0 in the order in which they first appear.
+pub(crate) fn renumber(groups: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut numbers = HashMap::new();
+    groups
+        .map(|group| {
+            let next = numbers.len();
+            *numbers.entry(group).or_insert(next)
+        })
+        .collect()
+}
+
+/// The root mean square of the norms of each column's group.
+fn shared_norms(norms: &[f64], groups: &[usize]) -> Vec<f64> {
+    let n_groups = groups.iter().max().map_or(0, |last| last + 1);
+    let (mut largest, mut sums) = (vec![0.0_f64; n_groups], vec![(0.0, 0.0); n_groups]);
+    norms.iter().zip(groups).for_each(|(&norm, &g)| largest[g] = largest[g].max(norm));
+    for (norm, &g) in norms.iter().zip(groups) {
+        sums[g].0 += (norm / largest[g]).powi(2);
+        sums[g].1 += 1.0;
+    }
+    groups.iter().map(|&g| largest[g] * (sums[g].0 / sums[g].1).sqrt()).collect()
+}
+
+impl<'a> Problem<'a> {
+    /// Checks and standardises `x`, shape `(n_samples, n_features)`; `centred` takes the mean of every column away.
+    /// `groups` is empty, or has the group of every feature, any number: columns of a group share a prior variance,
+    /// so that one number scales them.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::NoDecomposition`] if a tall design cannot be compressed.
+    ///
+    /// # Complexity
+    /// One pass over the design, of which nothing is copied; an SVD of a copy if it has more rows than columns.
+    pub fn new(x: &'a dyn Design, centred: bool, groups: &[usize]) -> Result<Self> {
+        let (n_samples, n_features) = x.shape();
+        validate::check_shape("X", n_samples, n_features)?;
+        if !groups.is_empty() && groups.len() != n_features {
+            return Err(Error::Shape {
+                what: "groups",
+                expected: format!("({n_features},), one group per column of `X`"),
+                found: format!("({},)", groups.len()),
+            });
+        }
+        let mut design = Standardised::new("X", x, centred)?;
+        let (columns, means) = (design.columns().to_vec(), design.means().to_vec());
+        let groups = if groups.is_empty() { Vec::new() } else { renumber(columns.iter().map(|&j| groups[j])) };
+        if !groups.is_empty() {
+            let shared = shared_norms(design.norms(), &groups);
+            let ratios: Vec<f64> = shared.iter().zip(design.norms()).map(|(shared, own)| shared / own).collect();
+            design.rescale(&ratios);
+        }
+        let norms = design.norms().to_vec();
+        let compression = if design.nrows() > design.ncols() && design.ncols() > 0 {
+            let space = RowSpace::by_svd(design.copied())?;
+            let (singular, _) = space.spectrum()?;
+            let mut compressed = space.basis.clone();
+            compressed.axis_iter_mut(Axis(0)).zip(&singular).for_each(|(mut row, s)| row *= *s);
+            design = Standardised::as_it_is(compressed);
+            Some(space)
+        } else {
+            None
+        };
+        Ok(Self {
+            design,
+            columns,
+            norms,
+            means,
+            groups,
+            n_samples,
+            freedom: n_samples - usize::from(centred),
+            centred,
+            compression,
+            row_space: OnceLock::new(),
+        })
+    }
+
+    /// Columns to choose from, or groups of them.
+    pub fn n_choices(&self) -> usize {
+        self.groups.iter().max().map_or(self.columns.len(), |last| last + 1)
+    }
+
+    /// The row space of the design, found at the first call, from a copy that is kept.
+    ///
+    /// # Errors
+    /// [`Error::NoDecomposition`].
+    pub fn row_space(&self) -> Result<&RowSpace> {
+        if self.row_space.get().is_none() {
+            let space = RowSpace::new(self.design.copied())?;
+            // Another thread may have been first; the values are the same.
+            let _ = self.row_space.set(space);
+        }
+        self.row_space.get().ok_or(Error::NoDecomposition { what: "X" })
+    }
+}
