@@ -21,7 +21,7 @@ from sparsevae.torch import (  # noqa: E402
     separable_energy,
 )
 
-CASE = json.loads((Path(__file__).parent.parent / "data" / "golden.json").read_text())["cases"][6]
+CASE = json.loads((Path(__file__).parents[2] / "data" / "golden.json").read_text())["cases"][6]
 ENERGIES = [marginal_energy, separable_energy, preconditioned_energy]
 SHAPES = [((3, 5), (), ()), ((4, 3), (2,), ()), ((3, 4), (), (2,)), ((3, 4), (2,), (2, 1))]
 
