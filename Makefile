@@ -15,6 +15,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 WHEEL_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard README.md LICENSE) \
 	$(shell find src python -not -name '__pycache__' -not -path '*/__pycache__/*')
+# Two processes, each with one thread; a process that is done takes over tests of the other.
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 PY_SOURCES := $(wildcard python tests/python tests/data benches notebooks docs)
 
@@ -51,14 +53,18 @@ lint-python: $(VENV)/.dev
 
 test: lint test-rust test-python test-notebooks ## Lint, test the Rust core, then the installed wheel and the notebooks
 
-test-rust: ## Test the Rust core alone
-	cargo test --locked
+test-rust: ## Test the Rust core alone, by cargo-nextest where it is installed
+	@if cargo nextest --version > /dev/null 2>&1; then \
+		set -x; cargo nextest run --locked && cargo test --locked --doc; \
+	else \
+		set -x; cargo test --locked; \
+	fi
 
 test-python: $(VENV)/.dev ## Test the installed wheel and the examples in its docstrings
-	$(BIN)/pytest tests/python --pyargs sparsevae
+	$(PYTEST) tests/python --pyargs sparsevae
 
 test-notebooks: $(VENV)/.dev ## Execute the notebooks, those of the figures with few trials
-	SPARSEVAE_QUICK=1 $(BIN)/pytest --nbmake $(NOTEBOOKS)
+	SPARSEVAE_QUICK=1 $(PYTEST) --nbmake $(NOTEBOOKS)
 
 figures: $(VENV)/.figures ## Run all experiments of the papers, 4 CPU hours; renew the notebooks and their numbers
 	@start=$$(date +%s); \
@@ -97,7 +103,7 @@ $(VENV)/.torch: | $(BIN)/maturin
 		|| echo "no PyTorch without CUDA is within reach: the one of the package index is larger"
 	@touch $@
 
-$(VENV)/.dev $(VENV)/.figures: $(VENV)/.torch
+$(VENV)/.dev $(VENV)/.figures $(VENV)/.docs: $(VENV)/.torch
 
 $(VENV)/.demo $(VENV)/.dev $(VENV)/.figures $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: $(VENV)/.wheel
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl

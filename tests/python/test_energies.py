@@ -1,14 +1,12 @@
 """The energies through Python: one golden case each, to prove the wiring."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
+from problems import golden
 from sparsevae import energies
 
-CASE = json.loads((Path(__file__).parent.parent / "data" / "golden.json").read_text())["cases"][6]
-ARGUMENTS = [np.array(CASE[name]) for name in ("X", "y", "prior_var")] + [CASE["noise_var"]]
+CASE = golden("energy")[6]
+ARGUMENTS = [np.array(CASE["X"]), np.array(CASE["y"][0]), np.array(CASE["prior_var"]), CASE["noise_var"]]
 
 
 def assert_evaluation(found, expected):

@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView2};
 use sparsevae::FitReport;
 use sparsevae::datasets::{Design, Law, make_design, make_sparse_coef};
+use sparsevae::energy::elbo::Parameters;
 use sparsevae::model::{fit, settings::Settings};
 use std::ops::ControlFlow;
 
@@ -19,6 +20,16 @@ pub fn normal(len: usize, seed: u64) -> Vec<f64> {
 /// Values between `low` and `high`, log-uniform.
 pub fn positive(len: usize, low: f64, high: f64, seed: u64) -> Vec<f64> {
     normal(len, seed).into_iter().map(|v| low * (high / low).powf(0.5 + 0.5 * v.sin())).collect()
+}
+
+/// An encoder and a decoder for a design of `d` rows and `n` columns.
+pub fn parameters(d: usize, n: usize, seed: u64) -> Parameters {
+    Parameters {
+        decoder_scale: normal(n, seed + 1),
+        encoder_weights: gaussian(n, d, seed + 2),
+        encoder_factor: normal(n * (n + 1) / 2, seed + 3),
+        noise_var: positive(1, 0.2, 2.0, seed + 4)[0],
+    }
 }
 
 /// A noise-free problem with unit columns: design, sparse coefficients, response.

@@ -1,6 +1,6 @@
 //! The evidence lower bound and its training by Adam.
 
-use crate::common::{Planted, assert_close, gaussian, invert, normal, plain, positive, slope};
+use crate::common::{Planted, assert_close, gaussian, invert, normal, parameters, plain, slope};
 use ndarray::{Array1, Array2};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -20,15 +20,6 @@ const POWERS: [Option<f64>; 3] = [None, Some(1.0), Some(0.4)];
 /// n`.
 fn problem(d: usize, n: usize, seed: u64) -> (Array2<f64>, Vec<f64>) {
     (gaussian(d, n, seed), normal(d, seed + 50))
-}
-
-fn parameters(d: usize, n: usize, seed: u64) -> Parameters {
-    Parameters {
-        decoder_scale: normal(n, seed + 1),
-        encoder_weights: gaussian(n, d, seed + 2),
-        encoder_factor: normal(n * (n + 1) / 2, seed + 3),
-        noise_var: positive(1, 0.2, 2.0, seed + 4)[0],
-    }
 }
 
 fn model(x: &Array2<f64>, y: &[f64], power: Option<f64>) -> Elbo {

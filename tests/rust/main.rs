@@ -25,4 +25,5 @@ mod row_sparse;
 mod rules;
 mod search;
 mod simultaneous;
+mod structure;
 mod welper_recover;

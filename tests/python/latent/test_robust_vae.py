@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from problems import relative_error
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sparsevae import RobustVae, _core
@@ -36,10 +37,6 @@ def corrupted(share_rank=0.1, share=0.1, seed=0, n=200, d=50, decay=1.0):
     return np.where(mask, rng.standard_normal((n, d)), truth), truth, mask
 
 
-def error(found, truth):
-    return np.sum((found - truth) ** 2) / np.sum(truth**2)
-
-
 @parametrize_with_checks([RobustVae(), RobustVae(allow_missing=True, floor=1e-3)])
 @pytest.mark.filterwarnings("ignore:RobustVae:sklearn.exceptions.ConvergenceWarning")
 def test_scikit_learn_checks_pass(estimator, check):
@@ -52,8 +49,8 @@ def test_every_cell_is_as_in_the_table_and_no_worse_than_the_convex_relaxation(s
     for seed in range(2):
         X, truth, mask = corrupted(share_rank, share, seed)
         model = RobustVae().fit(X)
-        found = error(model.low_rank_, truth)
-        assert found < max(1e-9, 2 * error(RobustPca().fit(X).low_rank_, truth))
+        found = relative_error(model.low_rank_, truth)
+        assert found < max(1e-9, 2 * relative_error(RobustPca().fit(X).low_rank_, truth))
         if (share_rank, share) in RECOVERED:
             assert found < 1e-9
             assert model.rank_ == round(share_rank * 50)
@@ -65,7 +62,7 @@ def test_weak_directions_are_found_as_the_floor_falls(decay):
     X, truth, _ = corrupted(0.2, 0.1, decay=decay)
     model = RobustVae().fit(X)
     assert model.rank_ == 10
-    assert error(model.low_rank_, truth) < 1e-9
+    assert relative_error(model.low_rank_, truth) < 1e-9
 
 
 def test_reaches_the_minimum_of_plain_expectation_maximisation():
@@ -83,7 +80,7 @@ def test_reaches_the_minimum_of_plain_expectation_maximisation():
         L, S = v @ Psi, D * v
         Psi = L.T @ L / n + Psi - Psi @ inverse.mean(axis=0) @ Psi
         D = np.maximum(S**2 + D - D**2 * np.einsum("nii->ni", inverse), floor)
-    assert error(L * scale, truth) < 1e-9
+    assert relative_error(L * scale, truth) < 1e-9
     np.testing.assert_allclose(model.low_rank_, L * scale, atol=1e-5)
     # Plain steps take superfluous directions to zero slowly; here they are left out.
     assert energy - 1e-3 * abs(energy) < model.energy_ <= energy
@@ -119,7 +116,7 @@ def test_missing_entries_are_filled_in():
     missing = np.random.default_rng(1).random(X.shape) < 0.3
     X[missing] = np.nan
     model = RobustVae(allow_missing=True).fit(X)
-    assert error(model.low_rank_[missing], truth[missing]) < 1e-9
+    assert relative_error(model.low_rank_[missing], truth[missing]) < 1e-9
     assert not model.outlier_mask_[missing].any()
     assert (model.outlier_mask_ == (mask & ~missing)).mean() > 0.999
     np.testing.assert_array_equal(np.isnan(model.outlier_var_), missing)
@@ -129,24 +126,24 @@ def test_missing_entries_are_filled_in():
     np.testing.assert_array_equal(holes.low_rank_[7], 0)
     np.testing.assert_array_equal(holes.low_rank_[:, 9], 0)
     rest = np.ix_(np.arange(200) != 7, np.arange(50) != 9)
-    assert error(holes.low_rank_[rest], truth[rest]) < 1e-9
+    assert relative_error(holes.low_rank_[rest], truth[rest]) < 1e-9
     np.testing.assert_array_equal(holes.transform(X)[7], 0)
 
 
 def test_new_samples_are_decoded_from_what_is_no_outlier():
     X, truth, _ = corrupted(n=260)
     model = RobustVae(allow_missing=True).fit(X[:200])
-    assert error(model.inverse_transform(model.transform(X[200:])), truth[200:]) < 1e-9
+    assert relative_error(model.inverse_transform(model.transform(X[200:])), truth[200:]) < 1e-9
     np.testing.assert_allclose(model.inverse_transform(model.transform(X[:200])), model.low_rank_, atol=1e-4)
     X[200:][np.random.default_rng(0).random((60, 50)) < 0.2] = np.nan
-    assert error(model.inverse_transform(model.transform(X[200:])), truth[200:]) < 1e-9
+    assert relative_error(model.inverse_transform(model.transform(X[200:])), truth[200:]) < 1e-9
 
 
 def test_components_can_be_limited():
     X, truth, _ = corrupted()
     assert RobustVae(n_components=5).fit(X).rank_ == 5
     assert RobustVae(n_components=3).fit(X).rank_ <= 3
-    assert error(RobustVae(n_components=50).fit(X).low_rank_, truth) < 1e-9
+    assert relative_error(RobustVae(n_components=50).fit(X).low_rank_, truth) < 1e-9
     for count in (51, 10**30):
         with pytest.raises(ParameterError, match="number of features, 50"):
             RobustVae(n_components=count).fit(X)
@@ -179,11 +176,11 @@ def test_zeros_and_constant_features_and_single_samples_are_defined():
     np.testing.assert_array_equal(model.inverse_transform(np.zeros((2, 0))), np.zeros((2, 4)))
     X, truth, _ = corrupted()
     shifted = RobustVae().fit(X + 1.0)
-    assert (shifted.rank_, error(shifted.low_rank_, truth + 1.0) < 1e-9) == (6, True)
+    assert (shifted.rank_, relative_error(shifted.low_rank_, truth + 1.0) < 1e-9) == (6, True)
     # One dimension or as many outliers as samples: the cost of a feature on its own is the same.
     X[:, 3] = truth[:, 3] = 1.0
     model = RobustVae().fit(X)
-    assert error(np.delete(model.low_rank_, 3, axis=1), np.delete(truth, 3, axis=1)) < 1e-9
+    assert relative_error(np.delete(model.low_rank_, 3, axis=1), np.delete(truth, 3, axis=1)) < 1e-9
     np.testing.assert_allclose((model.low_rank_ + model.outliers_)[:, 3], 1.0, atol=1e-3)
     assert np.isfinite(RobustVae(max_iter=1000).fit(np.ones((1, 3))).low_rank_).all()
 

@@ -1,11 +1,10 @@
 """Energies that PyTorch differentiates: derivatives, batches, dtypes and strides, errors, compilation, processes."""
 
-import json
 import multiprocessing
-from pathlib import Path
 
 import numpy as np
 import pytest
+from problems import golden
 from sparsevae import energies
 from sparsevae.exceptions import (
     DerivativeError,
@@ -21,7 +20,7 @@ from sparsevae.torch import (  # noqa: E402
     separable_energy,
 )
 
-CASE = json.loads((Path(__file__).parent.parent / "data" / "golden.json").read_text())["cases"][6]
+CASE = golden("energy")[6]
 ENERGIES = [marginal_energy, separable_energy, preconditioned_energy]
 SHAPES = [((3, 5), (), ()), ((4, 3), (2,), ()), ((3, 4), (), (2,)), ((3, 4), (2,), (2, 1))]
 
@@ -65,7 +64,7 @@ def with_gradients(energy, arguments):
 
 @pytest.mark.parametrize("energy", ENERGIES)
 def test_values_and_slopes_are_those_of_the_numpy_functions(energy):
-    X, y, w = (np.array(CASE[name]) for name in ("X", "y", "prior_var"))
+    X, y, w = np.array(CASE["X"]), np.array(CASE["y"][0]), np.array(CASE["prior_var"])
     expected = getattr(energies, energy.__name__)(X, y, w, CASE["noise_var"])
     given = (w, CASE["noise_var"], X, y)
     tensors = [torch.tensor(values, dtype=torch.float64, requires_grad=True) for values in given]

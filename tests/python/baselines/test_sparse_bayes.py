@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from problems import three_nonzeros
 from sklearn.exceptions import ConvergenceWarning
 from sparsevae import energies
 from sparsevae.baselines import CovarianceFreeEm, SparseBayesianLearning
@@ -11,8 +12,7 @@ from sparsevae.datasets import make_sparse_regression
 from sparsevae.exceptions import NumericalError
 
 each = pytest.mark.parametrize("model", [CovarianceFreeEm, SparseBayesianLearning])
-X = np.random.default_rng(0).standard_normal((20, 40))
-Y = X[:, [3, 14, 15]] @ [1.0, -2.0, 3.0]
+X, _, Y = three_nonzeros()
 
 
 def posterior_written_out(design, y, model):

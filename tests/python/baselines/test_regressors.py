@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from problems import put, three_nonzeros
 from scipy.optimize import linprog
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -23,10 +24,7 @@ MODELS = [getattr(baselines, name) for name in baselines.__all__ if name not in 
 PURSUITS = [AugmentedBasisPursuit, BasisPursuit, ReweightedBasisPursuit]
 every = pytest.mark.parametrize("model", MODELS)
 each_pursuit = pytest.mark.parametrize("model", PURSUITS)
-X = np.random.default_rng(0).standard_normal((20, 40))
-Z = np.zeros(40)
-Z[[3, 14, 15]] = 1.0, -2.0, 3.0
-Y = X @ Z
+X, Z, Y = three_nonzeros()
 
 
 def ready(model, **options):
@@ -152,12 +150,6 @@ def test_constant_columns_and_responses_have_defined_results(model):
     assert fitted.intercept_ == pytest.approx(2)
     constant = ready(model).fit(X, np.full(20, 1.7))
     assert (constant.intercept_, constant.support_.size) == (1.7, 0)
-
-
-def put(array, value):
-    array = array.copy()
-    array.flat[3] = value
-    return array
 
 
 BAD_DATA = {

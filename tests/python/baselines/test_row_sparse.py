@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from problems import gaussian, orthonormal, put
 from scipy.optimize import minimize_scalar
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -20,14 +21,10 @@ from sparsevae.experiments.rivals import GammaMap, best_multi_task_lasso
 MODELS = [GroupBasisPursuit, LogAutoencoder]
 each = pytest.mark.parametrize("model", MODELS)
 WEIGHTS = [1.0, 3.0, "n_responses"]
-X = np.random.default_rng(0).standard_normal((20, 40))
+X = gaussian(20, 40)
 COEF = np.zeros((4, 40))
 COEF[:, [3, 14, 15]] = np.random.default_rng(1).standard_normal((4, 3))
 Y = X @ COEF.T
-
-
-def orthonormal(d, n, seed=0):
-    return np.linalg.qr(np.random.default_rng(seed).standard_normal((d, n)))[0]
 
 
 def problem(n_nonzero, d=50, n=100, n_responses=10, rank=3, noise=0.0, seed=0):
@@ -316,12 +313,6 @@ def test_constant_columns_and_responses_have_defined_results(model):
     np.testing.assert_allclose(fitted.coef_[2], 0, atol=1e-12)
     constant = model().fit(X, np.full((20, 2), 1.7))
     assert (constant.intercept_.tolist(), constant.support_.size) == ([1.7, 1.7], 0)
-
-
-def put(array, value):
-    array = array.copy()
-    array.flat[3] = value
-    return array
 
 
 BAD_DATA = {

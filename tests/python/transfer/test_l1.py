@@ -6,14 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from problems import LAYOUTS, put, three_nonzeros
 from sklearn.exceptions import ConvergenceWarning
 from sparsevae import basis_pursuit, datasets
 from sparsevae.exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError, SparseVaeError
 
-A = np.random.default_rng(0).standard_normal((20, 40))
-X = np.zeros(40)
-X[[3, 14, 15]] = 1.0, -2.0, 3.0
-B = A @ X
+A, X, B = three_nonzeros()
 MANY = np.c_[B, -2 * B, A[:, 7]]
 
 
@@ -83,37 +81,6 @@ def test_results_have_the_shape_of_the_right_hand_sides(method):
     single = basis_pursuit(A, B[:, None], method=method)
     np.testing.assert_array_equal(single.coef[:, 0], one.coef)
     assert single.status.shape == (1,)
-
-
-def strided(array):
-    wide = np.zeros((array.shape[0], 2 * array.shape[1]))
-    wide[:, ::2] = array
-    return wide[:, ::2]
-
-
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
-def misaligned(array):
-    view = np.zeros(array.nbytes + 1, np.uint8)[1:].view(np.float64).reshape(array.shape)
-    view[:] = array
-    return view
-
-
-LAYOUTS = {
-    "Fortran": np.asfortranarray,
-    "strided": strided,
-    "negative strides": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
-    "read-only": read_only,
-    "misaligned": misaligned,
-    "big-endian": lambda a: a.astype(">f8"),
-    "DataFrame": pd.DataFrame,
-    "lists": lambda a: a.tolist(),
-    "objects": lambda a: a.astype(object),
-}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
@@ -210,12 +177,6 @@ def test_degenerate_equations_have_defined_solutions(method):
     np.testing.assert_allclose(solve(A[:, :7], A[:, 2]).coef, np.eye(7)[2], atol=1e-12)
     copied = solve(np.hstack([A, -A, A]), B)
     assert np.abs(copied.coef).sum() == pytest.approx(6, rel=1e-9)
-
-
-def put(array, value):
-    array = array.copy()
-    array.flat[3] = value
-    return array
 
 
 BAD_DATA = {

@@ -5,9 +5,9 @@ import re
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse
+from problems import LAYOUTS, put
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -289,12 +289,6 @@ def test_the_seed_decides(factorization):
     assert components(None).shape == (100, 10)
 
 
-def put(array, value):
-    array = array.copy()
-    array.flat[3] = value
-    return array
-
-
 BAD_DATA = {
     "A with NaN": (put(A, np.nan), B, NonFiniteError, "`A`.*[0, 3]"),
     "B with infinity": (A, put(B, np.inf), NonFiniteError, "`B`.*[0, 3]"),
@@ -360,15 +354,6 @@ def test_bad_problems_are_refused_by_name():
         ]:
             with pytest.raises(kind, match="`b`"):
                 method(side)
-
-
-LAYOUTS = {
-    "Fortran": np.asfortranarray,
-    "strided": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
-    "DataFrame": pd.DataFrame,
-    "lists": lambda a: a.tolist(),
-    "big-endian": lambda a: a.astype(">f8"),
-}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)

@@ -3,9 +3,9 @@
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse
+from problems import LAYOUTS, put, three_nonzeros
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sparsevae import PreconditionedVae, VaeSlr, energies, fit_many
 from sparsevae.exceptions import (
@@ -19,16 +19,7 @@ from sparsevae.exceptions import (
 
 MODELS = [VaeSlr, PreconditionedVae]
 both = pytest.mark.parametrize("model", MODELS)
-X = np.random.default_rng(0).standard_normal((20, 40))
-Z = np.zeros(40)
-Z[[3, 14, 15]] = 1.0, -2.0, 3.0
-Y = X @ Z
-
-
-def put(array, value):
-    array = array.copy()
-    array.flat[3] = value
-    return array
+X, Z, Y = three_nonzeros()
 
 
 BAD_DATA = {
@@ -172,39 +163,6 @@ def test_a_noise_variance_too_small_for_float64_is_a_numerical_error():
     twice = np.vstack([X, X])
     with pytest.raises(NumericalError, match="step 0, pivot"):
         energies.marginal_energy(twice, np.r_[Y, Y], np.ones(40), 1e-40)
-
-
-def strided(array):
-    wide = np.zeros((array.shape[0], 2 * array.shape[1]))
-    wide[:, ::2] = array
-    return wide[:, ::2]
-
-
-def misaligned(array):
-    buffer = np.zeros(array.nbytes + 1, np.uint8)
-    view = buffer[1:].view(np.float64).reshape(array.shape)
-    view[:] = array
-    return view
-
-
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
-LAYOUTS = {
-    "Fortran": np.asfortranarray,
-    "strided": strided,
-    "negative strides": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
-    "read-only": read_only,
-    "misaligned": misaligned,
-    "big-endian": lambda a: a.astype(">f8"),
-    "DataFrame": pd.DataFrame,
-    "lists": lambda a: a.tolist(),
-    "objects": lambda a: a.astype(object),
-    "longdouble": lambda a: a.astype(np.longdouble),
-}
 
 
 @both

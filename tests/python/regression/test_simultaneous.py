@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from problems import LAYOUTS, quietly
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import r2_score
@@ -23,12 +24,6 @@ rng = np.random.default_rng(0)
 
 def fit(X, Y, **options):
     return SimultaneousSparseVae(**options).fit(X, Y)
-
-
-def quietly(X, Y, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return fit(X, Y, **options)
 
 
 def refusal(kind, message, data, **options):
@@ -71,7 +66,7 @@ def test_no_certificate_is_wrong(seed):
         row_scale=["none", "unit", "jeffreys"][seed % 3],
         random_state=seed,
     )
-    model = quietly(data.X, data.Y, fit_intercept=False, n_restarts=5, max_iter=500, noise_var="anneal")
+    model = quietly(fit, data.X, data.Y, fit_intercept=False, n_restarts=5, max_iter=500, noise_var="anneal")
     if model.certified_:
         np.testing.assert_array_equal(model.support_, data.support)
         assert np.linalg.norm(model.coef_ - data.coef) < 1e-3 * np.linalg.norm(data.coef)
@@ -104,7 +99,7 @@ def test_one_response_is_fitted_as_by_the_estimator_of_one(noise_var, optimizer,
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         alone = VaeSlr(**options).fit(data.X, data.y)
-    model = quietly(data.X, data.y[:, None], **options)
+    model = quietly(fit, data.X, data.y[:, None], **options)
     np.testing.assert_array_equal(model.support_, alone.support_)
     np.testing.assert_allclose(model.coef_, alone.coef_[None], rtol=1e-12)
     np.testing.assert_allclose(model.prior_var_, alone.prior_var_, rtol=1e-12)
@@ -178,7 +173,7 @@ def test_every_option_gives_finite_results(optimizer, covariance, noise_var, fit
     if optimizer == "adam" and noise_var == "anneal":
         refusal(ParameterError, "`noise_var`", NOISY, **options)
         return
-    model = quietly(NOISY.X, NOISY.Y, fit_intercept=fit_intercept, n_restarts=2, max_iter=300, **options)
+    model = quietly(fit, NOISY.X, NOISY.Y, fit_intercept=fit_intercept, n_restarts=2, max_iter=300, **options)
     for name in ("coef_", "intercept_", "prior_var_", "coef_var_", "support_cov_", "energy_", "noise_var_"):
         assert np.isfinite(getattr(model, name)).all(), name
     np.testing.assert_array_equal(model.support_, np.flatnonzero(model.coef_norm_))
@@ -203,7 +198,7 @@ def test_every_option_gives_finite_results(optimizer, covariance, noise_var, fit
 @pytest.mark.parametrize("covariance", COVARIANCES)
 def test_energy_is_that_of_the_covariance_at_the_minimum(covariance, optimizer, noise_var):
     options = {"covariance": covariance, "optimizer": optimizer, "noise_var": noise_var, "n_steps": 300}
-    model = quietly(NOISY.X, NOISY.Y, fit_intercept=False, max_iter=300, **options)
+    model = quietly(fit, NOISY.X, NOISY.Y, fit_intercept=False, max_iter=300, **options)
     expected = ENERGIES[covariance](NOISY.X, NOISY.Y, model.prior_var_, model.noise_var_)[0]
     assert model.energy_ == pytest.approx(expected, rel=1e-8)
     if optimizer != "adam":
@@ -230,7 +225,7 @@ def test_energy_of_centred_data_has_one_dimension_less():
 def test_descents_never_rise(covariance, optimizer, noise_var, grouped):
     groups = np.arange(NOISY.X.shape[1]) // 3 if grouped else None
     options = {"covariance": covariance, "optimizer": optimizer, "noise_var": noise_var, "groups": groups}
-    path = quietly(NOISY.X, NOISY.Y, max_iter=300, **options).energy_path_
+    path = quietly(fit, NOISY.X, NOISY.Y, max_iter=300, **options).energy_path_
     assert len(path) > 10
     assert (np.diff(path) <= 1e-12 * np.abs(path[1:])).all()
 
@@ -276,9 +271,9 @@ def test_two_starts_reach_the_same_minimum_of_an_easy_problem(optimizer, noise_v
 
 def test_a_descent_goes_on_from_where_it_was():
     options = {"noise_var": 1e-3, "optimizer": "mm", "tol": 0.0}
-    whole = quietly(NOISY.X, NOISY.Y, max_iter=40, **options)
-    half = quietly(NOISY.X, NOISY.Y, max_iter=20, **options)
-    rest = quietly(NOISY.X, NOISY.Y, max_iter=20, prior_var_init=half.prior_var_, **options)
+    whole = quietly(fit, NOISY.X, NOISY.Y, max_iter=40, **options)
+    half = quietly(fit, NOISY.X, NOISY.Y, max_iter=20, **options)
+    rest = quietly(fit, NOISY.X, NOISY.Y, max_iter=20, prior_var_init=half.prior_var_, **options)
     np.testing.assert_allclose(rest.energy_path_, whole.energy_path_[19:39], rtol=1e-9)
 
 
@@ -534,30 +529,6 @@ def test_bad_covariances_are_refused(covariance, kind, message):
 # Data at the boundary.
 
 
-def strided(array):
-    wide = np.zeros((array.shape[0], 2 * array.shape[1]))
-    wide[:, ::2] = array
-    return wide[:, ::2]
-
-
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
-LAYOUTS = {
-    "Fortran": np.asfortranarray,
-    "strided": strided,
-    "negative strides": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
-    "read-only": read_only,
-    "big-endian": lambda a: a.astype(">f8"),
-    "DataFrame": pd.DataFrame,
-    "lists": lambda a: a.tolist(),
-    "objects": lambda a: a.astype(object),
-}
-
-
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("options", [{}, {"noise_var": 1e-4, "groups": LABELS, "noise_cov": SENSORS}], ids=["", "all"])
 def test_every_layout_gives_the_same_bits(layout, options):
@@ -702,13 +673,13 @@ def test_pickle_and_clone_keep_what_they_should():
     [{}, {"noise_var": 1e-4}, {"optimizer": "adam", "n_steps": 300}, {"noise_var": "anneal", "n_restarts": 3}],
 )
 def test_the_same_seed_gives_the_same_bits(options):
-    first, second = (quietly(NOISY.X, NOISY.Y, **options) for _ in range(2))
+    first, second = (quietly(fit, NOISY.X, NOISY.Y, **options) for _ in range(2))
     for name in ("coef_", "prior_var_", "energy_path_", "support_cov_", "noise_var_"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
 def test_a_second_fit_leaves_nothing_of_the_first():
-    model = quietly(NOISY.X, NOISY.Y, optimizer="adam", n_steps=300)
+    model = quietly(fit, NOISY.X, NOISY.Y, optimizer="adam", n_steps=300)
     model.set_params(optimizer="auto").fit(EXACT.X, EXACT.Y)
     assert model.coef_.shape == (6, 60)
     assert vars(model).keys() == vars(fit(EXACT.X, EXACT.Y)).keys()

@@ -3,10 +3,9 @@
 Where there is no such device, the host's memory stands for it.
 """
 
-import warnings
-
 import numpy as np
 import pytest
+from problems import quietly
 from sklearn.exceptions import ConvergenceWarning
 from sparsevae import PreconditionedVae, VaeSlr, _base, _interchange, fit_many
 from sparsevae.datasets import make_sparse_regression
@@ -34,12 +33,6 @@ def descents(monkeypatch):
     monkeypatch.setattr(_base, "cuda_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(_start, "descend", record)
     return found
-
-
-def quietly(function, *arguments):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return function(*arguments)
 
 
 def assert_same(found, expected, rtol=1e-9):
