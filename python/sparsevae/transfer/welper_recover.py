@@ -12,13 +12,13 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from . import _core
-from ._equations import matrix, right_hand_sides
-from ._interchange import Interchange
-from ._parallel import thread_count
-from ._random import RandomState, draw_seed
-from ._validation import MOST, as_float, check_optional_count, check_type
-from .exceptions import ParameterError
+from .. import _core
+from .._equations import matrix, right_hand_sides
+from .._interchange import Interchange
+from .._parallel import thread_count
+from .._random import RandomState, draw_seed
+from .._validation import MOST, as_float, check_optional_count, check_type
+from ..exceptions import ParameterError
 
 Array = NDArray[np.float64]
 
