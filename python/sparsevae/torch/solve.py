@@ -1,12 +1,11 @@
 """Thousands of problems side by side in PyTorch, on the CPU or a CUDA device."""
 
-import numbers
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .._validation import as_float, check_count, check_optional_count, check_type
+from .._input.parameters import check_count, check_not_negative, check_optional_count
 from ..exceptions import DerivativeError, NumericalError, ParameterError, ShapeError
 from ._batch import Problems, compress, descend, flatten, respond, standardise
 from ._certificate import RowSpace, anneal
@@ -51,11 +50,7 @@ def _check_options(optimizer: object, max_iter: object, tol: object, batch_size:
         raise ParameterError(f'`optimizer` is {optimizer!r}, but it must be "em" or "mm"')
     check_count("max_iter", max_iter)
     check_optional_count("batch_size", batch_size)
-    check_type("tol", tol, numbers.Real, "a number of at least 0")
-    least = as_float("tol", tol, "a number of at least 0")
-    if not 0.0 <= least < torch.inf:
-        raise ParameterError(f"`tol` is {tol!r}, but it must be finite and not negative")
-    return least
+    return check_not_negative("tol", tol)
 
 
 def _chunk(X: Tensor) -> int:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from .. import _core
-from .._equations import matrix, right_hand_sides
-from .._interchange import exchange
-from .._parallel import thread_count
+from .._input.arrays import matrix, right_hand_sides
+from .._input.interchange import exchange
+from .._input.threads import thread_count
 from ..exceptions import ParameterError
 
 Array = NDArray[np.float64]

@@ -1,10 +1,19 @@
 """Arrays as users give them: refused with the name of the argument, what was found and what is wanted."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .exceptions import DataTypeError, NonFiniteError, ShapeError
+from ..exceptions import DataTypeError, NonFiniteError, ShapeError
+
+
+class RightHandSides(NamedTuple):
+    """Right-hand sides as columns, whether there was one only, given as a vector, and the dtype of the results."""
+
+    values: NDArray[np.float64]
+    single: bool
+    dtype: type[np.floating[Any]]
 
 
 def check_real(name: str, array: Any) -> tuple[int, ...]:
@@ -67,3 +76,53 @@ def real_array(name: str, array: Any, ndim: int, shape: str) -> np.ndarray[Any, 
     if values.ndim != ndim:
         raise ShapeError(f"`{name}` has shape {values.shape}, but {shape} is needed")
     return values
+
+
+def matrix(name: str, array: Any) -> NDArray[np.float64]:
+    """Aligned float64 values of a matrix that is not empty, all finite.
+
+    Raises
+    ------
+    DataTypeError, NonFiniteError, ShapeError
+        With the name of the argument.
+    """
+    values: NDArray[np.float64] = real_array(name, array, 2, "(n_samples, n_features)")
+    if 0 in values.shape:
+        raise ShapeError(f"`{name}` has shape {values.shape}, but at least one row and one column are needed")
+    check_finite(name, values)
+    return values
+
+
+def response_columns(name: str, array: Any) -> NDArray[np.float64]:
+    """Aligned float64 values of one response, or of several in columns: a matrix of one column for each.
+
+    Raises
+    ------
+    DataTypeError, ShapeError
+        With the name of the argument.
+    """
+    ndim = 1 if len(check_real(name, array)) == 1 else 2
+    values: NDArray[np.float64] = real_array(name, array, ndim, "(n_samples,) or (n_samples, n_responses)")
+    return values[:, None] if ndim == 1 else values
+
+
+def right_hand_sides(name: str, b: Any, A: Any, n_samples: int) -> RightHandSides:
+    """Return one right-hand side, or many as columns, for a matrix `A` of `n_samples` rows.
+
+    Raises
+    ------
+    DataTypeError, NonFiniteError, ShapeError
+        With the name of the argument.
+    """
+    shape = check_real(name, b)
+    if len(shape) not in (1, 2) or shape[0] != n_samples or 0 in shape:
+        raise ShapeError(
+            f"`{name}` has shape {shape}, but ({n_samples},) or ({n_samples}, n_problems) is needed: one row for each "
+            "row of `A`, one column for each problem"
+        )
+    values = np.require(b, np.float64, "A")
+    check_finite(name, values)
+    single_precision = np.float32 in (getattr(A, "dtype", None), getattr(b, "dtype", None))
+    return RightHandSides(
+        values.reshape(n_samples, -1), len(shape) == 1, np.float32 if single_precision else np.float64
+    )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from .exceptions import DataTypeError
+from ..exceptions import DataTypeError
 
 P = ParamSpec("P")
 R = TypeVar("R")

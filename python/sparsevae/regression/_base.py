@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from . import _core
-from ._interchange import Interchange, cuda_device
-from ._random import draw_seed
-from ._validation import MOST, as_float, check_count, check_type, fit_arrays, predict_array, result_dtype
+from .. import _core
+from .._input.data import fit_arrays, predict_array, result_dtype
+from .._input.interchange import Interchange, cuda_device
+from .._input.parameters import MOST, as_float, check_count, check_type
+from .._input.random import draw_seed
 
 _ADVICE = {
     "untrained": (
@@ -54,23 +55,20 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
         for name in ("optimizer", "support_rule"):
             check_type(name, getattr(self, name), str, "a string")
         counts = {name: min(check_count(name, getattr(self, name), least), MOST) for name, least in _COUNTS.items()}
-        for name, wanted in _NUMBERS.items():
-            check_type(name, getattr(self, name), numbers.Real, wanted)
+        reals = {name: as_float(name, getattr(self, name), wanted) for name, wanted in _NUMBERS.items()}
         check_type("fit_intercept", self.fit_intercept, (bool, np.bool_), "True or False")
         check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
         noise_var, noises = self.noise_var, '"auto", "anneal", "learn" or a number greater than 0'
         check_type("noise_var", noise_var, (str, numbers.Real), noises)
         power = None
         if self._power_parameter is not None:
-            power = getattr(self, self._power_parameter)
-            check_type(self._power_parameter, power, numbers.Real, "a number between 0 and 2")
-            power = as_float(self._power_parameter, power, "a number between 0 and 2")
+            power = as_float(self._power_parameter, getattr(self, self._power_parameter), "a number between 0 and 2")
         return {
             "optimizer": self.optimizer,
             "noise_var": noise_var if isinstance(noise_var, str) else as_float("noise_var", noise_var, noises),
             "power": power,
             **counts,
-            **{name: as_float(name, getattr(self, name), wanted) for name, wanted in _NUMBERS.items()},
+            **reals,
             "covariance": "full",
             "groups": [],
             "start": None,
@@ -180,7 +178,7 @@ class LinearVae(CoreEstimator):
         if device is None or optimizer not in ("em", "mm") or noise_var == "learn" or preconditioned:
             return arguments
         _core.check(arguments)
-        from .torch._start import descend
+        from ..torch._start import descend
 
         options = (arguments[name] for name in ("max_iter", "tol", "precision", "fit_intercept"))
         start = descend(device, X, Y, given, optimizer, *options)

@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from . import _core
+from .. import _core
+from .._input.data import fit_arrays
+from .._input.interchange import exchange
+from .._input.threads import thread_count
+from ..exceptions import ParameterError
 from ._base import LinearVae
-from ._interchange import exchange
-from ._parallel import thread_count
-from ._validation import fit_arrays
-from .exceptions import ParameterError
 
 Estimator = TypeVar("Estimator", bound=LinearVae)
 

@@ -1,71 +1,13 @@
-"""Arguments and data of the estimators: types, arrays, and the dtype of the result."""
+"""Data of the estimators: arrays, the columns of the fit, and the dtype of the result."""
 
-import numbers
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from ._arrays import check_finite, check_real, real_array
-from .exceptions import ParameterError, ShapeError
-
-# The core counts in 64 bits; nothing runs that long.
-MOST = 2**62
-
-
-def check_type(name: str, value: Any, kind: Any, wanted: str) -> None:
-    """Refuse a parameter of another type.
-
-    Raises
-    ------
-    ParameterError
-        With the name, the value and what is wanted.
-    """
-    # A bool is an Integral to Python, but not to users.
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
-
-
-def check_count(name: str, value: Any, least: int = 1, wanted: str | None = None) -> int:
-    """Refuse what is no integer of at least `least`; return it.
-
-    Raises
-    ------
-    ParameterError
-        With the name, the value and what is wanted.
-    """
-    wanted = wanted or f"an integer of at least {least}"
-    check_type(name, value, numbers.Integral, wanted)
-    if value < least:
-        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
-    return int(value)
-
-
-def check_optional_count(name: str, value: Any) -> int | None:
-    """Refuse what is neither None nor an integer of at least 1; return it.
-
-    Raises
-    ------
-    ParameterError
-        With the name, the value and what is wanted.
-    """
-    return None if value is None else check_count(name, value, 1, "None or an integer of at least 1")
-
-
-def as_float(name: str, value: Any, wanted: str) -> float:
-    """Convert a real parameter.
-
-    Raises
-    ------
-    ParameterError
-        If float64 cannot hold it.
-    """
-    try:
-        return float(value)
-    except OverflowError:
-        raise ParameterError(f"`{name}` is beyond the range of float64, but it must be {wanted}") from None
+from ..exceptions import ShapeError
+from .arrays import check_finite, check_real, real_array
 
 
 def check_design(X: Any) -> tuple[int, ...]:
