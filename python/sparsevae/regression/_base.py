@@ -12,8 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
+from .._input.backend import Backend, Descent
 from .._input.data import fit_arrays, predict_array, result_dtype
-from .._input.interchange import Interchange, cuda_device
+from .._input.interchange import Interchange, exchange
 from .._input.parameters import MOST, as_float, check_count, check_type
 from .._input.random import draw_seed
 
@@ -116,7 +117,8 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
 class LinearVae(CoreEstimator):
     """Base of the estimators with one response; not public."""
 
-    def fit(self, X: Any, y: Any) -> Self:
+    @exchange
+    def fit(self, X: Any, y: Any, *, backend: Backend | None = None) -> Self:
         """Find the sparsest coefficients that explain `y`.
 
         Parameters
@@ -157,17 +159,17 @@ class LinearVae(CoreEstimator):
         """
         arguments = self._arguments()
         X, y, precision = fit_arrays(self, X, y)
-        arguments = self._descend_on_device(X, y.reshape(-1, 1), arguments | {"precision": precision})
+        arguments = self._descend_on(backend, X, y.reshape(-1, 1), arguments | {"precision": precision})
         report = self._call(_core.fit, X, y.ravel(), arguments)
         self._absorb(report, X, y.ravel(), precision)
         self._warn()
         return self
 
-    def _descend_on_device(
-        self, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any]
+    def _descend_on(
+        self, backend: Backend | None, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any]
     ) -> dict[str, Any]:
-        """Do the descents on data of a CUDA device there, so that the core starts at their end."""
-        device, optimizer, noise_var = cuda_device(), arguments["optimizer"], arguments["noise_var"]
+        """Leave the descents that a device can do to it, so that the core starts at their end."""
+        optimizer, noise_var = arguments["optimizer"], arguments["noise_var"]
         given = None if isinstance(noise_var, str) else noise_var
         if optimizer == "auto" and given is not None:
             optimizer = "mm"
@@ -175,13 +177,11 @@ class LinearVae(CoreEstimator):
             # What EM proves to be the sparsest solution is what the core would find.
             optimizer = "em"
         preconditioned = arguments["power"] is not None and given is not None
-        if device is None or optimizer not in ("em", "mm") or noise_var == "learn" or preconditioned:
+        if backend is None or optimizer not in ("em", "mm") or noise_var == "learn" or preconditioned:
             return arguments
         _core.check(arguments)
-        from ..torch._start import descend
-
-        options = (arguments[name] for name in ("max_iter", "tol", "precision", "fit_intercept"))
-        start = descend(device, X, Y, given, optimizer, *options)
+        options = {name: arguments[name] for name in ("max_iter", "tol", "precision", "fit_intercept")}
+        start = backend.descend(X, Y, Descent(optimizer, given, **options))
         return arguments if start is None else arguments | {"start": start}
 
     def _absorb(

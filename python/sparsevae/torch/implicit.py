@@ -11,8 +11,8 @@ from torch import Tensor
 from .._input.parameters import as_float, check_count
 from .._input.threads import thread_count
 from ..exceptions import DerivativeError
-from ._batch import flatten
 from ._minimum import Curvature, Support, minimum
+from ._problems import flatten
 
 __all__ = ["recover"]
 
