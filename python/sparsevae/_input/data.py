@@ -65,11 +65,11 @@ def fit_arrays(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) ->
     return X, y, float(precision)
 
 
-def sample_array(estimator: Any, X: Any, *, reset: bool = True, missing: bool = False) -> tuple[Any, Any]:
-    """Check samples that come without a response; return them as float64, and their own dtype.
+def predict_array(estimator: Any, X: Any, *, reset: bool = False, missing: bool = False) -> Any:
+    """Check rows that come without a response; return them as float64 or float32.
 
-    Sets the number of columns of `estimator`, and their names, or compares with them unless `reset`. NaN is let through
-    where entries may be `missing`.
+    Compares the columns with those of the fit of `estimator`, or sets their number and names if `reset`. NaN is let
+    through where entries may be `missing`.
 
     Raises
     ------
@@ -82,6 +82,12 @@ def sample_array(estimator: Any, X: Any, *, reset: bool = True, missing: bool = 
     except ValueError as error:
         raise ShapeError(f"`X` cannot be used: {error}") from error
     check_finite("X", np.where(np.isnan(X), 0, X) if missing else X)
+    return X
+
+
+def sample_array(estimator: Any, X: Any, *, reset: bool = True, missing: bool = False) -> tuple[Any, Any]:
+    """Check samples; return them as float64, and their own dtype. All else is as in `predict_array`."""
+    X = predict_array(estimator, X, reset=reset, missing=missing)
     return np.require(X, np.float64, "A"), X.dtype
 
 
@@ -99,23 +105,6 @@ def latent_array(X: Any, n_components: int) -> tuple[NDArray[np.float64], np.dty
     check_finite("X", latent)
     single = getattr(X, "dtype", None) == np.float32
     return latent, np.dtype(np.float32 if single else np.float64)
-
-
-def predict_array(estimator: Any, X: Any) -> Any:
-    """Check rows to predict for against the columns of the fit.
-
-    Raises
-    ------
-    DataTypeError, NonFiniteError, ShapeError
-        With the name of the argument.
-    """
-    check_design(X)
-    try:
-        X = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
-    except ValueError as error:
-        raise ShapeError(f"`X` cannot be used: {error}") from error
-    check_finite("X", X)
-    return X
 
 
 def result_dtype(precision: float, largest: float) -> type[np.floating[Any]]:

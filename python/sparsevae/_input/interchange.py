@@ -195,8 +195,9 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
         return (origin or _NUMPY).give_back(result)  # type: ignore[no-any-return]
 
     call.__exchanges__ = True  # type: ignore[attr-defined]
-    shown = [parameter for name, parameter in signature.parameters.items() if name != "backend"]
-    call.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+    if wants_backend:
+        shown = [parameter for name, parameter in signature.parameters.items() if name != "backend"]
+        call.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
     return call
 
 

@@ -7,6 +7,8 @@ import math
 import numbers
 from typing import Any
 
+import numpy as np
+
 from ..exceptions import ParameterError
 
 # The core counts in 64 bits; nothing runs that long.
@@ -29,6 +31,29 @@ def check_type(name: str, value: Any, kind: Any, wanted: str) -> None:
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise _refuse(name, value, wanted)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Refuse what is neither True nor False; return it.
+
+    Raises
+    ------
+    ParameterError
+        With the name and the value.
+    """
+    check_type(name, value, (bool, np.bool_), "True or False")
+    return bool(value)
+
+
+def check_verbose(value: Any) -> None:
+    """Refuse a `verbose` that is neither True nor False nor an integer.
+
+    Raises
+    ------
+    ParameterError
+        With the value.
+    """
+    check_type("verbose", value, (bool, numbers.Integral), "True, False or an integer")
 
 
 def check_count(name: str, value: Any, least: int = 1, wanted: str | None = None) -> int:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.interchange import Interchange
-from .._input.parameters import check_type
+from .._input.parameters import check_flag
 from ..exceptions import NumericalError
 
 Array: TypeAlias = NDArray[np.float64]
@@ -98,7 +98,7 @@ class SparseRegressor(Interchange, RegressorMixin, BaseEstimator, ABC):  # type:
         return self._fit(X, y)
 
     def _fit(self, X: Any, y: Any) -> Self:
-        check_type("fit_intercept", self.fit_intercept, (bool, np.bool_), "True or False")
+        check_flag("fit_intercept", self.fit_intercept)
         arguments = self._arguments()
         X, y, precision = fit_arrays(self, X, y, multi_output=self._multi_output)
         X_unit, y_unit = float(np.abs(X).max()) or 1.0, float(np.abs(y).max()) or 1.0

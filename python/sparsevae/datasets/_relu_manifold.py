@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils import Bunch
 
-from .._input.parameters import check_size, check_type, read_number, read_share
+from .._input.parameters import check_flag, check_size, read_number, read_share
 from .._input.random import RandomState, draw_seed
 from ..exceptions import ParameterError
 from ._corruption import BLOCK, empty, replace_entries, streams
@@ -131,7 +131,7 @@ def make_relu_manifold(
     magnitude = read_number("magnitude", magnitude)
     if not 0 < magnitude < math.inf:
         raise ParameterError(f"`magnitude` is {magnitude!r}, but it must be finite and greater than 0")
-    check_type("train_encoder", train_encoder, (bool, np.bool_), "True or False")
+    check_flag("train_encoder", train_encoder)
     clean = empty("n_features", (n_samples, n_features))
     latent = empty("dimension", (n_samples, dimension))
     points, network, probes, places, values, training = streams(draw_seed(random_state), _KIND, 6)

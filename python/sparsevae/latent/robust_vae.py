@@ -1,6 +1,5 @@
 """The autoencoder that separates outliers from a low-rank signal."""
 
-import numbers
 import sys
 import warnings
 from typing import Any, Self
@@ -14,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _core
 from .._input.data import latent_array, sample_array
 from .._input.interchange import Interchange
-from .._input.parameters import MOST, as_float, check_count, check_optional_count, check_type
+from .._input.parameters import MOST, as_float, check_count, check_flag, check_optional_count, check_verbose
 from .._input.threads import thread_count
 
 _NUMBERS = {"floor": "a number greater than 0 and less than 0.5", "tol": "a number of at least 0"}
@@ -163,8 +162,8 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             arguments[name] = min(check_count(name, getattr(self, name), least), MOST)
         for name, wanted in _NUMBERS.items():
             arguments[name] = as_float(name, getattr(self, name), wanted)
-        check_type("allow_missing", self.allow_missing, (bool, np.bool_), "True or False")
-        check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
+        check_flag("allow_missing", self.allow_missing)
+        check_verbose(self.verbose)
         return arguments
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature

@@ -15,7 +15,7 @@ from .. import _core
 from .._input.backend import Backend, Descent
 from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.interchange import Interchange, exchange
-from .._input.parameters import MOST, as_float, check_count, check_type
+from .._input.parameters import MOST, as_float, check_count, check_flag, check_type, check_verbose
 from .._input.random import draw_seed
 
 _ADVICE = {
@@ -57,8 +57,8 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
             check_type(name, getattr(self, name), str, "a string")
         counts = {name: min(check_count(name, getattr(self, name), least), MOST) for name, least in _COUNTS.items()}
         reals = {name: as_float(name, getattr(self, name), wanted) for name, wanted in _NUMBERS.items()}
-        check_type("fit_intercept", self.fit_intercept, (bool, np.bool_), "True or False")
-        check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
+        check_flag("fit_intercept", self.fit_intercept)
+        check_verbose(self.verbose)
         noise_var, noises = self.noise_var, '"auto", "anneal", "learn" or a number greater than 0'
         check_type("noise_var", noise_var, (str, numbers.Real), noises)
         power = None
