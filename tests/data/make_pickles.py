@@ -26,7 +26,6 @@ from sparsevae import (
 )
 from sparsevae.torch import LinearVae, ManifoldVae, SparseDecoder, solve_batch
 
-warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
 X = rng.standard_normal((6, 9))
 Y = X[:, [1, 4]] @ np.array([[1.0, 2.0], [3.0, -1.0]])
@@ -45,23 +44,26 @@ REGRESSORS = (
 ROW_SPARSE = (SimultaneousSparseVae(), baselines.GroupBasisPursuit(), baselines.LogAutoencoder())
 LATENT = (AffineVae(), RobustVae(floor=1e-3), baselines.RobustPca(), ManifoldVae(encoder_hidden=(2,), n_steps=3))
 
-objects = {type(model).__name__: model.fit(X, Y[:, 0]) for model in REGRESSORS}
-objects |= {type(model).__name__: model.fit(X, Y) for model in ROW_SPARSE}
-objects |= {type(model).__name__: model.fit(LOW_RANK) for model in LATENT}
-welper = WelperRecover().fit(X, X @ np.eye(9)[:, :5])
-objects |= {
-    "VaeSlr of tensors": VaeSlr().fit(DESIGN.float(), torch.from_numpy(Y[:, 0]).float()),
-    "WelperRecover": welper,
-    "Recovery": welper.recover(Y),
-    "BasisPursuitResult": basis_pursuit(X, Y),
-    "PriorVarProfile": theory.prior_var_profile(X, Y, np.ones(9), 0.5, 3),
-    "BatchSolution": solve_batch(DESIGN, torch.from_numpy(Y.T.copy())),
-    "SparseDecoder": SparseDecoder(DESIGN),
-    "LinearVae": LinearVae(DESIGN, noise_var=0.1),
-}
+
+def objects():
+    found = {type(model).__name__: model.fit(X, Y[:, 0]) for model in REGRESSORS}
+    found |= {type(model).__name__: model.fit(X, Y) for model in ROW_SPARSE}
+    found |= {type(model).__name__: model.fit(LOW_RANK) for model in LATENT}
+    welper = WelperRecover().fit(X, X @ np.eye(9)[:, :5])
+    return found | {
+        "VaeSlr of tensors": VaeSlr().fit(DESIGN.float(), torch.from_numpy(Y[:, 0]).float()),
+        "WelperRecover": welper,
+        "Recovery": welper.recover(Y),
+        "BasisPursuitResult": basis_pursuit(X, Y),
+        "PriorVarProfile": theory.prior_var_profile(X, Y, np.ones(9), 0.5, 3),
+        "BatchSolution": solve_batch(DESIGN, torch.from_numpy(Y.T.copy())),
+        "SparseDecoder": SparseDecoder(DESIGN),
+        "LinearVae": LinearVae(DESIGN, noise_var=0.1),
+    }
+
 
 if __name__ == "__main__":
-    pickled = {
-        name: base64.b64encode(zlib.compress(pickle.dumps(value, 4), 9)).decode() for name, value in objects.items()
-    }
-    Path(__file__).with_name("pickles.json").write_text(json.dumps(pickled, indent=1) + "\n", encoding="utf-8")
+    warnings.simplefilter("ignore")
+    pickled = {name: zlib.compress(pickle.dumps(value, 4), 9) for name, value in objects().items()}
+    text = json.dumps({name: base64.b64encode(data).decode() for name, data in pickled.items()}, indent=1)
+    Path(__file__).with_name("pickles.json").write_text(text + "\n", encoding="utf-8")
