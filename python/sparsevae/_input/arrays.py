@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 
 from ..exceptions import DataTypeError, NonFiniteError, ShapeError
 
+Array = NDArray[np.float64]
+
 
 class RightHandSides(NamedTuple):
     """Right-hand sides as columns, whether there was one only, given as a vector, and the dtype of the results."""
 
-    values: NDArray[np.float64]
+    values: Array
     single: bool
     dtype: type[np.floating[Any]]
 
@@ -78,7 +80,7 @@ def real_array(name: str, array: Any, ndim: int, shape: str) -> np.ndarray[Any, 
     return values
 
 
-def matrix(name: str, array: Any) -> NDArray[np.float64]:
+def matrix(name: str, array: Any) -> Array:
     """Aligned float64 values of a matrix that is not empty, all finite.
 
     Raises
@@ -86,14 +88,14 @@ def matrix(name: str, array: Any) -> NDArray[np.float64]:
     DataTypeError, NonFiniteError, ShapeError
         With the name of the argument.
     """
-    values: NDArray[np.float64] = real_array(name, array, 2, "(n_samples, n_features)")
+    values: Array = real_array(name, array, 2, "(n_samples, n_features)")
     if 0 in values.shape:
         raise ShapeError(f"`{name}` has shape {values.shape}, but at least one row and one column are needed")
     check_finite(name, values)
     return values
 
 
-def response_columns(name: str, array: Any) -> NDArray[np.float64]:
+def response_columns(name: str, array: Any) -> Array:
     """Aligned float64 values of one response, or of several in columns: a matrix of one column for each.
 
     Raises
@@ -102,8 +104,26 @@ def response_columns(name: str, array: Any) -> NDArray[np.float64]:
         With the name of the argument.
     """
     ndim = 1 if len(check_real(name, array)) == 1 else 2
-    values: NDArray[np.float64] = real_array(name, array, ndim, "(n_samples,) or (n_samples, n_responses)")
+    values: Array = real_array(name, array, ndim, "(n_samples,) or (n_samples, n_responses)")
     return values[:, None] if ndim == 1 else values
+
+
+def problem_arrays(X: Any, Y: Any) -> tuple[Array, Array]:
+    """Aligned float64 values of a design `X` and of one response, or several in columns, `Y`: all finite, not empty.
+
+    Raises
+    ------
+    DataTypeError, NonFiniteError, ShapeError
+        With the name of the argument.
+    """
+    design, responses = real_array("X", X, 2, "(n_samples, n_features)"), response_columns("Y", Y)
+    if len(responses) != len(design):
+        raise ShapeError(f"`Y` has {len(responses)} rows, but `X` has {len(design)}: one per sample is needed")
+    if 0 in design.shape + responses.shape:
+        raise ShapeError(f"`X` and `Y` have shapes {design.shape} and {responses.shape}, but no axis may be empty")
+    check_finite("X", design)
+    check_finite("Y", responses)
+    return design, responses
 
 
 def right_hand_sides(name: str, b: Any, A: Any, n_samples: int) -> RightHandSides:

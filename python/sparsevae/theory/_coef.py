@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._input.arrays import check_finite, check_real
+from .._input.arrays import Array, check_finite, check_real, problem_arrays
 from .._input.interchange import exchange
 from .._input.parameters import check_not_negative, check_positive
 from ..exceptions import ShapeError
-from ._arguments import Array, data_arrays
 
 
 @exchange
@@ -138,7 +137,7 @@ def autoencoder_energy(
 
 def _coef_arguments(X: Any, Y: Any, coef: Any, noise_var: Any) -> tuple[Array, Array, Array, float]:
     """Design, responses in columns, coefficients with a row for each feature, and the noise variance."""
-    design, responses = data_arrays(X, Y)
+    design, responses = problem_arrays(X, Y)
     shape = (responses.shape[1], design.shape[1])
     check_real("coef", coef)
     rows = np.asarray(coef, np.float64)

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
+from .._input.arrays import Array, problem_arrays
 from .._input.groups import group_labels
 from .._input.interchange import exchange
 from .._input.parameters import check_count, check_not_negative, check_positive
@@ -17,7 +18,6 @@ from .._input.whitening import Whitening
 from ..energies import marginal_energy, separable_energy
 from ..exceptions import ParameterError
 from ..regression.simultaneous_sparse_vae import SimultaneousSparseVae
-from ._arguments import Array, data_arrays
 from ._profile import prior_var_profile
 
 # The descents by "mm" that end each start of the probe.
@@ -105,7 +105,7 @@ def count_minima(
     starts = check_count("n_starts", n_starts)
     tolerance = check_positive("tolerance", tolerance)
     decades = check_not_negative("decades", decades)
-    design, responses = data_arrays(X, Y)
+    design, responses = problem_arrays(X, Y)
     seen, target = _as_seen(estimator, design, responses)
     lengths = (seen**2).sum(axis=0)
     with np.errstate(divide="ignore"):

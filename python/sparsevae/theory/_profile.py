@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from .._input.arrays import check_finite, check_real, real_array
+from .._input.arrays import Array, check_finite, check_real, real_array
 from .._input.interchange import exchange
 from .._input.parameters import check_count, check_not_negative, check_number, check_positive
 from ..energies import marginal_energy, separable_energy
 from ..exceptions import NumericalError, ParameterError
-from ._arguments import Array
 
 _ENERGIES = {"full": marginal_energy, "diagonal": separable_energy}
 
