@@ -1,5 +1,6 @@
 """Recovery that learns from easier problems with the same matrix."""
 
+import numbers
 import sys
 import warnings
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _core
 from .._input.arrays import matrix, right_hand_sides
 from .._input.interchange import Interchange
-from .._input.parameters import MOST, as_float, check_optional_count, check_type, check_verbose
+from .._input.parameters import MOST, as_float, check_optional_count, check_type
 from .._input.random import RandomState, draw_seed
 from .._input.threads import thread_count
 from ..exceptions import ParameterError
@@ -229,7 +230,7 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
                 "problem for each component is needed"
             )
         check_type("factorization", self.factorization, str, '"er-spud" or "l4"')
-        check_verbose(self.verbose)
+        check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
         try:
             trained = _core.train(
                 values,
