@@ -1,15 +1,21 @@
 """Sparse linear regression by minimising the energy of a linear variational autoencoder."""
 
+import sys
+
 from . import datasets, energies, exceptions, metrics, theory
 from ._core import __version__
-from .affine_vae import AffineVae
-from .l1 import BasisPursuitResult, basis_pursuit
-from .parallel import fit_many
-from .preconditioned_vae import PreconditionedVae
-from .robust_vae import RobustVae
-from .simultaneous_sparse_vae import SimultaneousSparseVae
-from .vae_slr import VaeSlr
-from .welper_recover import Recovery, WelperRecover
+from .latent import AffineVae, RobustVae, affine_vae, robust_vae
+from .regression import (
+    PreconditionedVae,
+    SimultaneousSparseVae,
+    VaeSlr,
+    fit_many,
+    parallel,
+    preconditioned_vae,
+    simultaneous_sparse_vae,
+    vae_slr,
+)
+from .transfer import BasisPursuitResult, Recovery, WelperRecover, basis_pursuit, l1, welper_recover
 
 __all__ = [
     "AffineVae",
@@ -29,3 +35,17 @@ __all__ = [
     "metrics",
     "theory",
 ]
+
+# Where these modules stood before they had packages: users' imports and pickles name them so.
+sys.modules.update(
+    {
+        "sparsevae.affine_vae": affine_vae,
+        "sparsevae.l1": l1,
+        "sparsevae.parallel": parallel,
+        "sparsevae.preconditioned_vae": preconditioned_vae,
+        "sparsevae.robust_vae": robust_vae,
+        "sparsevae.simultaneous_sparse_vae": simultaneous_sparse_vae,
+        "sparsevae.vae_slr": vae_slr,
+        "sparsevae.welper_recover": welper_recover,
+    }
+)

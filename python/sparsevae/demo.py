@@ -12,12 +12,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 from sklearn.utils import Bunch
 
+from . import PreconditionedVae, VaeSlr
 from .baselines import BasisPursuit
 from .datasets import fetch_riboflavin, make_sparse_regression, plant_response
 from .experiments.rivals import best_lasso
 from .metrics import support_match
-from .preconditioned_vae import PreconditionedVae
-from .vae_slr import VaeSlr
 
 Array: TypeAlias = NDArray[np.float64]
 Draw: TypeAlias = Callable[[int, int], Bunch]

@@ -1,15 +1,14 @@
 """The energies that the estimators minimise, with their exact gradients."""
 
-import numbers
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arrays import check_real, real_array
-from ._interchange import exchange
-from ._validation import check_type
+from ._input.arrays import real_array, response_columns
+from ._input.interchange import exchange
+from ._input.parameters import as_float, check_type
 
 __all__ = ["affine_energy", "marginal_energy", "preconditioned_energy", "separable_energy"]
 
@@ -17,21 +16,17 @@ __all__ = ["affine_energy", "marginal_energy", "preconditioned_energy", "separab
 Array = NDArray[np.float64]
 
 
-def _arrays(X: Any, y: Any, prior_var: Any, *, single: bool = False) -> tuple[Array, Array, Array]:
-    """Check design, responses (as the columns of a matrix; `single` allows one only) and prior variances."""
-    shape = "(n_samples,)" if single else "(n_samples,) or (n_samples, n_responses)"
-    one = single or len(check_real("y", y)) == 1
-    responses = real_array("y", y, 1 if one else 2, shape)
+def _arrays(X: Any, y: Any, prior_var: Any, *, one_response: bool = False) -> tuple[Array, Array, Array]:
+    """Return design, responses (in the columns of a matrix) and prior variances."""
     return (
         real_array("X", X, 2, "(n_samples, n_features)"),
-        responses[:, None] if one else responses,
+        real_array("y", y, 1, "(n_samples,)")[:, None] if one_response else response_columns("y", y),
         real_array("prior_var", prior_var, 1, "(n_features,)"),
     )
 
 
 def _number(name: str, value: Any) -> float:
-    check_type(name, value, numbers.Real, "a number")
-    return float(value)
+    return as_float(name, value, "a number")
 
 
 @exchange
@@ -155,7 +150,7 @@ def preconditioned_energy(
     Pratihar and Mukhopadhyay (2025), "Be a Goldfish", eq. 17 with its encoder at the optimum.
     """
     gamma, p = _number("noise_var", noise_var), _number("power", power)
-    return _core.energy(*_arrays(X, y, prior_var, single=True), gamma, "preconditioned", p)[:3]
+    return _core.energy(*_arrays(X, y, prior_var, one_response=True), gamma, "preconditioned", p)[:3]
 
 
 @exchange

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from ._arrays import check_finite, real_array
-from ._interchange import exchange
-from ._validation import check_type
+from ._input.arrays import check_finite, real_array
+from ._input.interchange import exchange
+from ._input.parameters import check_type
 from .exceptions import ParameterError, ShapeError
-from .simultaneous_sparse_vae import SimultaneousSparseVae
+from .regression.simultaneous_sparse_vae import SimultaneousSparseVae
 
 try:
     import mne

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._interchange import to_numpy
+from ._input.interchange import to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,6 +1,5 @@
 """What the baselines share: checks, centring, one unit for the data, prediction."""
 
-import numbers
 import warnings
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
@@ -11,9 +10,10 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from .._interchange import Interchange
-from .._validation import as_float, check_type, fit_arrays, predict_array, result_dtype
-from ..exceptions import NumericalError, ParameterError
+from .._input.data import fit_arrays, predict_array, result_dtype
+from .._input.interchange import Interchange
+from .._input.parameters import check_flag
+from ..exceptions import NumericalError
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -43,17 +43,6 @@ class Problem(NamedTuple):
             f"`X` and `y` are scaled so far apart, by their largest values {self.X_unit:.1e} and {self.y_unit:.1e}, "
             "that float64 cannot hold the result: rescale one of them"
         )
-
-
-def real(name: str, value: Any, *, positive: bool, below: float = np.inf) -> float:
-    """Check a finite real parameter: positive or at least 0, and less than `below`."""
-    wanted = "a finite number greater than 0" if positive else "a finite number of at least 0"
-    wanted += "" if below == np.inf else f" and less than {below:g}"
-    check_type(name, value, numbers.Real, wanted)
-    number = as_float(name, value, wanted)
-    if not (0 < number < below if positive else 0 <= number < below):
-        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
-    return number
 
 
 class SparseRegressor(Interchange, RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
@@ -109,7 +98,7 @@ class SparseRegressor(Interchange, RegressorMixin, BaseEstimator, ABC):  # type:
         return self._fit(X, y)
 
     def _fit(self, X: Any, y: Any) -> Self:
-        check_type("fit_intercept", self.fit_intercept, (bool, np.bool_), "True or False")
+        check_flag("fit_intercept", self.fit_intercept)
         arguments = self._arguments()
         X, y, precision = fit_arrays(self, X, y, multi_output=self._multi_output)
         X_unit, y_unit = float(np.abs(X).max()) or 1.0, float(np.abs(y).max()) or 1.0

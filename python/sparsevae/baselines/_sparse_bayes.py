@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._validation import as_float, check_count, check_type
+from .._input.parameters import check_count, check_not_negative, check_number, check_type
 from ..exceptions import ParameterError
-from ._regressor import Array, Problem, SparseRegressor, real
+from ._regressor import Array, Problem, SparseRegressor
 
 # Shares of the mean square of the response: where a learned noise variance starts, and where it ends.
 FIRST_NOISE, LEAST_NOISE = 0.1, 1e-10
@@ -40,16 +40,14 @@ class SparseBayes(SparseRegressor):
         noise_var = self.noise_var
         check_type("noise_var", noise_var, (str, numbers.Real), _NOISES)
         if not isinstance(noise_var, str):
-            noise_var = as_float("noise_var", noise_var, _NOISES)
-            if not 0 < noise_var < np.inf:
-                raise ParameterError(f"`noise_var` is {noise_var!r}, but it must be {_NOISES}")
+            noise_var = check_number("noise_var", noise_var, _NOISES, above=0.0)
         elif noise_var != "learn":
             raise ParameterError(f"`noise_var` is {noise_var!r}, but it must be {_NOISES}")
         return {
             "noise_var": noise_var,
             "max_iter": check_count("max_iter", self.max_iter),
-            "tol": real("tol", self.tol, positive=False),
-            "prune": real("prune", self.prune, positive=False, below=1),
+            "tol": check_not_negative("tol", self.tol),
+            "prune": check_not_negative("prune", self.prune, below=1),
         }
 
     def _solve(self, problem: Problem, arguments: dict[str, Any]) -> tuple[dict[str, Any], str | None]:

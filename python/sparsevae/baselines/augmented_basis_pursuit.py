@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arrays import check_finite, real_array
-from .._validation import check_count
+from .._input.arrays import check_finite, real_array
+from .._input.parameters import check_count, check_not_negative
 from ..exceptions import ParameterError, ShapeError
 from ._linear_program import least_squares_equations, minimise_weighted_l1
-from ._regressor import Array, Problem, SparseRegressor, real
+from ._regressor import Array, Problem, SparseRegressor
 
 
 class AugmentedBasisPursuit(SparseRegressor):
@@ -131,7 +131,7 @@ class AugmentedBasisPursuit(SparseRegressor):
                 )
         return {
             "n_nonzero": check_count("n_nonzero", self.n_nonzero),
-            "threshold": real("threshold", self.threshold, positive=False),
+            "threshold": check_not_negative("threshold", self.threshold),
             "covariance": covariance,
         }
 

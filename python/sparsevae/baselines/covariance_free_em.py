@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from .._random import RandomState, draw_seed
-from .._validation import check_count
-from ._regressor import Array, real
+from .._input.parameters import check_count, check_positive
+from .._input.random import RandomState, draw_seed
+from ._regressor import Array
 from ._sparse_bayes import Posterior, SparseBayes
 
 
@@ -133,7 +133,7 @@ class CovarianceFreeEm(SparseBayes):
         return super()._arguments() | {
             "n_probes": check_count("n_probes", self.n_probes),
             "cg_max_iter": check_count("cg_max_iter", self.cg_max_iter),
-            "cg_tol": real("cg_tol", self.cg_tol, positive=True, below=1),
+            "cg_tol": check_positive("cg_tol", self.cg_tol, below=1),
             "seed": draw_seed(self.random_state),
         }
 

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
-from .._validation import check_count
+from .._input.parameters import check_count, check_not_negative
 from ..exceptions import ParameterError
 from ._linear_program import Equations, least_squares_equations
-from ._regressor import Array, Problem, real
+from ._regressor import Array, Problem
 from ._row_sparse import RowSparseRegressor, compress, squared_rows
 
 # Over-relaxation; steps between checks; checks that may change the step size, which convergence needs to stay.
@@ -111,9 +111,9 @@ class GroupBasisPursuit(RowSparseRegressor):
 
     def _arguments(self) -> dict[str, Any]:
         return {
-            "tolerance": real("tolerance", self.tolerance, positive=False),
+            "tolerance": check_not_negative("tolerance", self.tolerance),
             "max_iter": check_count("max_iter", self.max_iter),
-            "tol": real("tol", self.tol, positive=False),
+            "tol": check_not_negative("tol", self.tol),
         }
 
     def _solve(self, problem: Problem, arguments: dict[str, Any]) -> tuple[dict[str, Any], str | None]:

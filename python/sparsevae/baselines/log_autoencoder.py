@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky
 
-from .._validation import as_float, check_count, check_type
+from .._input.parameters import check_count, check_not_negative, check_number, check_type
 from ..exceptions import NumericalError, ParameterError
 from ._linear_program import Equations, least_squares_equations
-from ._regressor import Array, Problem, real
+from ._regressor import Array, Problem
 from ._row_sparse import RowSparseRegressor, compress, squared_rows
 
 # The smoothing ends at this share of the largest squared row norm of the first solution. In each round it falls by the
@@ -130,16 +130,14 @@ class LogAutoencoder(RowSparseRegressor):
         log_weight = self.log_weight
         check_type("log_weight", log_weight, (str, numbers.Real), _WEIGHTS)
         if not isinstance(log_weight, str):
-            log_weight = as_float("log_weight", log_weight, _WEIGHTS)
-            if not 0 < log_weight < np.inf:
-                raise ParameterError(f"`log_weight` is {log_weight!r}, but it must be {_WEIGHTS}")
+            log_weight = check_number("log_weight", log_weight, _WEIGHTS, above=0.0)
         elif log_weight != "n_responses":
             raise ParameterError(f"`log_weight` is {log_weight!r}, but it must be {_WEIGHTS}")
         return {
-            "noise_var": real("noise_var", self.noise_var, positive=False),
+            "noise_var": check_not_negative("noise_var", self.noise_var),
             "log_weight": log_weight,
             "max_iter": check_count("max_iter", self.max_iter),
-            "tol": real("tol", self.tol, positive=False),
+            "tol": check_not_negative("tol", self.tol),
         }
 
     def _solve(self, problem: Problem, arguments: dict[str, Any]) -> tuple[dict[str, Any], str | None]:

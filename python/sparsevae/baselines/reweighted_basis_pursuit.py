@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import check_count
+from .._input.parameters import check_count, check_not_negative, check_positive
 from ._linear_program import least_squares_equations, minimise_weighted_l1
-from ._regressor import Problem, SparseRegressor, real
+from ._regressor import Problem, SparseRegressor
 
 
 class ReweightedBasisPursuit(SparseRegressor):
@@ -90,9 +90,9 @@ class ReweightedBasisPursuit(SparseRegressor):
 
     def _arguments(self) -> dict[str, Any]:
         return {
-            "epsilon": real("epsilon", self.epsilon, positive=True),
+            "epsilon": check_positive("epsilon", self.epsilon),
             "max_iter": check_count("max_iter", self.max_iter),
-            "tol": real("tol", self.tol, positive=False),
+            "tol": check_not_negative("tol", self.tol),
         }
 
     def _solve(self, problem: Problem, arguments: dict[str, Any]) -> tuple[dict[str, Any], str | None]:

@@ -1,17 +1,16 @@
 """Principal component pursuit."""
 
-import numbers
 import sys
 import warnings
 from typing import Any, Self
 
-import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from .. import _core
-from .._interchange import Interchange
-from .._validation import MOST, as_float, check_count, check_type, sample_array
+from .._input.data import sample_array
+from .._input.interchange import Interchange
+from .._input.parameters import MOST, as_float, check_count, check_flag, check_verbose
 
 _WEIGHT = "None or a number greater than 0"
 _TOL = "a number greater than 0 and less than 1"
@@ -155,16 +154,15 @@ class RobustPca(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         """
         weight = self.outlier_weight
         if weight is not None:
-            check_type("outlier_weight", weight, numbers.Real, _WEIGHT)
             weight = as_float("outlier_weight", weight, _WEIGHT)
-        check_type("allow_missing", self.allow_missing, (bool, np.bool_), "True or False")
-        check_type("tol", self.tol, numbers.Real, _TOL)
+        check_flag("allow_missing", self.allow_missing)
+        tol = as_float("tol", self.tol, _TOL)
         steps = min(check_count("max_iter", self.max_iter), MOST)
-        check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
+        check_verbose(self.verbose)
         missing = bool(self.allow_missing)
         values, dtype = sample_array(self, X, missing=missing)
         progress = _progress if self.verbose else None
-        found = _core.fit_robust_pca(values, missing, weight, as_float("tol", self.tol, _TOL), steps, progress)
+        found = _core.fit_robust_pca(values, missing, weight, tol, steps, progress)
         if self.verbose:
             sys.stderr.write("\n")
         self.outlier_mask_ = found["outliers"] != 0

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._random import RandomState, draw_seed
-from ._checks import as_count, as_option, as_real
+from .._input.parameters import check_option, check_size, read_number
+from .._input.random import RandomState, draw_seed
 
 DESIGNS = ("gaussian", "random_walk", "toeplitz", "block")
 _DCT_ROWS = ("random", "low")
@@ -24,10 +24,10 @@ def make_design(
     """Draw a design of any kind; arguments that the kind does not know are ignored."""
     return _core.make_design(
         kind,
-        as_count("n_samples", n_samples),
-        as_count("n_features", n_features),
-        as_real("correlation", correlation),
-        as_count("block_size", block_size),
+        check_size("n_samples", n_samples),
+        check_size("n_features", n_features),
+        read_number("correlation", correlation),
+        check_size("block_size", block_size),
         bool(unit_norm),
         draw_seed(random_state),
     )
@@ -264,9 +264,9 @@ def make_partial_dct_design(
     True
     """
     return _core.make_partial_dct_design(
-        as_count("n_samples", n_samples),
-        as_count("n_features", n_features),
-        as_option("rows", rows, _DCT_ROWS),
+        check_size("n_samples", n_samples),
+        check_size("n_features", n_features),
+        check_option("rows", rows, _DCT_ROWS),
         bool(unit_norm),
         draw_seed(random_state),
     )

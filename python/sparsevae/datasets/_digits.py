@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.utils import Bunch
 
-from .._random import RandomState, draw_seed
+from .._input.parameters import check_size, read_share
+from .._input.random import RandomState, draw_seed
 from ..exceptions import DataUnavailableError, ParameterError
-from ._checks import as_count, as_share
 from ._corruption import replace_entries, streams
 
 _KIND = 2
@@ -100,8 +100,8 @@ def make_corrupted_digits(
     ((1797, 64), (8, 8), [0, 1, 2, 3, 4])
     >>> mnist = make_corrupted_digits(path="mnist.npz", n_samples=10_000, random_state=0)  # doctest: +SKIP
     """
-    outlier_share = as_share("outlier_share", outlier_share)
-    count = None if n_samples is None else as_count("n_samples", n_samples)
+    outlier_share = read_share("outlier_share", outlier_share)
+    count = None if n_samples is None else check_size("n_samples", n_samples)
     images = _bundled() if path is None else _read(path)
     n_images = len(images.pixels)
     if count is not None and count > n_images:

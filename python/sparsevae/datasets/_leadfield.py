@@ -1,16 +1,14 @@
 """Leadfields of magnetoencephalography in a spherical head."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from .. import _core
-from .._interchange import exchange
-from .._random import RandomState, draw_seed
-from ..exceptions import ShapeError
-from ._checks import as_count, as_option, as_real
+from .._input.arrays import real_array
+from .._input.interchange import exchange
+from .._input.parameters import check_option, check_size, read_number
+from .._input.random import RandomState, draw_seed
 
 # What stands for the baseline in metres where none is given; magnetometers have none.
 _BASELINES = {"magnetometer": 0.0, "axial_gradiometer": 0.05, "planar_gradiometer": 0.0168}
@@ -114,16 +112,16 @@ def make_meg_leadfield(
     >>> make_meg_leadfield(orientation="free", sensors="axial_gradiometer").X.shape
     (100, 600)
     """
-    kind = as_option("sensors", sensors, tuple(_BASELINES))
+    kind = check_option("sensors", sensors, tuple(_BASELINES))
     made = _core.make_meg_leadfield(
-        as_count("n_sensors", n_sensors),
-        as_count("n_sources", n_sources),
+        check_size("n_sensors", n_sensors),
+        check_size("n_sources", n_sources),
         kind,
-        as_option("orientation", orientation, _ORIENTATIONS),
-        as_option("region", region, _REGIONS),
-        as_real("source_radius", source_radius),
-        as_real("sensor_radius", sensor_radius),
-        _BASELINES[kind] if baseline is None else as_real("baseline", baseline),
+        check_option("orientation", orientation, _ORIENTATIONS),
+        check_option("region", region, _REGIONS),
+        read_number("source_radius", source_radius),
+        read_number("sensor_radius", sensor_radius),
+        _BASELINES[kind] if baseline is None else read_number("baseline", baseline),
         bool(unit_norm),
         draw_seed(random_state),
     )
@@ -182,18 +180,8 @@ def sarvas_field(
     (1, 1)
     """
     return _core.sarvas_field(
-        _as_vectors("source_positions", source_positions),
-        _as_vectors("source_moments", source_moments),
-        _as_vectors("sensor_positions", sensor_positions),
-        _as_vectors("sensor_orientations", sensor_orientations),
+        real_array("source_positions", source_positions, 2, "(n_vectors, 3)"),
+        real_array("source_moments", source_moments, 2, "(n_vectors, 3)"),
+        real_array("sensor_positions", sensor_positions, 2, "(n_vectors, 3)"),
+        real_array("sensor_orientations", sensor_orientations, 2, "(n_vectors, 3)"),
     )
-
-
-def _as_vectors(name: str, value: Any) -> NDArray[np.float64]:
-    """Return `value` as a matrix of floats, or raise ShapeError; the core knows how many rows and columns."""
-    matrix = np.asarray(value, dtype=np.float64)
-    if matrix.ndim != 2:
-        raise ShapeError(
-            f"`{name}` has shape {matrix.shape}, but two dimensions are needed, three columns in the second"
-        )
-    return matrix

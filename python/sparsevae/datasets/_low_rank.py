@@ -3,8 +3,8 @@
 from sklearn.utils import Bunch
 
 from .. import _core
-from .._random import RandomState, draw_seed
-from ._checks import as_count, as_real
+from .._input.parameters import check_size, read_number
+from .._input.random import RandomState, draw_seed
 
 
 def make_low_rank_outliers(
@@ -73,12 +73,12 @@ def make_low_rank_outliers(
     True
     """
     made = _core.make_low_rank_outliers(
-        as_count("n_samples", n_samples),
-        as_count("n_features", n_features),
-        as_count("rank", rank),
-        as_real("outlier_share", outlier_share),
-        as_real("magnitude", magnitude),
-        as_real("missing_share", missing_share),
+        check_size("n_samples", n_samples),
+        check_size("n_features", n_features),
+        check_size("rank", rank),
+        read_number("outlier_share", outlier_share),
+        read_number("magnitude", magnitude),
+        read_number("missing_share", missing_share),
         draw_seed(random_state),
     )
     return Bunch(**made)

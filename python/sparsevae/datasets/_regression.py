@@ -5,9 +5,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from .. import _core
-from .._interchange import exchange
-from .._random import RandomState, draw_seed
-from ._checks import as_count, as_design, as_option, as_real
+from .._input.arrays import matrix
+from .._input.interchange import exchange
+from .._input.parameters import check_option, check_size, read_number
+from .._input.random import RandomState, draw_seed
 from ._design import DESIGNS, make_design
 
 _LAWS = ("gaussian", "rayleigh", "chi_squared", "uniform", "poisson")
@@ -60,9 +61,9 @@ def make_sparse_coef(
     20
     """
     return _core.make_sparse_coef(
-        as_count("n_features", n_features),
-        as_count("n_nonzero", n_nonzero, minimum=0),
-        as_option("law", law, _LAWS),
+        check_size("n_features", n_features),
+        check_size("n_nonzero", n_nonzero, least=0),
+        check_option("law", law, _LAWS),
         draw_seed(random_state),
     )
 
@@ -118,14 +119,14 @@ def plant_response(
     >>> problem.y.shape, problem.support.shape
     ((50,), (5,))
     """
-    return _plant(as_design(X), n_nonzero, law, snr_db, draw_seed(random_state))
+    return _plant(matrix("X", X), n_nonzero, law, snr_db, draw_seed(random_state))
 
 
 def _plant(X: NDArray[np.float64], n_nonzero: int, law: str, snr_db: float | None, seed: int) -> Bunch:
     coef = make_sparse_coef(X.shape[1], n_nonzero, law=law, random_state=seed)
     y, noise_var = X @ coef, 0.0
     if snr_db is not None:
-        y, noise_var = _core.add_noise(y, as_real("snr_db", snr_db), seed)
+        y, noise_var = _core.add_noise(y, read_number("snr_db", snr_db), seed)
     return Bunch(X=X, y=y, coef=coef, noise_var=noise_var, support=np.flatnonzero(coef))
 
 
@@ -187,7 +188,7 @@ def make_sparse_regression(
     >>> bool(np.allclose(problem.X @ problem.coef, problem.y))
     True
     """
-    kind = as_option("design", design, DESIGNS)
+    kind = check_option("design", design, DESIGNS)
     seed = draw_seed(random_state)
     X = make_design(
         kind,

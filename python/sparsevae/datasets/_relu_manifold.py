@@ -12,10 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils import Bunch
 
-from .._random import RandomState, draw_seed
-from .._validation import check_type
+from .._input.parameters import check_flag, check_size, read_number, read_share
+from .._input.random import RandomState, draw_seed
 from ..exceptions import ParameterError
-from ._checks import as_count, as_real, as_share
 from ._corruption import BLOCK, empty, replace_entries, streams
 
 _KIND = 1
@@ -125,14 +124,14 @@ def make_relu_manifold(
     >>> bool(np.allclose(layer @ data.decoder[-1], data.clean))
     True
     """
-    n_samples, n_features = as_count("n_samples", n_samples), as_count("n_features", n_features)
-    dimension = as_count("dimension", dimension)
+    n_samples, n_features = check_size("n_samples", n_samples), check_size("n_features", n_features)
+    dimension = check_size("dimension", dimension)
     widths = _as_widths(hidden)
-    outlier_share = as_share("outlier_share", outlier_share)
-    magnitude = as_real("magnitude", magnitude)
+    outlier_share = read_share("outlier_share", outlier_share)
+    magnitude = read_number("magnitude", magnitude)
     if not 0 < magnitude < math.inf:
         raise ParameterError(f"`magnitude` is {magnitude!r}, but it must be finite and greater than 0")
-    check_type("train_encoder", train_encoder, (bool, np.bool_), "True or False")
+    check_flag("train_encoder", train_encoder)
     clean = empty("n_features", (n_samples, n_features))
     latent = empty("dimension", (n_samples, dimension))
     points, network, probes, places, values, training = streams(draw_seed(random_state), _KIND, 6)
@@ -153,7 +152,7 @@ def make_relu_manifold(
 def _as_widths(hidden: Any) -> tuple[int, ...]:
     if isinstance(hidden, str | bytes) or not hasattr(hidden, "__iter__"):
         raise ParameterError(f"`hidden` is {hidden!r}, but it must be a sequence of integers of at least 1")
-    widths = tuple(as_count(f"hidden[{index}]", width) for index, width in enumerate(hidden))
+    widths = tuple(check_size(f"hidden[{index}]", width) for index, width in enumerate(hidden))
     if not widths:
         raise ParameterError("`hidden` is empty, but it must have at least one layer")
     return widths

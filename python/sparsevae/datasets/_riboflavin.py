@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from .. import _core
-from .._random import RandomState, draw_seed
+from .._input.parameters import check_option, check_size
+from .._input.random import RandomState, draw_seed
 from ..exceptions import DataUnavailableError, ParameterError
-from ._checks import as_count, as_option
 
 _COMMIT = "3eb71fb52b3c0f5213b1283d5f0317b91f6a133a"
 _URL = f"https://raw.githubusercontent.com/cran/hdi/{_COMMIT}/data/riboflavin.RData"
@@ -120,8 +120,8 @@ def fetch_riboflavin(
 def _choose(X: NDArray[np.float64], subset: str | None, n_genes: int, random_state: RandomState) -> NDArray[np.intp]:
     if subset is None:
         return np.arange(X.shape[1])
-    subset = as_option("subset", subset, _SUBSETS)
-    n_genes = as_count("n_genes", n_genes)
+    subset = check_option("subset", subset, _SUBSETS)
+    n_genes = check_size("n_genes", n_genes)
     if n_genes > X.shape[1]:
         raise ParameterError(f"`n_genes` is {n_genes}, but the set has {X.shape[1]} genes")
     if subset == "random":

@@ -5,10 +5,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from .. import _core
-from .._interchange import exchange
-from .._random import RandomState, draw_seed
+from .._input.arrays import matrix
+from .._input.interchange import exchange
+from .._input.parameters import check_option, check_size, read_number
+from .._input.random import RandomState, draw_seed
 from ..exceptions import NonFiniteError
-from ._checks import as_count, as_design, as_option, as_real
 from ._design import DESIGNS, make_design
 
 _ROW_SCALES = ("none", "unit", "jeffreys")
@@ -79,11 +80,11 @@ def make_row_sparse_coef(
     (30, True)
     """
     return _core.make_row_sparse_coef(
-        as_count("n_features", n_features),
-        as_count("n_responses", n_responses),
-        as_count("n_nonzero", n_nonzero, minimum=0),
-        None if rank is None else as_count("rank", rank),
-        as_option("row_scale", row_scale, _ROW_SCALES),
+        check_size("n_features", n_features),
+        check_size("n_responses", n_responses),
+        check_size("n_nonzero", n_nonzero, least=0),
+        None if rank is None else check_size("rank", rank),
+        check_option("row_scale", row_scale, _ROW_SCALES),
         draw_seed(random_state),
     )
 
@@ -152,7 +153,7 @@ def plant_responses(
     >>> problem.Y.shape, problem.coef.shape, problem.support.shape
     ((100, 50), (50, 200), (10,))
     """
-    return _plant(as_design(X), n_responses, n_nonzero, rank, row_scale, snr_db, draw_seed(random_state))
+    return _plant(matrix("X", X), n_responses, n_nonzero, rank, row_scale, snr_db, draw_seed(random_state))
 
 
 def _plant(
@@ -170,7 +171,7 @@ def _plant(
     if not np.isfinite(Y).all():
         raise NonFiniteError("`X` coef^T overflows; rescale `X`")
     if snr_db is not None:
-        Y, noise_var = _core.add_response_noise(Y, as_real("snr_db", snr_db), seed)
+        Y, noise_var = _core.add_response_noise(Y, read_number("snr_db", snr_db), seed)
     return Bunch(X=X, Y=Y, coef=coef, noise_var=noise_var, support=np.flatnonzero(coef.any(axis=0)))
 
 
@@ -242,7 +243,7 @@ def make_row_sparse_regression(
     >>> bool(np.allclose(problem.X @ problem.coef.T, problem.Y))
     True
     """
-    kind = as_option("design", design, DESIGNS)
+    kind = check_option("design", design, DESIGNS)
     seed = draw_seed(random_state)
     X = make_design(
         kind,

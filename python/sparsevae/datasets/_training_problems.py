@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from .. import _core
-from .._interchange import exchange
-from .._random import RandomState, draw_seed
+from .._input.arrays import matrix
+from .._input.interchange import exchange
+from .._input.parameters import check_option, check_size, read_number, read_share
+from .._input.random import RandomState, draw_seed
 from ..exceptions import NonFiniteError, ParameterError
-from ._checks import as_count, as_design, as_option, as_real
 from ._design import make_gaussian_design, make_partial_dct_design, make_random_walk_design
 
 _LAWS = ("gaussian", "rademacher", "uniform")
@@ -79,10 +80,10 @@ def make_sparse_components(
     ((200, 1000), True)
     """
     return _core.make_sparse_components(
-        as_count("n_features", n_features),
-        as_count("n_components", n_components),
-        as_real("n_nonzero", n_nonzero),
-        as_option("law", law, _LAWS),
+        check_size("n_features", n_features),
+        check_size("n_components", n_components),
+        read_number("n_nonzero", n_nonzero),
+        check_option("law", law, _LAWS),
         draw_seed(random_state),
     )
 
@@ -148,11 +149,11 @@ def make_combinators(
     [4, 4, 4, 4, 4, 5, 5]
     """
     return _core.make_combinators(
-        as_count("n_components", n_components),
-        as_count("n_problems", n_problems),
-        as_count("n_nonzero", n_nonzero),
+        check_size("n_components", n_components),
+        check_size("n_problems", n_problems),
+        check_size("n_nonzero", n_nonzero),
         bool(balanced),
-        as_option("law", law, _LAWS),
+        check_option("law", law, _LAWS),
         draw_seed(random_state),
     )
 
@@ -210,19 +211,17 @@ def plant_training_problems(
     >>> problems.B.shape, problems.b.shape, bool(problems.hard.any())
     ((120, 80), (120, 4), False)
     """
-    n_components = as_count("n_components", n_components)
-    n_problems, n_test = as_count("n_problems", n_problems), as_count("n_test", n_test)
+    n_components = check_size("n_components", n_components)
+    n_problems, n_test = check_size("n_problems", n_problems), check_size("n_test", n_test)
     train_nonzero = _as_part("train_nonzero", train_nonzero, n_components)
     test_nonzero = _as_part("test_nonzero", test_nonzero, n_components)
     if hard_nonzero is None:
         hard_nonzero = test_nonzero
     hard_nonzero = _as_part("hard_nonzero", hard_nonzero, n_components)
-    share, noise = as_real("hard_share", hard_share), as_real("noise", noise)
-    if not 0 <= share <= 1:
-        raise ParameterError(f"`hard_share` is {hard_share!r}, but it must be at least 0 and at most 1")
+    share, noise = read_share("hard_share", hard_share), read_number("noise", noise)
     if not 0 <= noise < np.inf:
         raise ParameterError(f"`noise` is {noise!r}, but it must be finite and at least 0")
-    A, seed = as_design(A, "A"), draw_seed(random_state)
+    A, seed = matrix("A", A), draw_seed(random_state)
 
     components = make_sparse_components(A.shape[1], n_components, n_nonzero, law=law, random_state=seed)
     n_hard = round(share * n_problems)
@@ -349,7 +348,7 @@ def make_training_problems(
     >>> bool(np.allclose(problems.A @ problems.components @ problems.combinators, problems.B))
     True
     """
-    make_design: Any = _DESIGNS[as_option("design", design, tuple(_DESIGNS))]
+    make_design: Any = _DESIGNS[check_option("design", design, tuple(_DESIGNS))]
     seed = draw_seed(random_state)
     return plant_training_problems(
         make_design(n_samples, n_features, random_state=seed),
@@ -368,7 +367,7 @@ def make_training_problems(
 
 
 def _as_part(name: str, value: Any, n_components: int) -> int:
-    count = as_count(name, value)
+    count = check_size(name, value)
     if count > n_components:
         raise ParameterError(f"`{name}` is {count}, but it must be at most the number of components, {n_components}")
     return count

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .._validation import check_count
+from .._input.parameters import check_count
 from ..exceptions import ParameterError
 from .methods import find_methods
 from .specification import Figure, Method, Settings, problem_seed, settings_text

@@ -10,7 +10,7 @@ from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
 from .. import __version__
-from .._validation import check_optional_count
+from .._input.parameters import check_optional_count
 from ..exceptions import SchedulerError
 from .store import Store
 from .trial import Record, Task, run_trial

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ..l1 import basis_pursuit
-from ..welper_recover import WelperRecover
+from ..transfer.l1 import basis_pursuit
+from ..transfer.welper_recover import WelperRecover
 from . import manifold_solvers, rivals, training_rivals
 from .scoring import Solution
 from .specification import AnyProblem, Problem, Settings, SupportProblem

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from ..l1 import basis_pursuit
+from ..transfer.l1 import basis_pursuit
 
 Array: TypeAlias = NDArray[np.float64]
 

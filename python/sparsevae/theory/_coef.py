@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arrays import check_finite, check_real
-from .._interchange import exchange
+from .._input.arrays import Array, check_finite, check_real, problem_arrays
+from .._input.interchange import exchange
+from .._input.parameters import check_not_negative, check_positive
 from ..exceptions import ShapeError
-from ._arguments import Array, data_arrays, real
 
 
 @exchange
@@ -128,8 +128,8 @@ def autoencoder_energy(
     Wipf (2023), "Marginalization is not Marginal", eqs. 8 and 46 to 49.
     """
     design, responses, rows, gamma = _coef_arguments(X, Y, coef, noise_var)
-    c = real("log_weight", log_weight, "a finite number greater than 0")
-    least = real("smoothing", smoothing, "a finite number of at least 0", least=0.0)
+    c = check_positive("log_weight", log_weight)
+    least = check_not_negative("smoothing", smoothing)
     with np.errstate(divide="ignore"):
         penalty = c * (1 + np.log(((rows**2).sum(axis=1) + least) / c)).sum()
     return _misfit(design, responses, rows) / gamma + float(penalty)
@@ -137,14 +137,14 @@ def autoencoder_energy(
 
 def _coef_arguments(X: Any, Y: Any, coef: Any, noise_var: Any) -> tuple[Array, Array, Array, float]:
     """Design, responses in columns, coefficients with a row for each feature, and the noise variance."""
-    design, responses = data_arrays(X, Y)
+    design, responses = problem_arrays(X, Y)
     shape = (responses.shape[1], design.shape[1])
     check_real("coef", coef)
     rows = np.asarray(coef, np.float64)
     if rows.shape != shape and not (rows.shape == shape[1:] and shape[0] == 1):
         raise ShapeError(f"`coef` has shape {rows.shape}, but {shape}, one row per response, is needed")
     check_finite("coef", rows)
-    gamma = real("noise_var", noise_var, "a finite number greater than 0")
+    gamma = check_positive("noise_var", noise_var)
     return design, responses, rows.reshape(shape).T, gamma
 
 

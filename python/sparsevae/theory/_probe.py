@@ -9,15 +9,15 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
-from .._groups import group_labels
-from .._interchange import exchange
-from .._random import RandomState, draw_seed
-from .._validation import check_count
-from .._whitening import Whitening
+from .._input.arrays import Array, problem_arrays
+from .._input.groups import group_labels
+from .._input.interchange import exchange
+from .._input.parameters import check_count, check_not_negative, check_positive
+from .._input.random import RandomState, draw_seed
+from .._input.whitening import Whitening
 from ..energies import marginal_energy, separable_energy
 from ..exceptions import ParameterError
-from ..simultaneous_sparse_vae import SimultaneousSparseVae
-from ._arguments import Array, data_arrays, real
+from ..regression.simultaneous_sparse_vae import SimultaneousSparseVae
 from ._profile import prior_var_profile
 
 # The descents by "mm" that end each start of the probe.
@@ -103,9 +103,9 @@ def count_minima(
             'and any optimizer but "adam" are needed, for descents on one energy'
         )
     starts = check_count("n_starts", n_starts)
-    tolerance = real("tolerance", tolerance, "a finite number greater than 0")
-    decades = real("decades", decades, "a finite number of at least 0", least=0.0)
-    design, responses = data_arrays(X, Y)
+    tolerance = check_positive("tolerance", tolerance)
+    decades = check_not_negative("decades", decades)
+    design, responses = problem_arrays(X, Y)
     seen, target = _as_seen(estimator, design, responses)
     lengths = (seen**2).sum(axis=0)
     with np.errstate(divide="ignore"):

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from .._arrays import check_finite, check_real, real_array
-from .._interchange import exchange
-from .._validation import check_count
+from .._input.arrays import Array, check_finite, check_real, real_array
+from .._input.interchange import exchange
+from .._input.parameters import check_count, check_not_negative, check_number, check_positive
 from ..energies import marginal_energy, separable_energy
 from ..exceptions import NumericalError, ParameterError
-from ._arguments import Array, real
 
 _ENERGIES = {"full": marginal_energy, "diagonal": separable_energy}
 
@@ -83,12 +82,11 @@ class PriorVarProfile:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of their range."""
-        positive = "a finite number greater than 0"
-        real("mean_square", self.mean_square, "a finite number of at least 0", least=0.0)
-        real("variance", self.variance, positive)
-        real("lone_variance", self.lone_variance, positive)
+        check_not_negative("mean_square", self.mean_square)
+        check_positive("variance", self.variance)
+        check_positive("lone_variance", self.lone_variance)
         check_count("n_responses", self.n_responses)
-        real("base", self.base, "a finite number", least=-math.inf)
+        check_number("base", self.base, "a finite number")
 
     @exchange
     def energy(self, values: ArrayLike) -> Array:

@@ -1,4 +1,4 @@
-"""Many problems side by side: the units of the solver, the marginal covariance, the updates of the prior variances.
+"""Many problems side by side: the marginal covariance and the updates of the prior variances.
 
 Letters: w is `prior_var`, gamma is `noise_var`, u is the posterior mean, s and q as in the energies (docs/notation). A
 design is shared, of shape (d, n), or one of each problem, of shape (p, d, n).
@@ -10,80 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..exceptions import NonFiniteError, NumericalError, ParameterError, ShapeError
-from ._tensors import check_tensors, spread
-
-
-@dataclass
-class Problems:
-    """Problems in the solver's units: columns and responses of norm 1, but for zeros; not more rows than columns."""
-
-    X: Tensor
-    y: Tensor
-    column_norms: Tensor
-    response_norms: Tensor
-
-    @property
-    def unit(self) -> Tensor:
-        """Coefficients in the caller's units over those in the solver's; 0 for columns of zeros."""
-        inverse = torch.where(self.column_norms > 0, self.column_norms, torch.inf).reciprocal()
-        return self.response_norms[:, None] * inverse
-
-
-def flatten(X: object, y: object, noise_var: object, name: str) -> tuple[Tensor, Tensor, Tensor, tuple[int, ...]]:
-    """Check designs, responses (called `name`) and noise variances; return them with one leading dimension at most.
-
-    A design of two dimensions stays shared. The last of what is returned is the shape of the leading dimensions.
-
-    Raises
-    ------
-    DataTypeError, DerivativeError, ShapeError, NonFiniteError, ParameterError
-        With the name of the argument.
-    """
-    names = ["X", name, "noise_var"]
-    design, response, noise = check_tensors(dict(zip(names, (X, y, noise_var), strict=True)))
-    if design.ndim < 2 or 0 in design.shape[-2:]:
-        wanted = "(..., n_samples, n_features) with at least one of each"
-        raise ShapeError(f"`X` has shape {tuple(design.shape)}, but {wanted} is needed")
-    d, n = design.shape[-2:]
-    full, response, noise = spread(names, [design, response, noise], [(d, n), (d,), ()])
-    for argument, value in zip(names, (design, response, noise), strict=True):
-        if not bool(torch.isfinite(value).all()):
-            raise NonFiniteError(f"`{argument}` has a NaN or an infinite value; only finite values can be fitted")
-    if bool((noise <= 0).any()):
-        raise ParameterError("`noise_var` must be greater than 0 for every problem")
-    leading = tuple(noise.shape)
-    design = design if design.ndim == 2 else full.reshape(-1, d, n)
-    return design, response.reshape(-1, d), noise.reshape(-1), leading
-
-
-def _norms(values: Tensor, dim: int) -> Tensor:
-    """Norms without overflow."""
-    largest = values.abs().amax(dim, keepdim=True)
-    scaled = values / torch.where(largest > 0, largest, 1.0)
-    norms: Tensor = (largest * scaled.square().sum(dim, keepdim=True).sqrt()).squeeze(dim)
-    return norms
-
-
-def standardise(X: Tensor) -> tuple[Tensor, Tensor]:
-    """Divide float64 columns by their norms, zeros by 1; return the norms too."""
-    norms = _norms(X, -2)
-    return X / torch.where(norms > 0, norms, 1.0)[..., None, :], norms
-
-
-def compress(X: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Rotate a design with more rows than columns to a square one; return the rotation too."""
-    if X.shape[-2] <= X.shape[-1]:
-        return X, None
-    rotation, square = torch.linalg.qr(X)
-    return square, rotation
-
-
-def respond(y: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Responses of norm 1, less what the rotation leaves out, and their norms."""
-    norms = _norms(y, -1)
-    y = y / torch.where(norms > 0, norms, 1.0)[:, None]
-    return (y if rotation is None else (y[:, None, :] @ rotation)[:, 0]), norms
+from ..exceptions import NumericalError
+from ._problems import Problems
 
 
 def take(X: Tensor, chosen: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..exceptions import NumericalError
-from ._batch import Found, Problems, Rooms, evaluate, take, update
+from ._batch import Found, Rooms, evaluate, take, update
+from ._problems import Problems
 
 # Noise at the start and at the end, and the steps between; where the spectrum reaches lower, the end lies below it.
 _START, _END, _STEPS, _BELOW_SPECTRUM, _LOWEST = 1e-1, 1e-11, 250, 1e-3, 1e-15
@@ -177,11 +178,9 @@ def anneal(problems: Problems, space: RowSpace, rule: str, max_iter: int, precis
     present = (problems.column_norms > 0).expand(len(y), n)[left]
     X, space, y = take(X, left), space.at(left), y[left]
     whitened = space.whiten(y)
-    scale = (X.square().sum((-2, -1)) / present.sum(-1)).sqrt()
     factor = (_UNIT * y.shape[-1] / whitened.square().sum(-1)).sqrt()
-    X = X / (scale[:, None, None] if X.ndim == 3 else scale[:1, None])
-    y = y * (factor / scale)[:, None]
-    end = (_BELOW_SPECTRUM * (space.smallest / scale).square()).clamp(_LOWEST, _END)
+    y = y * factor[:, None]
+    end = (_BELOW_SPECTRUM * space.smallest.square()).clamp(_LOWEST, _END).expand(len(y))
     certifier = Certifier(space, whitened, present, precision)
     w, steps, rooms = present.to(y.dtype), min(_STEPS, max_iter), Rooms()
     for step in range(steps):
@@ -202,9 +201,9 @@ def anneal(problems: Problems, space: RowSpace, rule: str, max_iter: int, precis
             own, sure = w[done] * to.square(), proved[done, None]
             means = torch.where(sure, z[done], u[done] * to)
             found.put(ends, means, torch.where(sure, means.square(), own), step + 1, proved[done])
-            noise[ends] = torch.where(proved, 0.0, gamma * (scale / factor).square())[done]
+            noise[ends] = torch.where(proved, 0.0, gamma / factor.square())[done]
             stay = ~done
             left, X, y, certifier = left[stay], take(X, stay), y[stay], certifier.at(stay)
-            w, q, s, end, scale, factor = w[stay], q[stay], s[stay], end[stay], scale[stay], factor[stay]
+            w, q, s, end, factor = w[stay], q[stay], s[stay], end[stay], factor[stay]
         w = update(rule, w, q, s)
     return found, noise

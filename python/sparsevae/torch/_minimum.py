@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .. import _core
 from ..exceptions import NumericalError
-from ..vae_slr import VaeSlr
+from ..regression.vae_slr import VaeSlr
 from ._batch import evaluate, factorise, take
 from .solve import solve_batch
 

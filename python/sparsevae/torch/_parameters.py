@@ -6,19 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from .._random import draw_seed
-from .._validation import as_float, check_count, check_optional_count, check_type
+from .._input.parameters import (
+    check_count,
+    check_not_negative,
+    check_number,
+    check_option,
+    check_optional_count,
+    check_type,
+)
+from .._input.random import draw_seed
 from ..exceptions import ParameterError
 from ._training import Settings
 
-_NOT_NEGATIVE = "a finite number of at least 0"
-_NUMBERS = {
-    "penalty_weight": _NOT_NEGATIVE,
-    "weight_decay": _NOT_NEGATIVE,
-    "floor": "a number greater than 0 and less than 0.5",
-    "anneal_share": "a number from 0 to 1",
-    "learning_rate": "a finite number greater than 0",
-    "tol": _NOT_NEGATIVE,
+_NUMBERS: dict[str, tuple[str, dict[str, float]]] = {
+    "floor": ("a number greater than 0 and less than 0.5", {"above": 0.0, "below": 0.5}),
+    "anneal_share": ("a number from 0 to 1", {"least": 0.0, "most": 1.0}),
+    "learning_rate": ("a finite number greater than 0", {"above": 0.0}),
 }
 _CHOICES = {"covariance": ("diagonal", "none"), "penalty": ("l2", "l1")}
 _MOST_COMPONENTS = 50
@@ -33,18 +36,14 @@ def check_parameters(model: Any) -> None:
         With the name, the value and what is wanted.
     """
     for name, choices in _CHOICES.items():
-        if getattr(model, name) not in choices:
-            raise ParameterError(f"`{name}` is {getattr(model, name)!r}, but it must be one of {', '.join(choices)}")
+        check_option(name, getattr(model, name), choices)
     if model.covariance == "diagonal" and model.penalty != "l2":
         message = f'`penalty` is {model.penalty!r}, but with variances it must be l2: set covariance="none"'
         raise ParameterError(message)
-    for name, wanted in _NUMBERS.items():
-        check_type(name, getattr(model, name), numbers.Real, wanted)
-        value = as_float(name, getattr(model, name), wanted)
-        enough = value > 0 if name in ("floor", "learning_rate") else value >= 0
-        most = {"floor": value < 0.5, "anneal_share": value <= 1}.get(name, value < np.inf)
-        if not (enough and most):
-            raise ParameterError(f"`{name}` is {getattr(model, name)!r}, but it must be {wanted}")
+    for name in ("penalty_weight", "weight_decay", "tol"):
+        check_not_negative(name, getattr(model, name))
+    for name, (wanted, limits) in _NUMBERS.items():
+        check_number(name, getattr(model, name), wanted, **limits)
     for name in ("n_draws", "n_steps", "batch_size"):
         check_count(name, getattr(model, name))
     for name in ("n_components", "patience"):

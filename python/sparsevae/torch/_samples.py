@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._validation import latent_array, sample_array
+from .._input.data import latent_array, sample_array
 from ..exceptions import NonFiniteError, ParameterError, ShapeError
 from ._tensors import check_tensor
 

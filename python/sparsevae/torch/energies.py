@@ -1,12 +1,10 @@
 """The energies of the linear autoencoder as functions that PyTorch differentiates."""
 
-import numbers
-
 import torch
 from torch import Tensor
 
-from .._parallel import thread_count
-from .._validation import check_type
+from .._input.parameters import as_float
+from .._input.threads import thread_count
 from . import _operators
 from ._tensors import check_tensors, sizes, spread
 
@@ -184,8 +182,7 @@ def preconditioned_energy(
     Pratihar and Mukhopadhyay (2025), "Be a Goldfish", eq. 17 with its encoder at the optimum. Bhatia (1997), "Matrix
     Analysis", theorem V.3.3, on the derivative of a function of a matrix.
     """
-    check_type("power", power, numbers.Real, "a number")
-    return _evaluate("preconditioned", float(power), prior_var, noise_var, X, y, n_jobs)
+    return _evaluate("preconditioned", as_float("power", power, "a number"), prior_var, noise_var, X, y, n_jobs)
 
 
 def elbo_energy(

@@ -3,17 +3,16 @@
 Letters: w is `prior_var`, gamma is `noise_var`, v is the slope of the loss in the coefficients (docs/notation).
 """
 
-import numbers
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .._parallel import thread_count
-from .._validation import as_float, check_count, check_type
+from .._input.parameters import as_float, check_count
+from .._input.threads import thread_count
 from ..exceptions import DerivativeError
-from ._batch import flatten
 from ._minimum import Curvature, Support, minimum
+from ._problems import flatten
 
 __all__ = ["recover"]
 
@@ -117,7 +116,6 @@ def recover(
     [1.111111, 0.0]
     """
     max_iter = check_count("max_iter", max_iter)
-    check_type("tol", tol, numbers.Real, "a number of at least 0")
     tol = as_float("tol", tol, "a number of at least 0")
     design, response, noise, leading = flatten(X, y, noise_var, "y")
     n_threads = thread_count(n_jobs, len(noise))

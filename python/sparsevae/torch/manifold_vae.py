@@ -12,8 +12,8 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .._random import RandomState
-from .._validation import check_count
+from .._input.parameters import check_count
+from .._input.random import RandomState
 from ..exceptions import ParameterError
 from ._parameters import check_parameters, make_settings
 from ._samples import Samples, find_device, read_latent, read_samples, standardised, units

@@ -8,10 +8,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from .. import _core
-from .._interchange import to_numpy
-from .._validation import check_type
+from .._input.interchange import to_numpy
+from .._input.parameters import check_type
 from ..exceptions import ParameterError, ShapeError
-from ..vae_slr import VaeSlr
+from ..regression.vae_slr import VaeSlr
 from ._tensors import check_tensor
 from .energies import elbo_energy
 

@@ -1,15 +1,15 @@
 """Thousands of problems side by side in PyTorch, on the CPU or a CUDA device."""
 
-import numbers
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .._validation import as_float, check_count, check_optional_count, check_type
+from .._input.parameters import check_count, check_not_negative, check_optional_count
 from ..exceptions import DerivativeError, NumericalError, ParameterError, ShapeError
-from ._batch import Problems, compress, descend, flatten, respond, standardise
+from ._batch import descend
 from ._certificate import RowSpace, anneal
+from ._problems import Designs, flatten
 
 __all__ = ["BatchSolution", "solve_batch"]
 
@@ -51,11 +51,7 @@ def _check_options(optimizer: object, max_iter: object, tol: object, batch_size:
         raise ParameterError(f'`optimizer` is {optimizer!r}, but it must be "em" or "mm"')
     check_count("max_iter", max_iter)
     check_optional_count("batch_size", batch_size)
-    check_type("tol", tol, numbers.Real, "a number of at least 0")
-    least = as_float("tol", tol, "a number of at least 0")
-    if not 0.0 <= least < torch.inf:
-        raise ParameterError(f"`tol` is {tol!r}, but it must be finite and not negative")
-    return least
+    return check_not_negative("tol", tol)
 
 
 def _chunk(X: Tensor) -> int:
@@ -209,23 +205,22 @@ def solve(
     NumericalError
         As in `solve_batch`.
     """
-    annealed = noise_var is None
-    d, n = design.shape[-2:]
+    n = design.shape[-1]
     count = batch_size or _chunk(design)
-    shared = _prepare(design, annealed=annealed) if design.ndim == 2 else None
+    shared = _prepare(design, noise_var) if design.ndim == 2 else None
     parts = []
     for first in range(0, len(response), count):
         chunk = slice(first, first + count)
-        matrices, norms, rotation, space = shared or _prepare(design[chunk], annealed=annealed)
-        y, size = respond(response[chunk].double(), rotation)
-        problems = Problems(matrices, y, norms, size)
+        designs, space = shared or _prepare(design[chunk], noise_var)
+        problems = designs.respond(response[chunk])
+        size = problems.response_norms
         if noise_var is not None:
             noise = noise_var[chunk].double()
             relative = noise / torch.where(size > 0, size, 1.0).square()
             found = descend(problems, relative, optimizer, max_iter, tol, first)
         elif space is not None:
             found, noise = anneal(problems, space, optimizer, max_iter, precision)
-            noise = torch.where(found.converged, _NOISE_FLOOR / d, noise) * size.square()
+            noise = torch.where(found.converged, _NOISE_FLOOR / design.shape[-2], noise) * size.square()
         parts.append((found.u * problems.unit, found.w * problems.unit.square(), noise, found.n_iter, found.converged))
     if not parts:
         empty = design.new_zeros(0, n, dtype=torch.float64)
@@ -233,8 +228,7 @@ def solve(
     return BatchSolution(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
-def _prepare(X: Tensor, *, annealed: bool) -> tuple[Tensor, Tensor, Tensor | None, RowSpace | None]:
-    """Columns of norm 1 (not more rows than columns), their norms, the rotation of the rows, and the row space."""
-    matrices, norms = standardise(X.double())
-    matrices, rotation = compress(matrices)
-    return matrices, norms, rotation, RowSpace.of(matrices) if annealed else None
+def _prepare(X: Tensor, noise_var: Tensor | None) -> tuple[Designs, RowSpace | None]:
+    """Designs in the solver's units, and their row spaces where noise is annealed."""
+    designs = Designs.of(X)
+    return designs, RowSpace.of(designs.X) if noise_var is None else None

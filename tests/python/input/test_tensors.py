@@ -26,7 +26,7 @@ from sparsevae import (
     metrics,
     theory,
 )
-from sparsevae._interchange import Interchange, Origin, to_numpy
+from sparsevae._input.interchange import Interchange, Origin, to_numpy
 from sparsevae.exceptions import DataTypeError
 from sparsevae.plotting import new_figure, plot_coefficients
 

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .exceptions import ParameterError
+from ..exceptions import ParameterError
 
 RandomState: TypeAlias = int | np.random.Generator | np.random.RandomState | None
 

@@ -10,11 +10,12 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from . import _core
-from ._interchange import Interchange
-from ._random import RandomState, draw_seed
-from ._validation import MOST, as_float, check_count, check_optional_count, check_type, latent_array, sample_array
-from .exceptions import ParameterError
+from .. import _core
+from .._input.data import latent_array, sample_array
+from .._input.interchange import Interchange
+from .._input.parameters import MOST, as_float, check_count, check_optional_count, check_type
+from .._input.random import RandomState, draw_seed
+from ..exceptions import ParameterError
 
 _NOISE_VAR = '"auto" or a number greater than 0'
 

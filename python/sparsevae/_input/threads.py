@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ._validation import check_count
-from .exceptions import ParameterError
+from ..exceptions import ParameterError
+from .parameters import check_count
 
 _WANTED = "None, -1 or an integer of at least 1"
 

@@ -8,14 +8,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from . import _core
-from ._arrays import real_array
+from .. import _core
+from .._input.arrays import real_array
+from .._input.data import fit_arrays, predict_array, result_dtype
+from .._input.groups import group_labels
+from .._input.parameters import check_type
+from .._input.random import RandomState
+from .._input.whitening import Whitening
+from ..exceptions import ParameterError
 from ._base import CoreEstimator
-from ._groups import group_labels
-from ._random import RandomState
-from ._validation import check_type, fit_arrays, predict_array, result_dtype
-from ._whitening import Whitening
-from .exceptions import ParameterError
 
 Array = NDArray[np.float64]
 

@@ -6,18 +6,21 @@ from typing import Any, TypeVar
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from . import _core
+from .. import _core
+from .._input.backend import Backend
+from .._input.data import fit_arrays
+from .._input.interchange import exchange
+from .._input.threads import thread_count
+from ..exceptions import ParameterError
 from ._base import LinearVae
-from ._interchange import exchange
-from ._parallel import thread_count
-from ._validation import fit_arrays
-from .exceptions import ParameterError
 
 Estimator = TypeVar("Estimator", bound=LinearVae)
 
 
 @exchange
-def fit_many(estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None) -> list[Estimator]:
+def fit_many(
+    estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None, backend: Backend | None = None
+) -> list[Estimator]:
     """Fit one clone of an estimator to each column of `Y`, side by side.
 
     The design is checked and factorised once; the interpreter lock is released while the fits run.
@@ -66,7 +69,7 @@ def fit_many(estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None)
     arguments = estimator._arguments()
     first = clone(estimator)
     X, Y, precision = fit_arrays(first, X, Y, multi_output=True)
-    arguments = first._descend_on_device(X, Y, arguments | {"precision": precision})
+    arguments = first._descend_on(backend, X, Y, arguments | {"precision": precision})
     reports = _core.fit_many(X, Y, arguments, thread_count(n_jobs, Y.shape[1]))
     models = [first, *(clone(estimator) for _ in reports[1:])]
     for model, report, y in zip(models, reports, Y.T, strict=True):

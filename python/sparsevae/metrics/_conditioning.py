@@ -1,17 +1,16 @@
-"""How well a matrix is conditioned for the recovery of sparse vectors; public in `sparsevae.metrics`."""
+"""How well a matrix is conditioned for the recovery of sparse vectors."""
 
 import math
-import numbers
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _core
-from ._arrays import check_finite, real_array
-from ._interchange import exchange
-from ._random import RandomState, draw_seed
-from ._validation import as_float, check_count, check_type
-from .exceptions import ParameterError, ShapeError
+from .. import _core
+from .._input.arrays import matrix
+from .._input.interchange import exchange
+from .._input.parameters import check_count, check_number
+from .._input.random import RandomState, draw_seed
+from ..exceptions import ParameterError
 
 # Numbers in one stack of submatrices: 8 MB.
 _STACK = 2**20
@@ -56,7 +55,7 @@ def stable_rank(A: ArrayLike) -> float:
     >>> stable_rank([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     1.25
     """
-    values = np.linalg.svd(_unit_scaled(_as_matrix(A)), compute_uv=False)
+    values = np.linalg.svd(_unit_scaled(matrix("A", A)), compute_uv=False)
     return float(np.sum((values / values[0]) ** 2))
 
 
@@ -133,23 +132,19 @@ def restricted_isometry_bound(
     >>> restricted_isometry_bound(make_random_walk_design(120, 200, random_state=0), 4) > 0.9
     True
     """
-    matrix = _as_matrix(A)
-    n_samples, n_features = matrix.shape
+    values = matrix("A", A)
+    n_samples, n_features = values.shape
     n_nonzero = check_count("n_nonzero", n_nonzero, 1, f"an integer from 1 to the number of columns, {n_features}")
     if n_nonzero > n_features:
         raise ParameterError(f"`n_nonzero` is {n_nonzero}, but it must be at most the number of columns, {n_features}")
     n_draws = check_count("n_draws", n_draws)
     if scale is None:
-        matrix = _unit_scaled(matrix)
-        columns = (math.sqrt(n_features) / np.linalg.norm(matrix) * matrix).T
+        values = _unit_scaled(values)
+        columns = (math.sqrt(n_features) / np.linalg.norm(values) * values).T
     else:
-        wanted = "a finite number greater than 0, or None"
-        check_type("scale", scale, numbers.Real, wanted)
-        scale = as_float("scale", scale, wanted)
-        if not 0 < scale < math.inf:
-            raise ParameterError(f"`scale` is {scale!r}, but it must be {wanted}")
+        scale = check_number("scale", scale, "a finite number greater than 0, or None", above=0.0)
         with np.errstate(over="ignore"):
-            columns = scale * matrix.T
+            columns = scale * values.T
         if not np.isfinite(columns).all():
             raise ParameterError(f"`scale` is {scale!r}, but it must be small enough for scale * A to be finite")
     # More columns than rows have a vector of zero image, which the singular values leave out.
@@ -157,23 +152,15 @@ def restricted_isometry_bound(
     seeds = np.random.SeedSequence(draw_seed(random_state)).generate_state(n_draws, np.uint64)
     for chunk in np.split(seeds, range(0, n_draws, max(1, _STACK // (n_samples * n_nonzero)))[1:]):
         supports = np.array([_core.sample_support(n_features, n_nonzero, int(seed)) for seed in chunk])
-        values = np.linalg.svd(columns[supports], compute_uv=False)
-        bound = max(bound, float(np.abs(values - 1).max()))
+        singular = np.linalg.svd(columns[supports], compute_uv=False)
+        bound = max(bound, float(np.abs(singular - 1).max()))
     return bound
 
 
-def _as_matrix(A: ArrayLike) -> NDArray[np.float64]:
-    matrix: NDArray[np.float64] = real_array("A", A, 2, "(n_samples, n_features)")
-    if 0 in matrix.shape:
-        raise ShapeError(f"`A` has shape {matrix.shape}, but no axis may be empty")
-    check_finite("A", matrix)
-    return matrix
-
-
-def _unit_scaled(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def _unit_scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Divide by the largest absolute value: squares then neither overflow nor vanish together."""
-    largest = np.abs(matrix).max()
+    largest = np.abs(values).max()
     if largest == 0:
         raise ParameterError("`A` is zero, but a matrix with a nonzero entry is needed")
-    scaled: NDArray[np.float64] = matrix / largest
+    scaled: NDArray[np.float64] = values / largest
     return scaled

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .exceptions import ParameterError, ShapeError
+from ..exceptions import ParameterError, ShapeError
 
 
 def group_labels(groups: Any, n_features: int) -> NDArray[np.int64] | None:

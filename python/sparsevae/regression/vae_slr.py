@@ -1,7 +1,7 @@
 """The plain linear VAE for sparse linear regression."""
 
+from .._input.random import RandomState
 from ._base import LinearVae
-from ._random import RandomState
 
 
 class VaeSlr(LinearVae):

@@ -11,10 +11,12 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from . import _core
-from ._interchange import Interchange, cuda_device
-from ._random import draw_seed
-from ._validation import MOST, as_float, check_count, check_type, fit_arrays, predict_array, result_dtype
+from .. import _core
+from .._input.backend import Backend, Descent
+from .._input.data import fit_arrays, predict_array, result_dtype
+from .._input.interchange import Interchange, exchange
+from .._input.parameters import MOST, as_float, check_count, check_flag, check_type, check_verbose
+from .._input.random import draw_seed
 
 _ADVICE = {
     "untrained": (
@@ -54,23 +56,20 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
         for name in ("optimizer", "support_rule"):
             check_type(name, getattr(self, name), str, "a string")
         counts = {name: min(check_count(name, getattr(self, name), least), MOST) for name, least in _COUNTS.items()}
-        for name, wanted in _NUMBERS.items():
-            check_type(name, getattr(self, name), numbers.Real, wanted)
-        check_type("fit_intercept", self.fit_intercept, (bool, np.bool_), "True or False")
-        check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
+        reals = {name: as_float(name, getattr(self, name), wanted) for name, wanted in _NUMBERS.items()}
+        check_flag("fit_intercept", self.fit_intercept)
+        check_verbose(self.verbose)
         noise_var, noises = self.noise_var, '"auto", "anneal", "learn" or a number greater than 0'
         check_type("noise_var", noise_var, (str, numbers.Real), noises)
         power = None
         if self._power_parameter is not None:
-            power = getattr(self, self._power_parameter)
-            check_type(self._power_parameter, power, numbers.Real, "a number between 0 and 2")
-            power = as_float(self._power_parameter, power, "a number between 0 and 2")
+            power = as_float(self._power_parameter, getattr(self, self._power_parameter), "a number between 0 and 2")
         return {
             "optimizer": self.optimizer,
             "noise_var": noise_var if isinstance(noise_var, str) else as_float("noise_var", noise_var, noises),
             "power": power,
             **counts,
-            **{name: as_float(name, getattr(self, name), wanted) for name, wanted in _NUMBERS.items()},
+            **reals,
             "covariance": "full",
             "groups": [],
             "start": None,
@@ -118,7 +117,8 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
 class LinearVae(CoreEstimator):
     """Base of the estimators with one response; not public."""
 
-    def fit(self, X: Any, y: Any) -> Self:
+    @exchange
+    def fit(self, X: Any, y: Any, *, backend: Backend | None = None) -> Self:
         """Find the sparsest coefficients that explain `y`.
 
         Parameters
@@ -159,17 +159,17 @@ class LinearVae(CoreEstimator):
         """
         arguments = self._arguments()
         X, y, precision = fit_arrays(self, X, y)
-        arguments = self._descend_on_device(X, y.reshape(-1, 1), arguments | {"precision": precision})
+        arguments = self._descend_on(backend, X, y.reshape(-1, 1), arguments | {"precision": precision})
         report = self._call(_core.fit, X, y.ravel(), arguments)
         self._absorb(report, X, y.ravel(), precision)
         self._warn()
         return self
 
-    def _descend_on_device(
-        self, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any]
+    def _descend_on(
+        self, backend: Backend | None, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any]
     ) -> dict[str, Any]:
-        """Do the descents on data of a CUDA device there, so that the core starts at their end."""
-        device, optimizer, noise_var = cuda_device(), arguments["optimizer"], arguments["noise_var"]
+        """Leave the descents that a device can do to it, so that the core starts at their end."""
+        optimizer, noise_var = arguments["optimizer"], arguments["noise_var"]
         given = None if isinstance(noise_var, str) else noise_var
         if optimizer == "auto" and given is not None:
             optimizer = "mm"
@@ -177,13 +177,11 @@ class LinearVae(CoreEstimator):
             # What EM proves to be the sparsest solution is what the core would find.
             optimizer = "em"
         preconditioned = arguments["power"] is not None and given is not None
-        if device is None or optimizer not in ("em", "mm") or noise_var == "learn" or preconditioned:
+        if backend is None or optimizer not in ("em", "mm") or noise_var == "learn" or preconditioned:
             return arguments
         _core.check(arguments)
-        from .torch._start import descend
-
-        options = (arguments[name] for name in ("max_iter", "tol", "precision", "fit_intercept"))
-        start = descend(device, X, Y, given, optimizer, *options)
+        options = {name: arguments[name] for name in ("max_iter", "tol", "precision", "fit_intercept")}
+        start = backend.descend(X, Y, Descent(optimizer, given, **options))
         return arguments if start is None else arguments | {"start": start}
 
     def _absorb(

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, qr
 
-from ._arrays import check_finite, real_array
-from .exceptions import ParameterError, ShapeError
+from ..exceptions import ParameterError, ShapeError
+from .arrays import check_finite, real_array
 
 Array = NDArray[np.float64]
 

@@ -4,7 +4,6 @@ PyTorch is known by its tensors, never imported. Any other library is known by `
 ``__array_namespace__``.
 """
 
-import contextvars
 import dataclasses
 import functools
 import inspect
@@ -14,7 +13,8 @@ from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from .exceptions import DataTypeError
+from ..exceptions import DataTypeError
+from .backend import find_backend
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -105,8 +105,6 @@ class Origin(NamedTuple):
         return self.library.from_dlpack(values)
 
 
-# Of the caller's tensors, while a function sees arrays of NumPy; None for the memory of the host.
-_device: contextvars.ContextVar[Any] = contextvars.ContextVar("device", default=None)
 # Of what NumPy reads by itself.
 _NUMPY = Origin()
 
@@ -154,7 +152,8 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function, or a method of an estimator, take arrays of any library.
 
     It sees arrays of NumPy only, also as attributes of estimators. Results go where its first array came from; those of
-    a method without arrays go where those of the fit came from.
+    a method without arrays go where those of the fit came from. One with a keyword `backend` is handed that of the
+    device that the arrays lie on; its callers need not know: the signature does not show it.
 
     Parameters
     ----------
@@ -167,7 +166,9 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
         The same, with one frame more between it and its caller. It raises DataTypeError where arrays cannot be used, or
         are of several libraries or devices.
     """
-    names = tuple(inspect.signature(function).parameters)
+    signature = inspect.signature(function)
+    names = tuple(signature.parameters)
+    wants_backend = "backend" in names
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -179,11 +180,9 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
         n_named = len(named) - len(kwargs)
         values: Any = [*plain[:n_named], *args[n_named:]]
         options: Any = dict(zip(kwargs, plain[n_named:], strict=True))
-        token = _device.set((origin or _NUMPY).device)
-        try:
-            result: Any = function(*values, **options)
-        finally:
-            _device.reset(token)
+        if wants_backend:
+            options.setdefault("backend", find_backend((origin or _NUMPY).device))
+        result: Any = function(*values, **options)
         first: Any = args[0] if args else None
         if isinstance(first, Interchange):
             if result is values[0]:
@@ -196,13 +195,10 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
         return (origin or _NUMPY).give_back(result)  # type: ignore[no-any-return]
 
     call.__exchanges__ = True  # type: ignore[attr-defined]
+    if wants_backend:
+        shown = [parameter for name, parameter in signature.parameters.items() if name != "backend"]
+        call.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
     return call
-
-
-def cuda_device() -> Any:
-    """Return the CUDA device that the arrays of the present call come from, or None."""
-    device = _device.get()
-    return device if getattr(device, "type", None) == "cuda" else None
 
 
 class Interchange:

@@ -12,13 +12,13 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from . import _core
-from ._equations import matrix, right_hand_sides
-from ._interchange import Interchange
-from ._parallel import thread_count
-from ._random import RandomState, draw_seed
-from ._validation import MOST, as_float, check_optional_count, check_type
-from .exceptions import ParameterError
+from .. import _core
+from .._input.arrays import matrix, right_hand_sides
+from .._input.interchange import Interchange
+from .._input.parameters import MOST, as_float, check_optional_count, check_type
+from .._input.random import RandomState, draw_seed
+from .._input.threads import thread_count
+from ..exceptions import ParameterError
 
 Array = NDArray[np.float64]
 
@@ -250,7 +250,6 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
         return self
 
     def _tolerance(self) -> float:
-        check_type("tol", self.tol, numbers.Real, _TOL)
         return as_float("tol", self.tol, _TOL)
 
     def _absorb(self, A: Array, trained: Any) -> None:

@@ -1,71 +1,13 @@
-"""Arguments and data of the estimators: types, arrays, and the dtype of the result."""
+"""Data of the estimators: arrays, the columns of the fit, and the dtype of the result."""
 
-import numbers
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from ._arrays import check_finite, check_real, real_array
-from .exceptions import ParameterError, ShapeError
-
-# The core counts in 64 bits; nothing runs that long.
-MOST = 2**62
-
-
-def check_type(name: str, value: Any, kind: Any, wanted: str) -> None:
-    """Refuse a parameter of another type.
-
-    Raises
-    ------
-    ParameterError
-        With the name, the value and what is wanted.
-    """
-    # A bool is an Integral to Python, but not to users.
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
-
-
-def check_count(name: str, value: Any, least: int = 1, wanted: str | None = None) -> int:
-    """Refuse what is no integer of at least `least`; return it.
-
-    Raises
-    ------
-    ParameterError
-        With the name, the value and what is wanted.
-    """
-    wanted = wanted or f"an integer of at least {least}"
-    check_type(name, value, numbers.Integral, wanted)
-    if value < least:
-        raise ParameterError(f"`{name}` is {value!r}, but it must be {wanted}")
-    return int(value)
-
-
-def check_optional_count(name: str, value: Any) -> int | None:
-    """Refuse what is neither None nor an integer of at least 1; return it.
-
-    Raises
-    ------
-    ParameterError
-        With the name, the value and what is wanted.
-    """
-    return None if value is None else check_count(name, value, 1, "None or an integer of at least 1")
-
-
-def as_float(name: str, value: Any, wanted: str) -> float:
-    """Convert a real parameter.
-
-    Raises
-    ------
-    ParameterError
-        If float64 cannot hold it.
-    """
-    try:
-        return float(value)
-    except OverflowError:
-        raise ParameterError(f"`{name}` is beyond the range of float64, but it must be {wanted}") from None
+from ..exceptions import ShapeError
+from .arrays import check_finite, check_real, real_array
 
 
 def check_design(X: Any) -> tuple[int, ...]:
@@ -123,11 +65,11 @@ def fit_arrays(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) ->
     return X, y, float(precision)
 
 
-def sample_array(estimator: Any, X: Any, *, reset: bool = True, missing: bool = False) -> tuple[Any, Any]:
-    """Check samples that come without a response; return them as float64, and their own dtype.
+def predict_array(estimator: Any, X: Any, *, reset: bool = False, missing: bool = False) -> Any:
+    """Check rows that come without a response; return them as float64 or float32.
 
-    Sets the number of columns of `estimator`, and their names, or compares with them unless `reset`. NaN is let through
-    where entries may be `missing`.
+    Compares the columns with those of the fit of `estimator`, or sets their number and names if `reset`. NaN is let
+    through where entries may be `missing`.
 
     Raises
     ------
@@ -140,6 +82,12 @@ def sample_array(estimator: Any, X: Any, *, reset: bool = True, missing: bool = 
     except ValueError as error:
         raise ShapeError(f"`X` cannot be used: {error}") from error
     check_finite("X", np.where(np.isnan(X), 0, X) if missing else X)
+    return X
+
+
+def sample_array(estimator: Any, X: Any, *, reset: bool = True, missing: bool = False) -> tuple[Any, Any]:
+    """Check samples; return them as float64, and their own dtype. All else is as in `predict_array`."""
+    X = predict_array(estimator, X, reset=reset, missing=missing)
     return np.require(X, np.float64, "A"), X.dtype
 
 
@@ -157,23 +105,6 @@ def latent_array(X: Any, n_components: int) -> tuple[NDArray[np.float64], np.dty
     check_finite("X", latent)
     single = getattr(X, "dtype", None) == np.float32
     return latent, np.dtype(np.float32 if single else np.float64)
-
-
-def predict_array(estimator: Any, X: Any) -> Any:
-    """Check rows to predict for against the columns of the fit.
-
-    Raises
-    ------
-    DataTypeError, NonFiniteError, ShapeError
-        With the name of the argument.
-    """
-    check_design(X)
-    try:
-        X = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=False)
-    except ValueError as error:
-        raise ShapeError(f"`X` cannot be used: {error}") from error
-    check_finite("X", X)
-    return X
 
 
 def result_dtype(precision: float, largest: float) -> type[np.floating[Any]]:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from . import _core
-from ._equations import matrix, right_hand_sides
-from ._interchange import exchange
-from ._parallel import thread_count
-from .exceptions import ParameterError
+from .. import _core
+from .._input.arrays import matrix, right_hand_sides
+from .._input.interchange import exchange
+from .._input.threads import thread_count
+from ..exceptions import ParameterError
 
 Array = NDArray[np.float64]
 
@@ -150,8 +150,8 @@ def _by_homotopy(A: Array, b: Array, threads: int) -> dict[str, Any]:
 
 def _by_highs(A: Array, b: Array) -> dict[str, Any]:
     # SciPy's solvers take a while to load.
-    from .baselines._linear_program import least_squares_equations, minimise_weighted_l1
-    from .baselines._regressor import Problem
+    from ..baselines._linear_program import least_squares_equations, minimise_weighted_l1
+    from ..baselines._regressor import Problem
 
     names = ("coef", "dual", "gap", "infeasibility", "residual", "n_iter")
     columns: dict[str, list[Any]] = {name: [] for name in names}

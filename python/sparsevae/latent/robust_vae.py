@@ -1,6 +1,5 @@
 """The autoencoder that separates outliers from a low-rank signal."""
 
-import numbers
 import sys
 import warnings
 from typing import Any, Self
@@ -11,10 +10,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from . import _core
-from ._interchange import Interchange
-from ._parallel import thread_count
-from ._validation import MOST, as_float, check_count, check_optional_count, check_type, latent_array, sample_array
+from .. import _core
+from .._input.data import latent_array, sample_array
+from .._input.interchange import Interchange
+from .._input.parameters import MOST, as_float, check_count, check_flag, check_optional_count, check_verbose
+from .._input.threads import thread_count
 
 _NUMBERS = {"floor": "a number greater than 0 and less than 0.5", "tol": "a number of at least 0"}
 _COUNTS = {"n_anneal": 0, "max_iter": 1}
@@ -161,10 +161,9 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         for name, least in _COUNTS.items():
             arguments[name] = min(check_count(name, getattr(self, name), least), MOST)
         for name, wanted in _NUMBERS.items():
-            check_type(name, getattr(self, name), numbers.Real, wanted)
             arguments[name] = as_float(name, getattr(self, name), wanted)
-        check_type("allow_missing", self.allow_missing, (bool, np.bool_), "True or False")
-        check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
+        check_flag("allow_missing", self.allow_missing)
+        check_verbose(self.verbose)
         return arguments
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature

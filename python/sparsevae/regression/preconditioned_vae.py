@@ -1,7 +1,7 @@
 """The linear VAE whose decoder is preconditioned."""
 
+from .._input.random import RandomState
 from ._base import LinearVae
-from ._random import RandomState
 
 
 class PreconditionedVae(LinearVae):

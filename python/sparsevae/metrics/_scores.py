@@ -1,8 +1,4 @@
-"""How close an estimate comes to the true sparse coefficients, and how well a matrix is conditioned for finding them.
-
-Coefficients of many responses have shape (n_responses, n_features), as in scikit-learn. A feature is in their support
-if the norm of its coefficients counts as nonzero.
-"""
+"""How close an estimate comes to the true sparse coefficients, and how sure a rate of success is."""
 
 import math
 from typing import Any
@@ -10,20 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._conditioning import restricted_isometry_bound, stable_rank
-from ._interchange import exchange
-from ._validation import check_count
-from .exceptions import NonFiniteError, ParameterError, ShapeError
-
-__all__ = [
-    "mse_after_least_squares",
-    "relative_error",
-    "restricted_isometry_bound",
-    "stable_rank",
-    "support_f1",
-    "support_match",
-    "wilson_interval",
-]
+from .._input.interchange import exchange
+from .._input.parameters import check_count
+from ..exceptions import NonFiniteError, ParameterError, ShapeError
 
 # The normal quantile of a 95% interval.
 _Z = 1.959963984540054
