@@ -198,7 +198,7 @@ def test_every_method_of_every_figure_runs(name, tmp_path):
     assert not [note for note in results.notes if "error" in note]
     assert {point.method for point in results.points} == set(figure.choices)
     columns = results.csv().splitlines()[0]
-    if figure.metric in DIMENSIONS:
+    if figure.metric.name in DIMENSIONS:
         assert columns.endswith(",dimensions,dimensions_low,dimensions_high")
         for point in results.points:
             assert 0 <= point.dimensions_low <= point.dimensions <= point.dimensions_high
@@ -297,7 +297,7 @@ def test_figures_of_networks_show_their_own_part_of_shared_trials():
 def test_the_command_runs_a_tiny_one(tmp_path, capsys, monkeypatch):
     pytest.importorskip("torch")
     figure = dataclasses.replace(FIGURES["manifold_collapse"], problem=SMALL)
-    for module in (cli.experiments, experiments.results):
+    for module in (cli.experiments, experiments.engine.reproduce):
         monkeypatch.setattr(module, "find_figures", lambda _: [figure])
     arguments = ["reproduce", "manifold_collapse", "--quick", "--trials", "1", "--out", str(tmp_path)]
     assert cli.main(arguments) == 0

@@ -10,10 +10,10 @@ import pytest
 from sparsevae import experiments
 from sparsevae.exceptions import DataUnavailableError
 from sparsevae.experiments import FIGURES
-from sparsevae.experiments.summary import short
+from sparsevae.experiments.engine.metrics import short
 from sparsevae.metrics import wilson_interval
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 
 _specification = importlib.util.spec_from_file_location("paper", NOTEBOOKS / "paper.py")
 paper = importlib.util.module_from_spec(_specification)
@@ -121,7 +121,7 @@ def test_notebooks_show_these_numbers(notebook):
             elif "dimensions" in row:
                 cell = f"{float(row['dimensions']):.1f}"
             found.setdefault(curve, []).append(cell)
-        if FIGURES[name].metric == "mse":
+        if FIGURES[name].metric.name == "mse":
             # What is rounding is shown as it is, and expected as zero.
             zero = f"{0:.1e}"
             shown = {curve: [zero if float(x) < paper.ROUNDING else x for x in cells] for curve, cells in shown.items()}

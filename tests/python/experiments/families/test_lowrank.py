@@ -101,7 +101,7 @@ def test_facts_that_are_no_json_end_the_trial_and_not_the_run(monkeypatch):
     def odd(_, data, __):
         return Solution(data.low_rank, facts={"error": math.nan})
 
-    monkeypatch.setattr(experiments.trial, "SOLVERS", {"separation": odd})
+    monkeypatch.setattr(experiments.engine.trial, "SOLVERS", {"separation": odd})
     results = small()
     assert [point.errors for point in results.points] == [2]
     assert any("JSON" in note for note in results.notes)

@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 from sparsevae import cli, experiments
-from sparsevae.experiments import FIGURES, METHODS, RowProblem, Store
+from sparsevae.experiments import FIGURES, METHODS, RATE, RowProblem, Store
+from sparsevae.experiments.families.rows.metrics import OWN_RATE
 
 ROWS = [name for name in FIGURES if name.startswith("rows_")]
 SMALL = RowProblem("gaussian", 20, 40, 4, n_responses=12, rank=2)
@@ -14,7 +15,7 @@ FAST = ["SimultaneousSparseVae", "SimultaneousSparseVae, diagonal", "log autoenc
 
 
 def small(problem=SMALL, values=(3, 5), methods=("SimultaneousSparseVae",), **options):
-    metric = options.pop("metric", "rate")
+    metric = options.pop("metric", RATE)
     figure = dataclasses.replace(FIGURES["rows_unit"], problem=problem, values=values, metric=metric)
     return experiments.run(figure, methods=list(methods), **({"trials": 2} | options))
 
@@ -104,7 +105,7 @@ def test_the_variance_of_the_noise_is_told_where_the_note_says_so(method):
 
 def test_own_choice_counts_exact_supports_of_the_same_trials(tmp_path):
     noisy, path = dataclasses.replace(SMALL, snr_db=10), tmp_path / "trials.sqlite"
-    rate, own = (small(noisy, trials=4, store=path, metric=metric) for metric in ("rate", "own"))
+    rate, own = (small(noisy, trials=4, store=path, metric=metric) for metric in (RATE, OWN_RATE))
     assert rate.records == own.records
     assert sum(point.successes for point in own.points) == sum(record.score.f1 == 1 for record in own.records)
     assert all(mine.successes <= told.successes for mine, told in zip(own.points, rate.points, strict=True))

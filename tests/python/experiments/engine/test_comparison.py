@@ -9,7 +9,7 @@ from sparsevae.metrics import wilson_interval
 
 def point(method, x, successes, trials=20, series="", figure="fig1a"):
     low, high = wilson_interval(successes, trials)
-    values = dict.fromkeys([field.name for field in dataclasses.fields(experiments.Point)], 0)
+    values = dict.fromkeys([field.name for field in dataclasses.fields(experiments.Point) if field.name != "own"], 0)
     values |= {"figure": figure, "series": series, "method": method, "x": x, "trials": trials, "successes": successes}
     return experiments.Point(**values | {"rate": successes / trials, "low": low, "high": high})
 
@@ -53,14 +53,14 @@ def test_standing_names_every_rival_above_and_the_worst_place_counts():
 
 
 def error(method, x, low, middle, high):
-    return dataclasses.replace(point(method, x, 0), nmse=middle, nmse_low=low, nmse_high=high)
+    return dataclasses.replace(point(method, x, 0), own={"nmse": middle, "nmse_low": low, "nmse_high": high})
 
 
 def test_standing_by_errors_tells_medians_and_ranges():
     points = [error("RobustVae", 1, 0.1, 0.2, 0.3), error("RobustPca", 1, 0.4, 0.5, 0.6)]
     points += [error("RobustVae", 2, 0.1, 0.2, 0.3), error("RobustPca", 2, 0.01, 0.11, 0.12)]
     points += [error("RobustVae", 3, 0.1, 0.2, 0.3), error("RobustPca", 3, 0.1, 0.2, 0.3)]
-    assert experiments.standing(points, ["RobustVae"], "nmse").splitlines() == [
+    assert experiments.standing(points, ["RobustVae"], experiments.NMSE).splitlines() == [
         "RobustVae: ahead at 1, beyond the intervals at 1; level at 3; behind at 2",
         "    2: RobustPca 0.11 (0.01-0.12), ours 0.2 (0.1-0.3); within the intervals",
     ]

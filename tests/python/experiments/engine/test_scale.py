@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from sparsevae import cli, experiments
 from sparsevae.experiments import FIGURES, METHODS, Store
+from sparsevae.experiments.engine import registry, reproduce
 
 SMALL = dataclasses.replace(
     FIGURES["lowrank_outliers"],
@@ -24,8 +25,7 @@ METHOD = dataclasses.replace(
 
 @pytest.fixture
 def figure(monkeypatch):
-    changed = dict(METHODS) | {"RobustVae": METHOD}
-    monkeypatch.setattr(experiments.methods, "METHODS", changed)
+    monkeypatch.setitem(registry._methods, "RobustVae", METHOD)
     return SMALL
 
 
@@ -61,7 +61,7 @@ def test_trials_of_the_two_scales_are_not_mixed(figure, tmp_path, monkeypatch):
     large = experiments.run(figure, methods=["RobustVae"], store=path, paper_scale=True)
     assert (len(small.records), len(large.records)) == (8, 9)
     assert {point.series for point in large.points} == {"rank 2"}
-    monkeypatch.setattr(experiments.results, "find_figures", lambda _: [figure])
+    monkeypatch.setattr(reproduce, "find_figures", lambda _: [figure])
     with Store(path) as store:
         for scale, results in ((False, small), (True, large)):
             (shown,) = experiments.stored_results(store, paper_scale=scale)
@@ -71,7 +71,7 @@ def test_trials_of_the_two_scales_are_not_mixed(figure, tmp_path, monkeypatch):
 
 
 def test_the_command_has_the_switch(figure, tmp_path, capsys, monkeypatch):
-    for module in (cli.experiments, experiments.results):
+    for module in (cli.experiments, reproduce):
         monkeypatch.setattr(module, "find_figures", lambda _: [figure])
     arguments = ["--paper-scale", "--out", str(tmp_path)]
     assert cli.main(["reproduce", "lowrank_outliers", "--methods", "RobustVae", *arguments]) == 0
