@@ -5,7 +5,6 @@ SQLite file as they end, so that a run which was stopped goes on where it was. S
 the command line.
 """
 
-from . import families
 from .engine.comparison import Comparison, compare, standing
 from .engine.metric import RATE, Metric
 from .engine.metrics import NMSE
@@ -42,7 +41,7 @@ from .families.manifold.problem import DigitsProblem, ManifoldProblem
 from .families.rows.problem import RowProblem
 from .families.training.problem import TrainingProblem
 
-# Our methods in comparisons, and those that stand out in pictures.
+# Our methods in comparisons, and those that stand out in pictures; all families are registered by now.
 DEFAULT_ESTIMATORS = default_estimators()
 
 __all__ = [
@@ -78,7 +77,6 @@ __all__ = [
     "draw",
     "draw_panels",
     "execute",
-    "families",
     "figure_groups",
     "find_figures",
     "find_methods",
