@@ -51,8 +51,8 @@ def _add_reproduce(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         description="Run figures of the papers; keep every trial; write tables and pictures. The same command goes on "
         "where a run was stopped.",
     )
-    groups = "fig1, rows, training, lowrank, manifold or digits"
-    names = f"fig1a ... fig6b, rows_unit ... digits_denoise; {groups} for all of its panels; or all"
+    first, *_, last = experiments.FIGURES
+    names = f"{first} ... {last}, see --list; {_groups()} for all of its panels; or all"
     run.add_argument("figures", nargs="*", metavar="FIGURE", help=names)
     run.add_argument("--list", action="store_true", help="list figures and methods, and run nothing")
     run.add_argument("--methods", help="names with commas between them, or all (default: fast ones; see --list)")
@@ -65,6 +65,11 @@ def _add_reproduce(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     run.add_argument("--seed", type=_natural, default=0, help="first seed (default: 0)")
     run.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="folder (default: results)")
     run.set_defaults(run=_reproduce)
+
+
+def _groups() -> str:
+    *groups, last = experiments.figure_groups()
+    return f"{', '.join(groups)} or {last}"
 
 
 def _natural(text: str) -> int:
@@ -140,8 +145,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
         return _list()
     if not arguments.figures:
         raise ParameterError(
-            f"name a figure: {', '.join(experiments.FIGURES)}, fig1, rows, training, lowrank, "
-            "manifold or digits for all panels, or all"
+            f"name a figure: {', '.join(experiments.FIGURES)}; {_groups()} for all of its panels; or all"
         )
     start = time.perf_counter()
     figures = experiments.find_figures(arguments.figures)
@@ -191,13 +195,7 @@ def _show(results: Sequence[experiments.Results], folder: Path) -> None:
         print("no trials to show")
         return
     for result in results:
-        rate = "percent recovered exactly, 95% interval"
-        what = {
-            "mse": "mean squared error",
-            "nmse": "median of the normalised mean squared error",
-            **dict.fromkeys(experiments.DIMENSIONS, "mean number of latent variables that are needed"),
-            "seconds": f"median {result.figure.clock} seconds",
-        }.get(result.figure.metric, rate)
+        what = result.figure.metric.description(result.figure.clock)
         print(f"\n{result.figure.name}: {result.figure.title}; {what}\n{result.text()}", flush=True)
         _say([*([f"{result.figure.name}: {result.figure.note}"] if result.figure.note else []), *result.notes])
     try:

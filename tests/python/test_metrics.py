@@ -116,3 +116,17 @@ def test_least_squares_arguments_are_validated(changes, error):
     arguments = {"X": np.eye(3, 2), "y": np.ones(3), "coef_true": np.ones(2), "support": [0]}
     with pytest.raises(error):
         metrics.mse_after_least_squares(**{**arguments, **changes})
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662), (0, 0, 0, 1)],
+)
+def test_wilson_interval_has_the_published_values(successes, trials, low, high):
+    assert metrics.wilson_interval(successes, trials) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(3, 2), (-1, 2), (0.5, 2), (True, 2)])
+def test_wilson_interval_refuses_impossible_counts(successes, trials):
+    with pytest.raises(ParameterError, match="successes"):
+        metrics.wilson_interval(successes, trials)

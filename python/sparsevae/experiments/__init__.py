@@ -1,40 +1,66 @@
 """The figures of the papers as experiments: run, kept, resumed, summarised and drawn.
 
-A figure is data: what is swept, how problems are drawn, which methods run. Trials go into an SQLite file as they end,
-so that a run which was stopped goes on where it was. See ``sparsevae reproduce --help`` for the command line.
+A figure is data: what is swept, how problems are drawn, which methods run, which metric is shown. Trials go into an
+SQLite file as they end, so that a run which was stopped goes on where it was. See ``sparsevae reproduce --help`` for
+the command line.
 """
 
-from .comparison import DEFAULT_ESTIMATORS, Comparison, compare, standing
-from .drawing import draw
-from .figures import FIGURES, find_figures
-from .manifold_problem import DigitsProblem, ManifoldProblem
-from .methods import METHODS, find_methods, missing_package, split_names, training_settings
-from .outlier_problem import LowRankProblem
-from .plan import Plan, make_plan, split_done
-from .reference import recorded_rates
-from .results import STORE_NAME, Results, draw_panels, lay_out, run, stored_results, write
-from .row_problem import RowProblem
-from .runner import execute
-from .scoring import Score, Solution
-from .specification import Figure, Method, Problem, problem_seed
-from .store import Store
-from .summary import DIMENSIONS, Point, Timing, success, summarise, time_spent
-from .training_problem import TrainingProblem
-from .trial import Key, Record, Task, run_trial
+from .engine.comparison import Comparison, compare, standing
+from .engine.metric import RATE, Metric
+from .engine.metrics import NMSE
+from .engine.pictures import draw
+from .engine.plan import Plan, make_plan, split_done
+from .engine.point import Point, Timing
+from .engine.record import Key, Record
+from .engine.registry import (
+    FIGURES,
+    METHODS,
+    Family,
+    default_estimators,
+    figure_groups,
+    find_figures,
+    find_methods,
+    missing_package,
+    register,
+    split_names,
+)
+from .engine.reproduce import STORE_NAME, lay_out, run, stored_results
+from .engine.results import Results, draw_panels, write
+from .engine.runner import execute
+from .engine.scoring import Score, Solution
+from .engine.specification import Figure, Method, problem_seed
+from .engine.store import Store
+from .engine.summary import success, summarise, time_spent
+from .engine.trial import Task, run_trial
+from .families.goldfish.methods import training_settings
+from .families.goldfish.problem import Problem
+from .families.goldfish.reference import recorded_rates
+from .families.lowrank.problem import LowRankProblem
+from .families.manifold.metrics import DIMENSIONS
+from .families.manifold.problem import DigitsProblem, ManifoldProblem
+from .families.rows.problem import RowProblem
+from .families.training.problem import TrainingProblem
+
+# Our methods in comparisons, and those that stand out in pictures; all families are registered by now.
+DEFAULT_ESTIMATORS = default_estimators()
 
 __all__ = [
     "DEFAULT_ESTIMATORS",
     "DIMENSIONS",
     "FIGURES",
     "METHODS",
+    "NMSE",
+    "RATE",
     "STORE_NAME",
     "Comparison",
     "DigitsProblem",
+    "Family",
     "Figure",
     "Key",
     "LowRankProblem",
     "ManifoldProblem",
     "Method",
+    "Metric",
     "Plan",
     "Point",
     "Problem",
@@ -51,6 +77,7 @@ __all__ = [
     "draw",
     "draw_panels",
     "execute",
+    "figure_groups",
     "find_figures",
     "find_methods",
     "lay_out",
@@ -58,6 +85,7 @@ __all__ = [
     "missing_package",
     "problem_seed",
     "recorded_rates",
+    "register",
     "run",
     "run_trial",
     "split_done",

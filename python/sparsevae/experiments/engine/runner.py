@@ -1,0 +1,131 @@
+"""Trials side by side: on the cores of this machine, or on a Dask cluster."""
+
+import importlib.util
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
+
+from joblib import Parallel, delayed, parallel_config
+from threadpoolctl import threadpool_limits
+
+from ... import __version__
+from ..._input.parameters import check_optional_count
+from ...exceptions import SchedulerError
+from .record import Record
+from .store import Store
+from .trial import Task, run_trial
+
+_CONNECT_SECONDS = 20
+
+
+def execute(
+    tasks: Sequence[Task],
+    store: Store,
+    *,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> list[Record]:
+    """Do trials and store each as it ends.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        What to do, in this order.
+    store : Store
+        Where to keep them.
+    jobs : int or None, default=None
+        Threads; None for as many as there are cores. A cluster decides itself.
+    scheduler : str or None, default=None
+        Address of a Dask scheduler; None for threads here.
+    progress : bool, default=False
+        Whether to show progress and the time left on standard error, if that is a terminal.
+
+    Returns
+    -------
+    list of Record
+        The trials, in the order in which they ended.
+
+    Raises
+    ------
+    SchedulerError
+        If the cluster cannot be used.
+    StoreError
+        If the store cannot be written.
+    """
+    check_optional_count("jobs", jobs)
+    if not tasks:
+        return []
+    records = []
+    with _bar(len(tasks), shown=progress) as advance, _backend(jobs, scheduler):
+        work = (delayed(run_trial)(task, limit_threads=scheduler is not None) for task in tasks)
+        # One trial a batch: each reaches the store as soon as it is done.
+        results = Parallel(return_as="generator_unordered", batch_size=1)(work)
+        with closing(results):
+            for record in results:
+                store.add(record)
+                records.append(record)
+                advance()
+    return records
+
+
+@contextmanager
+def _bar(total: int, *, shown: bool) -> Iterator[Callable[[], object]]:
+    """Count trials on standard error, if it is a terminal and tqdm is there."""
+    if not shown or importlib.util.find_spec("tqdm") is None:
+        yield lambda: None
+        return
+    from tqdm import tqdm
+
+    # None: silent where standard error is no terminal.
+    with tqdm(total=total, unit="trial", disable=None, smoothing=0.05) as bar:
+        yield bar.update
+
+
+@contextmanager
+def _backend(jobs: int | None, scheduler: str | None) -> Iterator[None]:
+    if scheduler is not None:
+        with _client(scheduler) as client, parallel_config(backend="dask", client=client):
+            yield
+        return
+    # Solvers that give up warn; the rates show it. Both settings hold for the process, so they are made once, here.
+    with (
+        warnings.catch_warnings(),
+        threadpool_limits(limits=1),
+        parallel_config(backend="threading", n_jobs=jobs or -1),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _versions() -> str:
+    return __version__
+
+
+@contextmanager
+def _client(scheduler: str) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise SchedulerError(f"a cluster needs Dask: pip install 'sparsevae[dask]' ({error})") from error
+    try:
+        client: Any = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise SchedulerError(f"no Dask scheduler answers at {scheduler!r}: {error}") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
+        except TimeoutError as error:
+            raise SchedulerError(f"the Dask scheduler at {scheduler!r} has no workers") from error
+        try:
+            versions = client.run(_versions)
+        except Exception as error:
+            raise SchedulerError(f"the workers of {scheduler!r} cannot run sparsevae: {error}") from error
+        others = sorted(set(versions.values()) - {__version__})
+        if others:
+            found = ", ".join(others)
+            raise SchedulerError(
+                f"workers of {scheduler!r} have sparsevae {found}, but {__version__} is needed, as here"
+            )
+        yield client

@@ -1,0 +1,170 @@
+"""The figures of Pratihar and Mukhopadhyay, "Be a Goldfish", ICML 2025, as data."""
+
+from ...engine.specification import Figure
+from .metrics import RATE_BESIDE_AUTHORS, REFITTED_ERROR
+from .problem import Problem
+
+KAPPAS = (2, 10, 20, 30, 40, 50, 60)
+SNRS = (0, 10, 20, 30, 40, 50, 60, 70, 80)
+LAWS = ("gaussian", "rayleigh", "chi_squared", "uniform", "poisson")
+
+_FAST = ("VaeSlr", "PreconditionedVae", "Lasso", "basis pursuit")
+# What "all" stands for: the rivals at their best settings, and the paper's own training where the paper shows it.
+_RIVALS = (
+    "VaeSlr",
+    "PreconditionedVae",
+    "Lasso",
+    "Lasso, best penalty",
+    "basis pursuit",
+    "reweighted basis pursuit",
+    "augmented basis pursuit",
+    "SBL",
+    "skglm MCP path",
+    "MNE gamma-MAP",
+)
+_FIXED = ("PreconVAE, Adam, noise 0.1", "PreconVAE, Adam, noise 0.01", "PreconVAE, Adam, noise 0.0001")
+_LEARNED = ("PreconVAE, Adam",)
+_GAUSSIAN, _WALK = Problem("gaussian", 100, 200, 20), Problem("random_walk", 100, 200, 20)
+_LAW_SERIES = {law: {"law": law} for law in LAWS}
+_ANY_LAW = "The nonzero coefficients may follow any law."
+_NOISE = "The paper does not say how many coefficients are nonzero: 10 here."
+
+FIGURES = (
+    Figure(
+        "fig1a",
+        "Gaussian design, 100 x 200",
+        "The VAE recovers more supports than the Lasso and SBL.",
+        "n_nonzero",
+        KAPPAS,
+        _GAUSSIAN,
+        _FAST,
+        choices=(*_RIVALS, "VaeSlr, EM", "VAE, Adam"),
+        metric=RATE_BESIDE_AUTHORS,
+    ),
+    Figure(
+        "fig1b",
+        "Random walk, 100 x 200",
+        "On a badly conditioned design, the preconditioned VAE recovers supports where others fail.",
+        "n_nonzero",
+        KAPPAS,
+        _WALK,
+        _FAST,
+        choices=(*_RIVALS, "VaeSlr, EM", "VAE, Adam", "PreconVAE, Adam"),
+        metric=RATE_BESIDE_AUTHORS,
+    ),
+    Figure(
+        "fig1c",
+        "Riboflavin genes of largest variance, 71 x 100",
+        "So it does on measured gene expressions.",
+        "n_nonzero",
+        KAPPAS,
+        Problem("riboflavin", 71, 100, 20),
+        _FAST,
+        choices=(*_RIVALS, "VaeSlr, EM", "VAE, Adam", "PreconVAE, Adam"),
+        metric=RATE_BESIDE_AUTHORS,
+    ),
+    Figure(
+        "fig2a",
+        "Random walk, 100 samples, 20 nonzeros",
+        "Recovery gets harder with more features.",
+        "n_features",
+        (150, 200, 250, 300),
+        _WALK,
+        _FAST,
+        choices=(*_RIVALS, "PreconVAE, Adam"),
+        label="features",
+    ),
+    Figure(
+        "fig2b",
+        "Random walk, 200 features, 10 nonzeros",
+        "Recovery gets easier with more samples.",
+        "n_samples",
+        tuple(range(10, 101, 10)),
+        Problem("random_walk", 100, 200, 10),
+        _FAST,
+        choices=(*_RIVALS, "PreconVAE, Adam"),
+        label="samples",
+        note="With fewer than 20 samples the sparsest solution need not be the true one.",
+    ),
+    Figure(
+        "fig3a",
+        "Gaussian design, 100 x 200, five laws",
+        _ANY_LAW,
+        "n_nonzero",
+        KAPPAS,
+        _GAUSSIAN,
+        ("VaeSlr",),
+        choices=("VaeSlr",),
+        series=_LAW_SERIES,
+        trials_of="fig3",
+    ),
+    Figure(
+        "fig3b",
+        "Gaussian design, 100 x 200, five laws",
+        _ANY_LAW,
+        "n_nonzero",
+        KAPPAS,
+        _GAUSSIAN,
+        ("VaeSlr",),
+        choices=("VaeSlr",),
+        series=_LAW_SERIES,
+        trials_of="fig3",
+        metric=REFITTED_ERROR,
+    ),
+    Figure(
+        "fig4a",
+        "Gaussian design, 100 x 200, 10 nonzeros, noise",
+        "The VAE recovers supports at lower signal-to-noise ratios.",
+        "snr_db",
+        SNRS,
+        Problem("gaussian", 100, 200, 10),
+        _FAST,
+        choices=(*_RIVALS, "VAE, Adam"),
+        label="signal-to-noise ratio (dB)",
+        note=_NOISE,
+    ),
+    Figure(
+        "fig4b",
+        "Random walk, 100 x 200, 10 nonzeros, noise",
+        "On a badly conditioned design only the preconditioned VAE succeeds, from 60 dB on.",
+        "snr_db",
+        SNRS,
+        Problem("random_walk", 100, 200, 10),
+        _FAST,
+        choices=(*_RIVALS, "PreconVAE, Adam"),
+        label="signal-to-noise ratio (dB)",
+        note=_NOISE,
+    ),
+    Figure(
+        "fig5",
+        "Riboflavin, 200 random genes, 71 x 200",
+        "The preconditioned VAE leads on better conditioned genes, too.",
+        "n_nonzero",
+        KAPPAS,
+        Problem("riboflavin_random", 71, 200, 20),
+        _FAST,
+        choices=(*_RIVALS, "PreconVAE, Adam"),
+        note="Other genes in each trial.",
+    ),
+    Figure(
+        "fig6a",
+        "Random walk, 100 x 200, fixed noise variance",
+        "A fixed noise variance recovers fewer supports than a learned one.",
+        "n_nonzero",
+        KAPPAS,
+        _WALK,
+        _FIXED,
+        choices=_FIXED,
+        note="The paper does not say which noise variances it fixed.",
+    ),
+    Figure(
+        "fig6b",
+        "Random walk, 100 x 200, learned noise variance",
+        "Learning the noise variance of the preconditioned VAE recovers more supports.",
+        "n_nonzero",
+        KAPPAS,
+        _WALK,
+        _LEARNED,
+        choices=_LEARNED,
+    ),
+)

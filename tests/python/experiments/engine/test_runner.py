@@ -1,0 +1,45 @@
+"""Trials side by side: threads and clusters change no number."""
+
+import sys
+
+import pytest
+from sparsevae import experiments
+from sparsevae.exceptions import SchedulerError
+
+
+def outcome(results):
+    return [(record.key, record.problem_seed, record.score) for record in results.records]
+
+
+def test_methods_see_the_same_problems_whatever_else_runs(small):
+    both, alone = small(), small(methods=["Lasso"])
+    assert [entry for entry in outcome(both) if entry[0].method == "Lasso"] == outcome(alone)
+    for record in both.records:
+        key = record.key
+        assert record.problem_seed == experiments.problem_seed(0, key.value, key.trial)
+
+
+def test_results_depend_on_the_seed_and_not_on_the_number_of_threads(small):
+    assert small(jobs=1).csv() == small(jobs=4).csv()
+    assert small(jobs=1).csv() != small(jobs=1, seed=1).csv()
+
+
+def test_a_cluster_that_cannot_be_used_is_a_typed_error(small, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(experiments.engine.runner, "_CONNECT_SECONDS", 0.3)
+    with pytest.raises(SchedulerError, match=r"127\.0\.0\.1:9"):
+        small(scheduler="tcp://127.0.0.1:9")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(SchedulerError, match=r"sparsevae\[dask\]"):
+        small(scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.slow
+def test_a_cluster_of_two_processes_gives_the_numbers_of_threads(small):
+    distributed = pytest.importorskip("distributed")
+    options = {"methods": ["VaeSlr", "Lasso", "basis pursuit"], "trials": 4}
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        far = small(scheduler=cluster.scheduler_address, **options)
+    near = small(**options)
+    assert far.csv() == near.csv()
+    assert outcome(far) == outcome(near)

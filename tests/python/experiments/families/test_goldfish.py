@@ -1,0 +1,87 @@
+"""The figures of one response: problems, data, recorded rates, shared trials."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from sparsevae import experiments
+from sparsevae.exceptions import DataUnavailableError
+from sparsevae.experiments import FIGURES, Store
+
+
+def test_population_covariance_is_that_of_many_rows_before_columns_are_scaled():
+    problem = dataclasses.replace(FIGURES["fig1b"].problem, n_samples=20_000, n_features=5, n_nonzero=1)
+    data = problem.draw(1)
+    covariance = problem.covariance(data)
+    np.testing.assert_allclose(covariance.diagonal(), [1, 2, 3, 4, 5])
+    deviation = np.sqrt(covariance.diagonal())
+    np.testing.assert_allclose(covariance / np.outer(deviation, deviation), data.X.T @ data.X, atol=0.02)
+
+
+def test_metrics_of_a_trial_fit_together(small):
+    for record in small().records:
+        score = record.score
+        assert score.support_match == (score.f1 == 1)
+        assert not score.wrong_certificate
+        assert record.wall_seconds > 0
+        if score.certified:
+            assert score.support_match
+            assert score.mse_after_least_squares < 1e-20
+    assert any(record.score.certified for record in small().records)
+
+
+def test_certificates_are_those_of_coef_alone(small):
+    other = {"VaeSlr": {"attribute": "prior_var_"}}
+    assert all(point.certified == 0 for point in small(methods=["VaeSlr"], settings=other).points)
+
+
+def test_a_figure_without_its_data_is_left_out_and_says_so(monkeypatch):
+    def unavailable():
+        raise DataUnavailableError("the riboflavin set is not at hand")
+
+    monkeypatch.setattr(experiments.families.goldfish.genes, "load", unavailable)
+    plans, notes = experiments.lay_out(experiments.find_figures(["fig1"]))
+    assert [plan.figure.name for plan in plans] == ["fig1a", "fig1b"]
+    assert notes == ["fig1c: left out, the riboflavin set is not at hand"]
+    with pytest.raises(DataUnavailableError):
+        experiments.run("fig1c")
+
+
+def test_panels_that_share_trials_run_them_once():
+    plans, _ = experiments.lay_out(experiments.find_figures(["fig3"]), trials=1, quick=True)
+    with Store(None) as store:
+        done, left = experiments.split_done(plans, store)
+        assert (len(done), len(left)) == (0, 15)
+        experiments.execute(left, store)
+        rate, error = experiments.stored_results(store, plans)
+    assert (rate.figure.name, error.figure.name) == ("fig3a", "fig3b")
+    assert len(rate.points) == len(error.points) == 15
+    assert "1.0e" not in rate.text()
+    assert "e-3" in error.text()
+
+
+def test_a_picture_keeps_colours_and_shows_recorded_rates(small, tmp_path, monkeypatch):
+    results = small()
+    monkeypatch.delenv("SPARSEVAE_DATA", raising=False)
+    alone, both = small(methods=["Lasso"]).plot(), results.plot()
+    looks = [{line.get_label(): (line.get_color(), line.get_marker()) for line in a.get_lines()} for a in (alone, both)]
+    assert looks[0]["Lasso"] == looks[1]["Lasso"] != looks[1]["VaeSlr"]
+    assert "not at hand" in alone.get_title()
+    rates = {"kappa": [2, 10], "results": {"Lasso-Gaussian-Identity": {"support_recovery_rate": [1.0, 0.5]}}}
+    (tmp_path / "goldfish_fig1_reference.json").write_text(json.dumps(rates), encoding="utf-8")
+    monkeypatch.setenv("SPARSEVAE_DATA", str(tmp_path))
+    axes = results.plot()
+    recorded = {line.get_label(): line for line in axes.get_lines()}["Lasso, as recorded"]
+    assert list(recorded.get_ydata()) == [1.0, 0.5]
+    assert recorded.get_linestyle() == "--"
+    assert "not at hand" not in axes.get_title()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("package", "method"), [("skglm", "skglm MCP path"), ("mne", "MNE gamma-MAP")])
+def test_rivals_may_be_called_from_several_threads(small, package, method):
+    pytest.importorskip(package, exc_type=ImportError)
+    alone, together = (small(methods=[method], trials=4, jobs=jobs) for jobs in (1, 4))
+    assert not alone.notes
+    assert alone.csv() == together.csv()

@@ -1,0 +1,309 @@
+"""The figures of networks on nonlinear manifolds: problems, facts, the two scales, pictures. Networks are tiny."""
+
+import dataclasses
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+from sparsevae import cli, experiments
+from sparsevae.exceptions import DataUnavailableError
+from sparsevae.experiments import DIMENSIONS, FIGURES, METHODS, DigitsProblem, ManifoldProblem, Solution, Store
+
+NETWORKS = [name for name in FIGURES if name.startswith(("manifold_", "digits_"))]
+SMALL = ManifoldProblem(
+    120, 20, dimension=2, hidden=(15,), n_components=4, encoder_hidden=(12, 8), decoder_hidden=(8, 12)
+)
+QUICK = {"n_steps": 20, "batch_size": 50, "learning_rate": 1e-3}
+
+
+def settings(*methods):
+    """Tiny trainings."""
+    found = {}
+    for name in methods:
+        own = METHODS[name].settings
+        if METHODS[name].package == "torch":
+            found[name] = {"parameters": {**own["parameters"], **QUICK}}
+    return found
+
+
+def small(name, methods, **options):
+    fields = {"problem": dataclasses.replace(SMALL, **options.pop("fields", {})), **options.pop("figure", {})}
+    figure = dataclasses.replace(FIGURES[name], **fields)
+    return experiments.run(figure, methods=list(methods), settings=settings(*methods), **({"trials": 2} | options))
+
+
+def test_a_problem_has_the_sizes_that_it_names():
+    problem = dataclasses.replace(SMALL, outlier_share=0.3)
+    data = problem.draw(5)
+    assert data.X.shape == data.clean.shape == (120, 20)
+    assert data.seed == 5
+    assert abs(data.outlier_mask.mean() - 0.3) < 0.05
+    assert np.array_equal(data.X[~data.outlier_mask], data.clean[~data.outlier_mask])
+    assert np.array_equal(problem.draw(5).X, data.X)
+    assert not np.array_equal(problem.draw(6).clean, data.clean)
+    images = DigitsProblem(n_samples=40, outlier_share=0.2).draw(1)
+    assert images.X.shape == (40, 64)
+    assert images.seed == 1
+
+
+def test_layers_are_counted_or_named():
+    assert SMALL.network() == {"n_components": 4, "encoder_hidden": (12, 8), "decoder_hidden": (8, 12)}
+    counted = dataclasses.replace(SMALL, n_encoder_layers=0, n_decoder_layers=3, layer_width=7)
+    assert counted.network() == {"n_components": 4, "encoder_hidden": (), "decoder_hidden": (7, 7, 7)}
+    figure = FIGURES["manifold_depth"]
+    assert figure.problem_at(1, "2 encoder layers").network()["encoder_hidden"] == (100, 100)
+    assert figure.problem_at(1, "2 encoder layers").network()["decoder_hidden"] == (100,)
+
+
+def test_success_is_an_error_of_a_hundredth():
+    data = SMALL.draw(0)
+    for share, solved in ((0.0099, True), (0.0101, False)):
+        score = SMALL.score(data, Solution(data.clean * (1 + math.sqrt(share))))
+        assert (score.support_match, math.isnan(score.f1)) == (solved, True)
+    assert SMALL.score(data, Solution(data.clean, outlier_mask=data.outlier_mask)).f1 == 1
+
+
+def test_mnist_is_left_out_where_it_is_not_at_hand(monkeypatch, tmp_path):
+    monkeypatch.delenv("SPARSEVAE_MNIST", raising=False)
+    plans, notes = experiments.lay_out(experiments.find_figures(["digits"]), paper_scale=True)
+    assert not plans
+    assert all("SPARSEVAE_MNIST" in note for note in notes)
+    with pytest.raises(DataUnavailableError, match="SPARSEVAE_MNIST"):
+        experiments.run("digits_denoise", paper_scale=True)
+    monkeypatch.setenv("SPARSEVAE_MNIST", str(tmp_path / "missing.npz"))
+    with pytest.raises(DataUnavailableError, match="SPARSEVAE_MNIST"):
+        DigitsProblem("mnist").load_data()
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "mnist.npz", x_train=rng.integers(0, 256, (30, 28, 28), dtype=np.uint8))
+    monkeypatch.setenv("SPARSEVAE_MNIST", str(tmp_path / "mnist.npz"))
+    assert DigitsProblem("mnist", outlier_share=0.1).draw(0).X.shape == (30, 784)
+
+
+def test_without_torch_networks_are_left_out_and_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    results = small("manifold_recovery", ["ManifoldVae", "RobustPca"], figure={"values": (0.05,)}, trials=1)
+    assert {point.method for point in results.points} == {"RobustPca"}
+    assert any("ManifoldVae: left out" in note and "sparsevae[torch]" in note for note in results.notes)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_both_scales_fit_together(name):
+    figure = FIGURES[name]
+    large = figure.at_paper_scale()
+    assert figure.paper
+    assert set(figure.methods) <= set(figure.choices) <= set(METHODS)
+    if isinstance(figure.problem, ManifoldProblem):
+        assert large.problem.n_samples == 1_000_000
+    else:
+        assert large.problem.source == "mnist"
+    for scale in (figure, large):
+        for series in scale.series or ("",):
+            problem = scale.problem_at(scale.values[0], series)
+            assert problem.network()["n_components"] >= getattr(problem, "dimension", 0)
+    if figure.trials_of:
+        # What is shared is shared at both scales.
+        source = FIGURES[figure.trials_of]
+        for paper_scale in (False, True):
+            shared, own = (
+                {task.key for task in experiments.make_plan(f, methods="all", paper_scale=paper_scale).tasks()}
+                for f in (source, figure)
+            )
+            assert {key.method for key in own} == {"ManifoldVae"}
+            assert len(own & shared) >= len(own) * 2 // 3
+
+
+def test_the_papers_training_has_epochs():
+    plan = experiments.make_plan(FIGURES["manifold_recovery"], methods="all", trials=1, paper_scale=True)
+    found = {task.method.name: task.method.settings for task in plan.tasks()}
+    assert found["ManifoldVae"] == {
+        "parameters": {"batch_size": 100, "learning_rate": 1e-4, "weight_decay": 0.0005},
+        "epochs": 200,
+    }
+    assert 1000 in found["AE-l2"]["penalty_weights"]
+    assert "n_steps" not in found["AE-l1"]["parameters"]
+
+
+def test_epochs_are_counted_in_batches():
+    pytest.importorskip("torch")
+    methods = {"ManifoldVae": {"epochs": 3, "parameters": {"batch_size": 50}}}
+    figure = dataclasses.replace(FIGURES["manifold_collapse"], problem=SMALL, values=(0.05,))
+    (record,) = experiments.run(figure, methods="ManifoldVae", settings=methods, trials=1).records
+    assert record.score.facts["steps"] == 9
+
+
+def test_facts_say_what_the_network_says(tmp_path):
+    pytest.importorskip("torch")
+    from sparsevae.torch import ManifoldVae
+
+    path = tmp_path / "trials.sqlite"
+    (record,) = small("manifold_collapse", ["ManifoldVae"], trials=1, figure={"values": (0.1,)}, store=path).records
+    problem = dataclasses.replace(SMALL, outlier_share=0.1)
+    data = problem.draw(record.problem_seed)
+    model = ManifoldVae(**problem.network(), **QUICK, random_state=record.problem_seed, device="cpu").fit(data.X)
+    facts = record.score.facts
+    assert facts["truth"] == 2
+    assert facts["columns"] == len(model.active_dimensions("columns"))
+    assert facts["variance"] == len(model.active_dimensions("variance"))
+    np.testing.assert_allclose(facts["column_norms"], np.sort(model.column_norms_)[::-1], rtol=1e-4)
+    np.testing.assert_allclose(facts["variances"], np.sort(model.posterior_var_), rtol=1e-4)
+    counts, _ = np.histogram(np.minimum(model.posterior_var(data.X), 1.25), 50, (0, 1.25))
+    assert facts["histogram"] == counts.tolist()
+    assert sum(facts["histogram"]) == 120 * 4
+    with Store(path) as store:
+        assert store.records()[0].score.facts == facts
+
+
+def test_every_training_has_one_thread_whatever_else_runs(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from sparsevae.torch import ManifoldVae
+
+    fit, threads = ManifoldVae.fit, []
+
+    def counted(model, X):
+        threads.append(torch.get_num_threads())
+        return fit(model, X)
+
+    monkeypatch.setattr(ManifoldVae, "fit", counted)
+    figure = {"values": (0.1, 0.2), "series": {}}
+    alone, together = (small("manifold_recovery", ["ManifoldVae"], figure=figure, jobs=jobs) for jobs in (1, 4))
+    assert threads == [1] * 8
+    assert alone.csv() == together.csv()
+
+
+def test_an_autoencoder_is_tuned_with_the_truth_at_hand():
+    pytest.importorskip("torch")
+    (record,) = small("manifold_recovery", ["AE-l1"], trials=1, figure={"values": (0.1,), "series": {}}).records
+    facts, weights = record.score.facts, METHODS["AE-l1"].settings["penalty_weights"]
+    assert len(facts["errors"]) == len(weights)
+    assert facts["penalty_weight"] == weights[int(np.argmin(facts["errors"]))]
+    assert record.score.relative_error**2 == pytest.approx(min(facts["errors"]), rel=1e-5)
+    assert "variances" not in facts
+    assert len(facts["column_norms"]) == 4
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_method_of_every_figure_runs(name, tmp_path):
+    pytest.importorskip("torch")
+    figure = FIGURES[name]
+    if isinstance(figure.problem, ManifoldProblem):
+        sizes = {field: getattr(SMALL, field) for field in ("n_samples", "n_features", "hidden", "layer_width")}
+        networks = {"encoder_hidden": (12, 8), "decoder_hidden": (8, 12), "layer_width": 9}
+        problem = dataclasses.replace(figure.problem, **sizes | networks)
+    else:
+        problem = dataclasses.replace(figure.problem, n_samples=150, encoder_hidden=(20,), decoder_hidden=(20,))
+    shown = dataclasses.replace(figure, problem=problem, values=figure.values[:2], trials=1)
+    results = experiments.run(shown, methods="all", settings=settings(*figure.choices))
+    assert not [note for note in results.notes if "error" in note]
+    assert {point.method for point in results.points} == set(figure.choices)
+    columns = results.csv().splitlines()[0]
+    if figure.metric.name in DIMENSIONS:
+        assert columns.endswith(",dimensions,dimensions_low,dimensions_high")
+        for point in results.points:
+            assert 0 <= point.dimensions_low <= point.dimensions <= point.dimensions_high
+    else:
+        assert columns.endswith(",nmse,nmse_low,nmse_high")
+    assert len(results.text().splitlines()) == 1 + len(figure.choices) * max(1, len(figure.series))
+    results.save(tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def told(figure, series, value, facts, trial=0):
+    """A trial as it would be, without the training."""
+    score = experiments.Score(False, math.nan, 0.1, 0.5, math.nan, False, False, facts)
+    key = experiments.Key(figure.experiment, series, "ManifoldVae", value, trial, 0, "{}")
+    return experiments.Record(key, 1, "0", "here", "now", 1.0, 1.0, score)
+
+
+def drawn(figure, records):
+    points = experiments.summarise(figure, records)
+    results = experiments.Results(figure, records, points, experiments.time_spent(figure, records))
+    picture = experiments.draw_panels([results])
+    picture.canvas.draw()
+    return results, picture.axes[0]
+
+
+def test_dimensions_are_means_and_success_is_the_true_number():
+    figure = dataclasses.replace(FIGURES["manifold_depth"], values=(0, 1))
+    records = [
+        told(figure, series, value, {"columns": 10 + value * trial, "truth": 10}, trial)
+        for series in figure.series
+        for value in figure.values
+        for trial in range(2)
+    ]
+    results, axes = drawn(figure, records)
+    by_value = {value: [p for p in results.points if p.x == value] for value in figure.values}
+    assert {(p.dimensions, p.successes) for p in by_value[0]} == {(10.0, 2)}
+    assert {(p.dimensions, p.dimensions_low, p.dimensions_high, p.successes) for p in by_value[1]} == {
+        (10.5, 10, 11, 1)
+    }
+    assert "10.5" in results.text()
+    assert np.ma.allclose(axes.get_images()[0].get_array(), [[10, 10.5]] * 4)
+    assert [text.get_text() for text in axes.texts[:2]] == ["10.0", "10.5"]
+
+
+@pytest.mark.parametrize(("name", "fact"), [("manifold_norms", "column_norms"), ("manifold_collapse", "variances")])
+def test_sorted_numbers_are_curves_of_means(name, fact):
+    figure = dataclasses.replace(FIGURES[name], values=(1, 2))
+    series = next(iter(figure.series), "")
+    counts = {"columns": 2, "variance": 2, "truth": 2}
+    records = [
+        told(figure, series, value, {fact: [3.0 * value, 1.0 + trial], **counts}, trial)
+        for value in figure.values
+        for trial in range(2)
+    ]
+    _, axes = drawn(figure, records)
+    assert [line.get_ydata().tolist() for line in axes.get_lines()] == [[3, 1.5], [6, 1.5]]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["1", "2"]
+
+
+def test_histograms_have_a_panel_for_each_series_and_place():
+    figure = FIGURES["manifold_variance"]
+    records = [
+        told(figure, series, value, {"histogram": [1, 0, 3], "variance": 1, "truth": 2}, trial)
+        for series in figure.series
+        for value in figure.values
+        for trial in range(2)
+    ]
+    records.append(dataclasses.replace(records[0], score=None, error="broken"))
+    results, axes = drawn(figure, records)
+    assert len(axes.child_axes) == 4
+    for inset in axes.child_axes:
+        shares, edges, _ = inset.patches[0].get_data()
+        assert shares.tolist() == [0.25, 0, 0.75]
+        assert edges[-1] == 1.25
+    assert [inset.get_title() for inset in axes.child_axes[:2]] == ["dimension 2, 0.05", "dimension 2, 0.3"]
+    assert results.points[0].errors == 1
+
+
+def test_figures_of_networks_show_their_own_part_of_shared_trials():
+    source, figure = FIGURES["manifold_recovery"], FIGURES["manifold_variance"]
+    facts = {"histogram": [1, 0], "variance": 1, "truth": 2}
+    base = told(figure, "dimension 2", 0.05, facts)
+    fields = {name: value for name, value in dataclasses.asdict(figure.problem).items() if name != "outlier_share"}
+    keys = [("ManifoldVae", "dimension 2", 0.05), ("AE-l2", "dimension 2", 0.05), ("ManifoldVae", "dimension 2", 0.1)]
+    with Store(None) as store:
+        for method, series, value in keys:
+            text = json.dumps({"problem": fields})
+            key = dataclasses.replace(base.key, method=method, series=series, value=value, settings=text)
+            store.add(dataclasses.replace(base, key=key))
+        shown = {results.figure.name: results for results in experiments.stored_results(store)}
+    assert set(shown) == {source.name, figure.name}
+    assert len(shown[source.name].records) == 3
+    assert [record.key.method for record in shown[figure.name].records] == ["ManifoldVae"]
+
+
+def test_the_command_runs_a_tiny_one(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("torch")
+    figure = dataclasses.replace(FIGURES["manifold_collapse"], problem=SMALL)
+    for module in (cli.experiments, experiments.engine.reproduce):
+        monkeypatch.setattr(module, "find_figures", lambda _: [figure])
+    arguments = ["reproduce", "manifold_collapse", "--quick", "--trials", "1", "--out", str(tmp_path)]
+    assert cli.main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "3 trials to do" in out
+    assert "mean number of latent variables" in out
+    assert "wall ms" in out
+    assert cli.main(arguments) == 0
+    assert "0 trials to do, 3 done before" in capsys.readouterr().out
