@@ -12,6 +12,7 @@ pub mod problem;
 #[cfg(feature = "python")]
 mod python;
 pub mod report;
+pub mod settings;
 pub mod solver;
 pub mod support;
 
