@@ -14,7 +14,7 @@ use sparsevae::l1::{Equations, Request};
 use sparsevae::linalg::row_space::RowSpace;
 use sparsevae::linalg::{marginal::Marginal, packed::Packed};
 use sparsevae::model::{fit, settings::Settings, welper_recover};
-use sparsevae::report::Watch;
+use sparsevae::monitor::Monitor;
 use sparsevae::solver::Structure;
 use sparsevae::solver::adam::{Start, Training, train};
 use sparsevae::support::certificate::Certifier;
@@ -148,7 +148,7 @@ fn basis_pursuit(criterion: &mut Criterion) -> Result<()> {
     for (name, design) in [("gaussian", Design::Gaussian), ("random_walk", Design::RandomWalk)] {
         let (a, b) = lessons(design)?;
         let run =
-            || Equations::new(a.view(), 80)?.solve_many(black_box(b.view()), Request::default(), &Watch::default());
+            || Equations::new(a.view(), 80)?.solve_many(black_box(b.view()), Request::default(), &Monitor::default());
         run()?;
         group.throughput(Throughput::Elements(80));
         group.bench_function(name, |b| b.iter(|| run().is_ok()));
@@ -164,7 +164,7 @@ fn train_welper_recover(criterion: &mut Criterion) -> Result<()> {
         let (a, b) = lessons(design)?;
         for (method, factorization) in [("er_spud", Method::ErSpud), ("l4", Method::FourNorm)] {
             let settings = welper_recover::Settings { most_nonzeros: None, factorization, tolerance: 1e-8, seed: 0 };
-            let run = || welper_recover::train(a.view(), black_box(b.view()), &settings, &Watch::default());
+            let run = || welper_recover::train(a.view(), black_box(b.view()), &settings, &Monitor::default());
             run()?;
             group.bench_function(BenchmarkId::new(name, method), |b| b.iter(|| run().is_ok()));
         }

@@ -8,6 +8,7 @@ pub mod factorization;
 pub mod l1;
 pub mod linalg;
 pub mod model;
+pub mod monitor;
 pub mod problem;
 #[cfg(feature = "python")]
 mod python;
@@ -17,4 +18,5 @@ pub mod solver;
 pub mod support;
 
 pub use error::{Error, Result};
+pub use monitor::{Monitor, Progress, Stage};
 pub use report::{FitReport, IterInfo, Status};

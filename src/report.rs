@@ -1,7 +1,6 @@
 //! What comes back: the outcome of a fit, and what a caller sees while it runs.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How a fit ended. None of these is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,70 +75,4 @@ pub struct FitReport {
     pub posterior_mean: Option<Vec<f64>>,
     /// Condition number of the design, and of the preconditioned design, where one is used.
     pub condition_number: Option<(f64, f64)>,
-}
-
-/// What a long call is busy with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Problems that the caller gave.
-    Problems,
-    /// Steps towards a basis.
-    Steps,
-    /// Linear programs.
-    Programs,
-}
-
-impl Stage {
-    const ALL: [Self; 3] = [Self::Problems, Self::Steps, Self::Programs];
-
-    /// The name that Python shows.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Problems => "problems",
-            Self::Steps => "steps",
-            Self::Programs => "linear programs",
-        }
-    }
-}
-
-/// What many threads of one long call have in common with the caller: how far they are, and whether to stop.
-#[derive(Debug, Default)]
-pub struct Watch {
-    stopped: AtomicBool,
-    stage: AtomicUsize,
-    done: AtomicUsize,
-    total: AtomicUsize,
-}
-
-impl Watch {
-    /// Asks the call to stop.
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the caller asked to stop.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-    }
-
-    /// Begins a stage of `total` parts.
-    pub fn begin(&self, stage: Stage, total: usize) {
-        self.done.store(0, Ordering::Relaxed);
-        self.total.store(total, Ordering::Relaxed);
-        self.stage.store(stage as usize, Ordering::Relaxed);
-    }
-
-    /// Counts a part that is done.
-    pub fn advance(&self) {
-        self.done.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The stage, how many of its parts are done, and how many there are: 0 before the first stage.
-    pub fn state(&self) -> (Stage, usize, usize) {
-        let read = |number: &AtomicUsize| number.load(Ordering::Relaxed);
-        let stage = Stage::ALL.get(read(&self.stage)).copied().unwrap_or(Stage::Problems);
-        let total = read(&self.total);
-        // Between two stages the numbers of one may be seen beside those of the other.
-        (stage, read(&self.done).min(total), total)
-    }
 }

@@ -2,8 +2,8 @@
 
 use crate::linalg::affine::ThinSvd;
 use crate::linalg::rotation::product;
+use crate::monitor::{Monitor, Progress, Stage};
 use crate::problem::observed;
-use crate::report::{Hook, IterInfo};
 use crate::{Error, Result, Status};
 use ndarray::{Array2, ArrayView2, Axis, Zip, s};
 
@@ -55,7 +55,7 @@ pub struct Decomposition {
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::InvalidParameter`] for settings out of range;
-/// [`Error::NoDecomposition`]; [`Error::Interrupted`] where the hook breaks.
+/// [`Error::NoDecomposition`]; [`Error::Interrupted`] where `monitor` is stopped.
 ///
 /// # Complexity
 /// One thin SVD a step, `O(n_samples n_features min(n_samples, n_features))`; 20 to 50 steps.
@@ -65,7 +65,7 @@ pub struct Decomposition {
 /// Matrices", Algorithm 5; Candes, Li, Ma and Wright (2011), "Robust Principal Component Analysis?". Eq. 14 of Dai,
 /// Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", is this with `n_samples` as the larger
 /// side.
-pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, hook: &mut Hook<'_>) -> Result<Decomposition> {
+pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, monitor: &Monitor<'_>) -> Result<Decomposition> {
     let data = observed(x, missing)?;
     let larger = x.nrows().max(x.ncols()) as f64;
     let weight = settings.outlier_weight.unwrap_or(1.0 / larger.sqrt());
@@ -89,7 +89,7 @@ pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, hook: &mu
     if unit == 0.0 {
         return Ok(found);
     }
-    pursue(&(data / unit), x, weight, settings, hook, &mut found)?;
+    pursue(&(data / unit), x, weight, settings, monitor, &mut found)?;
     found.low_rank *= unit;
     found.outliers *= unit;
     found.singular.iter_mut().for_each(|s| *s *= unit);
@@ -101,7 +101,7 @@ fn pursue(
     given: ArrayView2<'_, f64>,
     weight: f64,
     settings: &Settings,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
     found: &mut Decomposition,
 ) -> Result<()> {
     let norm = data.iter().map(|v| v * v).sum::<f64>().sqrt();
@@ -138,10 +138,8 @@ fn pursue(
         mu = (mu * GROWTH).min(most);
         found.n_iter += 1;
         found.residual = left.sqrt() / norm;
-        let info = IterInfo { round: 0, step: found.n_iter, energy: found.residual, noise_var: 0.0 };
-        if hook(&info).is_break() {
-            return Err(Error::Interrupted { step: found.n_iter });
-        }
+        let progress = Progress::new(Stage::Steps, found.n_iter, settings.max_iter);
+        monitor.step(&Progress { energy: found.residual, ..progress })?;
         if found.residual < settings.tol {
             found.status = Status::Converged;
             break;

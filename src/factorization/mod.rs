@@ -13,7 +13,7 @@ use crate::Result;
 use crate::linalg::least_squares::independent;
 use crate::linalg::principal::PrincipalAxes;
 use crate::linalg::rotation::product;
-use crate::report::Watch;
+use crate::monitor::Monitor;
 use ndarray::{Array2, ArrayView2};
 use span::{INDEPENDENT, Span};
 
@@ -92,7 +92,7 @@ fn most_nonzeros(basis: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> usize {
 ///
 /// # Errors
 /// [`Error::NoDecomposition`](crate::Error::NoDecomposition) if a singular value decomposition does not converge;
-/// [`Error::Interrupted`](crate::Error::Interrupted) where `watch` says so.
+/// [`Error::Interrupted`](crate::Error::Interrupted) where `monitor` is stopped.
 ///
 /// # Complexity
 /// With `r` the rank of `y` and `k` nonzeros in a column: a few times `r` programs, for [`Method::ErSpud`] up to `n / 2`
@@ -104,7 +104,7 @@ fn most_nonzeros(basis: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> usize {
 /// Welper, "Non-convex compressed sensing with training data", Algorithm 4; Spielman, Wang and Wright, "Exact recovery of
 /// sparsely-used dictionaries", COLT 2012; Zhai et al., "Complete dictionary learning via l4-norm maximization over the
 /// orthogonal group", JMLR 21(165), 2020.
-pub fn factorize(y: ArrayView2<'_, f64>, settings: Settings, watch: &Watch) -> Result<Factorization> {
+pub fn factorize(y: ArrayView2<'_, f64>, settings: Settings, monitor: &Monitor<'_>) -> Result<Factorization> {
     let columns: Vec<f64> = y.columns().into_iter().flatten().copied().collect();
     let axes = PrincipalAxes::new(&columns, y.nrows(), ROUNDING)?;
     let noise = axes.singular.first().map_or(0.0, |largest| settings.error.max(ROUNDING * largest));
@@ -117,12 +117,12 @@ pub fn factorize(y: ArrayView2<'_, f64>, settings: Settings, watch: &Watch) -> R
     let most = most_nonzeros(basis.view(), y);
     let mut span = Span::new(basis, TILTS * error, most);
     match settings.method {
-        Method::ErSpud => er_spud::search(&mut span, settings.seed, watch)?,
-        Method::FourNorm => four_norm::search(&mut span, settings.seed, watch)?,
+        Method::ErSpud => er_spud::search(&mut span, settings.seed, monitor)?,
+        Method::FourNorm => four_norm::search(&mut span, settings.seed, monitor)?,
     }
     for _ in 0..MOST_ROUNDS {
         let before = span.sizes();
-        span.run(span.duals(), watch)?;
+        span.run(span.duals(), monitor)?;
         if span.sizes() == before {
             break;
         }

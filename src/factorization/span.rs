@@ -1,11 +1,11 @@
 //! A subspace, its sparsest vector along a direction, and the sparse vectors found so far.
 
+use crate::Result;
 use crate::l1::gram::{Gram, Projection};
 use crate::l1::homotopy::{End, Limits, follow};
 use crate::linalg::multiply_transposed;
 use crate::linalg::rotation::dual_basis;
-use crate::report::{Stage, Watch};
-use crate::{Error, Result};
+use crate::monitor::{Monitor, Stage};
 use ndarray::{Array1, Array2, ArrayView1};
 use rayon::prelude::*;
 
@@ -96,18 +96,18 @@ impl Span {
     /// basis, and chooses anew.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] where `watch` says so.
-    pub fn run(&mut self, directions: Vec<Array1<f64>>, watch: &Watch) -> Result<()> {
-        watch.begin(Stage::Programs, directions.len());
+    /// [`Error::Interrupted`](crate::Error::Interrupted) where `monitor` is stopped.
+    pub fn run(&mut self, directions: Vec<Array1<f64>>, monitor: &Monitor<'_>) -> Result<()> {
+        monitor.begin(Stage::Programs, directions.len());
         let found = directions.par_iter().map(|direction| {
-            let vector = self.sparsest_along(direction, watch)?;
-            let coordinates = self.coordinates(&vector);
-            Some((vector, coordinates))
+            let vector = self.sparsest_along(direction, monitor)?;
+            monitor.advance()?;
+            Ok(vector.map(|vector| {
+                let coordinates = self.coordinates(&vector);
+                (vector, coordinates)
+            }))
         });
-        let found: Vec<_> = found.collect();
-        if watch.is_stopped() {
-            return Err(Error::Interrupted { step: self.n_programs });
-        }
+        let found: Vec<Option<_>> = found.collect::<Result<_>>()?;
         self.n_programs += directions.len();
         self.choose(found.into_iter().flatten());
         Ok(())
@@ -123,11 +123,10 @@ impl Span {
         self.choose(found.into_iter());
     }
 
-    fn sparsest_along(&self, direction: &Array1<f64>, watch: &Watch) -> Option<SparseVector> {
-        watch.advance();
+    fn sparsest_along(&self, direction: &Array1<f64>, monitor: &Monitor<'_>) -> Result<Option<SparseVector>> {
         let norm = direction.dot(direction).sqrt();
         if norm <= ROUNDING {
-            return None;
+            return Ok(None);
         }
         let (rank, n) = self.basis().dim();
         let mut unit = vec![0.0; n];
@@ -135,8 +134,8 @@ impl Span {
         // A path may have a few more nonzeros than its end, and a mixture that is mended later more than its parts.
         let n_active = (self.most_nonzeros * 3 / 2 + 8).min(n - rank);
         let limits = Limits { n_active, n_steps: 3 * n_active, misfit: self.tolerance };
-        let path = follow(Gram::Outside(&self.projection, &unit), &unit, limits, &|| watch.is_stopped());
-        (path.end == End::Solved).then(|| SparseVector::new(&path.active, &path.values))
+        let path = follow(Gram::Outside(&self.projection, &unit), &unit, limits, monitor)?;
+        Ok((path.end == End::Solved).then(|| SparseVector::new(&path.active, &path.values)))
     }
 
     fn coordinates(&self, vector: &SparseVector) -> Array1<f64> {

@@ -6,8 +6,8 @@ use super::simplex;
 use crate::linalg::least_squares::Vertex;
 use crate::linalg::multiply_transposed;
 use crate::linalg::row_space::RowSpace;
+use crate::monitor::{Monitor, Stage};
 use crate::problem::check_matrix;
-use crate::report::{Stage, Watch};
 use crate::{Error, Result};
 use libm::scalbn;
 use ndarray::{ArrayView, ArrayView1, ArrayView2, Dimension};
@@ -123,13 +123,13 @@ impl Equations {
     /// Solves for the right-hand sides, the columns of `b`, side by side on rayon's current threads.
     ///
     /// # Errors
-    /// [`Error::Shape`] or [`Error::NonFinite`], naming `B`; [`Error::Interrupted`] where `watch` says so.
+    /// [`Error::Shape`] or [`Error::NonFinite`], naming `B`; [`Error::Interrupted`] where `monitor` is stopped.
     ///
     /// # Complexity
     /// For each right-hand side, one to three steps of `O(n k)` for each of the `k` nonzeros, and `O(m n)` for each
     /// column that becomes nonzero (unless that was paid for in [`new`](Self::new)); where ties force the simplex method
     /// to help, `O(m^2 n)`.
-    pub fn solve_many(&self, b: ArrayView2<'_, f64>, request: Request, watch: &Watch) -> Result<Vec<Solution>> {
+    pub fn solve_many(&self, b: ArrayView2<'_, f64>, request: Request, monitor: &Monitor<'_>) -> Result<Vec<Solution>> {
         if b.nrows() != self.n_rows || b.ncols() == 0 {
             return Err(Error::Shape {
                 what: "B",
@@ -141,20 +141,20 @@ impl Equations {
             return Err(Error::NonFinite { what: "B", index: vec![i, l] });
         }
         let columns: Vec<Vec<f64>> = b.columns().into_iter().map(|column| column.to_vec()).collect();
-        watch.begin(Stage::Problems, columns.len());
+        monitor.begin(Stage::Problems, columns.len());
         let solve = |b: &Vec<f64>| {
-            let solution = self.solve(b, request, &|| watch.is_stopped());
-            watch.advance();
-            solution
+            let solution = self.solve(b, request, monitor)?;
+            monitor.advance()?;
+            Ok(solution)
         };
         columns.par_iter().map(solve).collect()
     }
 
     /// As `solve_many` for one right-hand side: in the units of the equations, and back.
-    fn solve(&self, b: &[f64], request: Request, stop: &(dyn Fn() -> bool + Sync)) -> Result<Solution> {
+    fn solve(&self, b: &[f64], request: Request, monitor: &Monitor<'_>) -> Result<Solution> {
         let exponent = exponent(ArrayView1::from(b));
         let b: Vec<f64> = b.iter().map(|&v| scalbn(v, -exponent)).collect();
-        let mut found = self.solve_scaled(&b, request, stop)?;
+        let mut found = self.solve_scaled(&b, request, monitor)?;
         found.values.iter_mut().for_each(|v| *v = scalbn(*v, exponent - self.exponent));
         found.dual.iter_mut().for_each(|v| *v = scalbn(*v, -self.exponent));
         // What float64 cannot hold proves nothing.
@@ -164,9 +164,9 @@ impl Equations {
         Ok(found)
     }
 
-    fn solve_scaled(&self, b: &[f64], request: Request, stop: &(dyn Fn() -> bool + Sync)) -> Result<Solution> {
+    fn solve_scaled(&self, b: &[f64], request: Request, monitor: &Monitor<'_>) -> Result<Solution> {
         let norm = b.iter().map(|v| v * v).sum::<f64>().sqrt();
-        let (z, outside) = self.space.whiten(b);
+        let (z, off_range) = self.space.whiten(b);
         let basis = self.projection.factor().view();
         let (rank, n) = basis.dim();
         let mut correlations = vec![0.0; n];
@@ -178,22 +178,16 @@ impl Equations {
             n_steps: STEPS * (rank + STEPS),
             misfit: if length > 0.0 { (noise / length).clamp(ROUNDING, MOST_NOISE) } else { ROUNDING },
         };
-        let path = follow(Gram::Inside(&self.projection), &correlations, limits, stop);
-        if path.end == End::Stopped {
-            return Err(Error::Interrupted { step: path.n_steps });
-        }
+        let path = follow(Gram::Inside(&self.projection), &correlations, limits, monitor)?;
         let mut found = self.finish(&path.active, &path.signs, &z, noise);
-        found.residual = if norm > 0.0 { outside / norm } else { 0.0 };
+        found.residual = if norm > 0.0 { off_range / norm } else { 0.0 };
         found.n_steps = path.n_steps;
         if path.end == End::Limit && limits.n_active < rank {
             found.outcome = Outcome::Dense;
         } else if path.end == End::Solved && request.tolerance > 0.0 {
             found.outcome = Outcome::Approximate;
         } else if !(path.end == End::Solved && found.outcome == Outcome::Optimal) {
-            let solved = simplex::minimise(basis, &z, &path.active, limits.n_steps, stop);
-            if stop() {
-                return Err(Error::Interrupted { step: path.n_steps });
-            }
+            let solved = simplex::minimise(basis, &z, &path.active, limits.n_steps, monitor)?;
             let Some(last) = solved else { return Ok(Solution { outcome: Outcome::Unsolved, ..found }) };
             let (residual, n_steps) = (found.residual, path.n_steps + last.n_steps);
             found = Solution { residual, n_steps, ..self.finish(&last.basis, &last.signs, &z, noise) };

@@ -8,8 +8,10 @@
 //! the reduced costs of the linear program.
 
 use super::gram::Gram;
+use crate::Result;
 use crate::linalg::growing_cholesky::GrowingCholesky;
 use crate::linalg::multiply_transposed;
+use crate::monitor::Monitor;
 use ndarray::ArrayView2;
 
 /// A column with no more of its square outside the span of the active ones is a combination of them.
@@ -39,8 +41,6 @@ pub(crate) enum End {
     Limit,
     /// Ties that one step at a time does not resolve.
     Tied,
-    /// The caller asked to stop.
-    Stopped,
 }
 
 /// The end of a path.
@@ -65,10 +65,13 @@ enum Event {
 
 /// Follows the path for the correlations `c = F^T b` where `G = F^T F`, of `F` with orthonormal rows.
 ///
+/// # Errors
+/// [`Error::Interrupted`](crate::Error::Interrupted) where `monitor` is stopped.
+///
 /// # Complexity
 /// A step costs `O(n k)` with `k` active columns, and what a column of `G` costs where one joins. There are about as
 /// many steps as columns at the end, and a few times as many for correlated columns.
-pub(crate) fn follow(gram: Gram<'_>, correlations: &[f64], limits: Limits, stop: &(dyn Fn() -> bool + Sync)) -> Path {
+pub(crate) fn follow(gram: Gram<'_>, correlations: &[f64], limits: Limits, monitor: &Monitor<'_>) -> Result<Path> {
     let n = gram.size();
     let norm = correlations.iter().map(|c| c * c).sum::<f64>().sqrt();
     let largest = correlations.iter().fold(0.0, |most: f64, c| most.max(c.abs()));
@@ -101,18 +104,18 @@ pub(crate) fn follow(gram: Gram<'_>, correlations: &[f64], limits: Limits, stop:
                 next = Some((at, Event::Leave { place: i }));
             }
         }
-        let Some((at, event)) = next else { return path };
+        let Some((at, event)) = next else { return Ok(path) };
+        monitor.check()?;
         n_ties = if at < lambda * (1.0 - ROUNDING) { 0 } else { n_ties + 1 };
         lambda = at.min(lambda);
         path.end = match event {
-            _ if stop() => End::Stopped,
             _ if n_ties > MOST_TIES => End::Tied,
             Event::Join { .. } if path.active.len() >= limits.n_active => End::Limit,
             _ if path.n_steps >= limits.n_steps => End::Limit,
             _ => End::Solved,
         };
         if path.end != End::Solved {
-            return path;
+            return Ok(path);
         }
         path.n_steps += 1;
         match event {
@@ -145,7 +148,7 @@ pub(crate) fn follow(gram: Gram<'_>, correlations: &[f64], limits: Limits, stop:
         factor.solve(&mut path.values);
         factor.solve(&mut slopes);
         let weights = [path.values.as_slice(), &slopes].concat();
-        let Ok(active) = ArrayView2::from_shape((k, n), &columns) else { return path };
+        let Ok(active) = ArrayView2::from_shape((k, n), &columns) else { return Ok(path) };
         multiply_transposed(active, &weights, &mut lines);
         lines.iter_mut().zip(correlations).for_each(|(line, c)| *line = c - *line);
     }

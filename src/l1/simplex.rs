@@ -5,7 +5,9 @@
 //! as long as the norm falls. A small random shift of `v` keeps ties apart; it moves the vertex, but not the reduced
 //! costs of a basis, so that the last basis is optimal without it, too.
 
+use crate::Result;
 use crate::linalg::least_squares::NestedLeastSquares;
+use crate::monitor::Monitor;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -26,8 +28,10 @@ pub(crate) struct Vertex {
     pub n_steps: usize,
 }
 
-/// Solves from a basis that has as many of the columns `start` as are independent; `None` if `stop` says so, or after
-/// `limit` steps. The rows of `f` are orthonormal.
+/// Solves from a basis that has as many of the columns `start` as are independent; `None` after `limit` steps. The rows of `f` are orthonormal.
+///
+/// # Errors
+/// [`Error::Interrupted`](crate::Error::Interrupted) where `monitor` is stopped.
 ///
 /// # Complexity
 /// `O(m^2 n)` to begin, `O(m n)` a step, for `f` of shape `(m, n)`.
@@ -36,12 +40,12 @@ pub(crate) fn minimise(
     z: &[f64],
     start: &[usize],
     limit: usize,
-    stop: &(dyn Fn() -> bool + Sync),
-) -> Option<Vertex> {
+    monitor: &Monitor<'_>,
+) -> Result<Option<Vertex>> {
     let m = f.nrows();
     let mut basis = first_basis(f, start);
     if basis.len() < m {
-        return None;
+        return Ok(None);
     }
     let solver = NestedLeastSquares::new(f, &basis, z);
     let (mut tableau, _) = solver.project(f);
@@ -53,16 +57,14 @@ pub(crate) fn minimise(
             if u.abs() > most.1.abs() && !basis.contains(&j) { (j, u) } else { most }
         });
         if cost.abs() <= 1.0 + ROUNDING {
-            return Some(Vertex { basis, signs, n_steps });
+            return Ok(Some(Vertex { basis, signs, n_steps }));
         }
-        if stop() {
-            return None;
-        }
-        let (leaving, length) = line_search(&tableau, &values, entering, cost)?;
+        monitor.check()?;
+        let Some((leaving, length)) = line_search(&tableau, &values, entering, cost) else { break };
         exchange(&mut tableau, &mut values, entering, leaving, length);
         basis[leaving] = entering;
     }
-    None
+    Ok(None)
 }
 
 /// As many columns as `f` has rows, well apart from each other: of `start` first, then of all.

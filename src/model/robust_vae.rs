@@ -2,8 +2,8 @@
 //! variance for every entry.
 
 use crate::linalg::affine::eigenvalues_above;
+use crate::monitor::{Monitor, Progress, Stage};
 use crate::problem::observed;
-use crate::report::{Stage, Watch};
 use crate::solver::robust_em::{RobustEm, Samples};
 use crate::{Error, Result, Status};
 use ndarray::{Array1, Array2, ArrayView2};
@@ -105,7 +105,7 @@ pub struct RobustFit {
 ///
 /// # References
 /// Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", eq. 11, Theorem 4.
-pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, watch: &Watch) -> Result<RobustFit> {
+pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, monitor: &Monitor<'_>) -> Result<RobustFit> {
     settings.check()?;
     let filled = observed(x, missing)?;
     if let Some(count) = settings.n_components.filter(|&count| count > x.ncols()) {
@@ -127,16 +127,15 @@ pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, watch: &W
     let mut em = RobustEm::new(&samples, &columns, 1.0);
     let mut energy_path: Vec<f64> = Vec::new();
     let mut status = Status::IterationLimit;
-    watch.begin(Stage::Steps, settings.max_iter);
     for step in 0..settings.max_iter {
         let floor = settings.floor_at(step);
-        let mut energy = em.expectation(floor, step, watch)? / n_observed;
+        let mut energy = em.expectation(floor, step, monitor)? / n_observed;
         let room = most.saturating_sub(em.decoder.n_components).min(at_once);
         if step < settings.n_anneal && room > 0 {
             let births = em.births(room)?;
             if !births.is_empty() {
                 em.append(births);
-                energy = em.expectation(floor, step, watch)? / n_observed;
+                energy = em.expectation(floor, step, monitor)? / n_observed;
             }
         }
         let before = energy_path.last().copied().unwrap_or(f64::INFINITY);
@@ -146,10 +145,10 @@ pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, watch: &W
             break;
         }
         em.maximise(NEGLIGIBLE * floor, step)?;
-        watch.advance();
+        monitor.step(&Progress { energy, ..Progress::new(Stage::Steps, step + 1, settings.max_iter) })?;
     }
     let n_iter = energy_path.len();
-    em.expectation(settings.floor, n_iter, watch)?;
+    em.expectation(settings.floor, n_iter, monitor)?;
     let (n, d) = x.dim();
     let components = components(&em, d) * unit;
     let low_rank = latent(&em, n).dot(&components);
@@ -187,7 +186,7 @@ pub fn encode(
     missing: bool,
     (components, unit): (ArrayView2<'_, f64>, f64),
     settings: &Settings,
-    watch: &Watch,
+    monitor: &Monitor<'_>,
 ) -> Result<Array2<f64>> {
     settings.check()?;
     crate::problem::check_matrix("X", x.mapv(|v| if missing && v.is_nan() { 0.0 } else { v }).view())?;
@@ -196,10 +195,10 @@ pub fn encode(
     let mut em = RobustEm::new(&samples, &columns, 1.0);
     // The steps of one sample must not depend on those of others.
     for step in 0..settings.n_anneal + HOLD {
-        em.expectation(settings.floor_at(step), step, watch)?;
+        em.expectation(settings.floor_at(step), step, monitor)?;
         em.advance();
     }
-    em.expectation(settings.floor, settings.n_anneal + HOLD, watch)?;
+    em.expectation(settings.floor, settings.n_anneal + HOLD, monitor)?;
     Ok(latent(&em, x.nrows()))
 }
 

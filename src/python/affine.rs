@@ -73,7 +73,7 @@ fn fit_robust_pca<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let x = x.as_array();
     let settings = robust_pca::Settings { outlier_weight, tol, max_iter };
-    let found = run::run(py, progress.as_ref(), |hook| robust_pca::fit(x, missing, &settings, hook))?;
+    let found = run::run_serial(py, progress.as_ref(), |monitor| robust_pca::fit(x, missing, &settings, monitor))?;
     let out = PyDict::new(py);
     out.set_item("low_rank", found.low_rank.into_pyarray(py))?;
     out.set_item("outliers", found.outliers.into_pyarray(py))?;
@@ -115,7 +115,7 @@ fn fit_robust<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let (x, settings) = (x.as_array(), arguments.settings());
     let found =
-        run::run_parallel(py, n_threads, progress.as_ref(), |watch| robust_vae::fit(x, missing, &settings, watch))?;
+        run::run_parallel(py, n_threads, progress.as_ref(), |monitor| robust_vae::fit(x, missing, &settings, monitor))?;
     let out = PyDict::new(py);
     out.set_item("low_rank", found.low_rank.into_pyarray(py))?;
     out.set_item("outlier_var", found.outlier_var.into_pyarray(py))?;
@@ -141,7 +141,7 @@ fn encode_robust<'py>(
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let (x, settings, decoder) = (x.as_array(), arguments.settings(), (components.as_array(), unit));
     let latent =
-        run::run_parallel(py, n_threads, None, |watch| robust_vae::encode(x, missing, decoder, &settings, watch))?;
+        run::run_parallel(py, n_threads, None, |monitor| robust_vae::encode(x, missing, decoder, &settings, monitor))?;
     Ok(latent.into_pyarray(py))
 }
 

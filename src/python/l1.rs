@@ -21,8 +21,9 @@ fn basis_pursuit<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let (a, b) = (a.as_array(), b.as_array());
     let request = Request::default();
-    let found =
-        run::run_parallel(py, n_threads, None, |watch| Equations::new(a, b.ncols())?.solve_many(b, request, watch))?;
+    let found = run::run_parallel(py, n_threads, None, |monitor| {
+        Equations::new(a, b.ncols())?.solve_many(b, request, monitor)
+    })?;
     let mut coef = Array2::zeros((a.ncols(), found.len()));
     let mut dual = Array2::zeros((a.nrows(), found.len()));
     for (l, solution) in found.iter().enumerate() {

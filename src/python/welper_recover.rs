@@ -42,7 +42,7 @@ fn train<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let (a, b) = (a.as_array(), b.as_array());
     let settings = Settings { most_nonzeros, factorization: method(factorization)?, tolerance, seed };
-    let found = run::run_parallel(py, n_threads, progress.as_ref(), |watch| model::train(a, b, &settings, watch))?;
+    let found = run::run_parallel(py, n_threads, progress.as_ref(), |monitor| model::train(a, b, &settings, monitor))?;
     let mut solutions = Array2::zeros((a.ncols(), b.ncols()));
     for (l, solution) in found.solutions.iter().enumerate() {
         solution.support.iter().zip(&solution.values).for_each(|(&j, v)| solutions[[j, l]] = *v);
@@ -88,7 +88,7 @@ fn recover<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let (a, columns, b) = (a.as_array(), components.as_array(), b.as_array());
     let components = Components { columns, error: component_error, rank };
-    let found = run::run_parallel(py, n_threads, None, |watch| model::recover(a, components, b, tolerance, watch))?;
+    let found = run::run_parallel(py, n_threads, None, |monitor| model::recover(a, components, b, tolerance, monitor))?;
     let coef = Array2::from_shape_fn((columns.nrows(), found.len()), |(j, l)| found[l].coef[j]);
     let combinators = Array2::from_shape_fn((columns.ncols(), found.len()), |(k, l)| found[l].combinator[k]);
     let out = PyDict::new(py);

@@ -4,7 +4,7 @@
 
 use crate::linalg::affine::{ThinSvd, eigenvalues_above};
 use crate::linalg::packed_spd::{Rows, factor, invert, log_det, multiply, packed_len, solve};
-use crate::report::Watch;
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array1, ArrayView2};
 use rayon::prelude::*;
@@ -180,16 +180,14 @@ impl<'a> RobustEm<'a> {
     ///
     /// # Complexity
     /// `O(n_samples (n_features k^2 + k^3))` for `k` components, as products of matrices.
-    pub fn expectation(&mut self, floor: f64, step: usize, watch: &Watch) -> Result<f64> {
+    pub fn expectation(&mut self, floor: f64, step: usize, monitor: &Monitor<'_>) -> Result<f64> {
         let (k, d) = (self.decoder.n_components, self.samples.n_features);
         let count = self.samples.n_samples();
         self.beliefs.latent.resize(count * k, 0.0);
         self.beliefs.second.resize(count * packed_len(k), 0.0);
         let decoder = &self.decoder;
         let work = |mut part: Part<'_>| {
-            if watch.is_stopped() {
-                return Err(Error::Interrupted { step });
-            }
+            monitor.check()?;
             part.expectation(decoder, d, floor).map_err(|pivot| Error::NotPositiveDefinite { step, pivot })
         };
         // Sums in the order of the samples, whoever computed them.

@@ -6,12 +6,12 @@ use sparsevae::Error;
 use sparsevae::datasets::{Law, SymmetricLaw, make_combinators, make_sparse_coef};
 use sparsevae::factorization::{Factorization, Method, Settings, SparseVector, factorize};
 use sparsevae::linalg::rotation::{dual_basis, nearest_rotation, product, random_rotation};
-use sparsevae::report::{Stage, Watch};
+use sparsevae::monitor::{Monitor, Progress, Stage};
 
 const METHODS: [Method; 2] = [Method::ErSpud, Method::FourNorm];
 
 fn factors(y: &Array2<f64>, method: Method, error: f64, seed: u64) -> Factorization {
-    factorize(y.view(), Settings { method, error, seed }, &Watch::default()).unwrap()
+    factorize(y.view(), Settings { method, error, seed }, &Monitor::default()).unwrap()
 }
 
 fn dense(found: &[SparseVector], n: usize) -> Array2<f64> {
@@ -210,15 +210,15 @@ fn rows_of_zeros_change_nothing_but_places() {
 }
 
 #[test]
-fn a_watch_stops_a_factorisation_and_sees_its_progress() {
+fn a_monitor_stops_a_factorisation_and_sees_its_progress() {
     let (_, y) = planted(100, 10, 8, 30, Law::Gaussian, 4);
     for method in METHODS {
         let settings = Settings { method, error: 0.0, seed: 0 };
-        let watch = Watch::default();
-        let found = factorize(y.view(), settings, &watch).unwrap();
-        let (stage, done, total) = watch.state();
-        assert!(stage == Stage::Programs && done == total && total == found.rank, "{method:?}: {:?}", watch.state());
-        let stopped = Watch::default();
+        let monitor = Monitor::default();
+        let found = factorize(y.view(), settings, &monitor).unwrap();
+        let Progress { stage, done, total, .. } = monitor.progress();
+        assert!(stage == Stage::Programs && done == total && total == found.rank, "{method:?}: {done} of {total}");
+        let stopped = Monitor::default();
         stopped.stop();
         let result = factorize(y.view(), settings, &stopped);
         assert!(matches!(result, Err(Error::Interrupted { .. })), "{method:?}: {result:?}");

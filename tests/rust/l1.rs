@@ -7,10 +7,10 @@ use proptest::test_runner::RngSeed;
 use sparsevae::Error;
 use sparsevae::datasets::{DctRows, Design, Law, make_design, make_partial_dct_design, make_sparse_coef};
 use sparsevae::l1::{CERTIFICATE, Equations, Outcome, Request, Solution};
-use sparsevae::report::{Stage, Watch};
+use sparsevae::monitor::{Monitor, Progress, Stage};
 
 fn solve_many(a: &Array2<f64>, b: ArrayView2<'_, f64>, request: Request) -> Vec<Solution> {
-    Equations::new(a.view(), b.ncols()).unwrap().solve_many(b, request, &Watch::default()).unwrap()
+    Equations::new(a.view(), b.ncols()).unwrap().solve_many(b, request, &Monitor::default()).unwrap()
 }
 
 fn solve(a: &Array2<f64>, b: &Array1<f64>) -> Solution {
@@ -153,7 +153,7 @@ fn bits_depend_neither_on_threads_nor_on_companions() {
     // For the same preparation, a problem is solved as if it were alone.
     let equations = Equations::new(a.view(), b.ncols()).unwrap();
     for l in [0, 7, 39] {
-        let single = equations.solve_many(b.slice(s![.., l..=l]), Request::default(), &Watch::default()).unwrap();
+        let single = equations.solve_many(b.slice(s![.., l..=l]), Request::default(), &Monitor::default()).unwrap();
         assert_eq!(single[0], alone[l]);
     }
 }
@@ -318,26 +318,27 @@ fn bad_input_is_refused_by_name() {
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(new(&put(&a, value)), ("A", "finite", vec![1, 2]));
         let b = put(&gaussian(4, 3, 1), value);
-        let solved = Equations::new(a.view(), 3).unwrap().solve_many(b.view(), Request::default(), &Watch::default());
+        let solved = Equations::new(a.view(), 3).unwrap().solve_many(b.view(), Request::default(), &Monitor::default());
         assert_eq!(name(solved.map(drop)), ("B", "finite", vec![1, 2]));
     }
     for shape in [(3, 2), (5, 2), (4, 0)] {
         let b = Array2::zeros(shape);
-        let solved = Equations::new(a.view(), 1).unwrap().solve_many(b.view(), Request::default(), &Watch::default());
+        let solved = Equations::new(a.view(), 1).unwrap().solve_many(b.view(), Request::default(), &Monitor::default());
         assert_eq!(name(solved.map(drop)), ("B", "shape", vec![]));
     }
 }
 
 #[test]
-fn a_watch_counts_problems_and_stops_them() {
+fn a_monitor_counts_problems_and_stops_them() {
     let a = gaussian(30, 80, 0);
     let b = a.dot(&gaussian(80, 7, 1));
     let equations = Equations::new(a.view(), 7).unwrap();
-    let watch = Watch::default();
-    equations.solve_many(b.view(), Request::default(), &watch).unwrap();
-    assert_eq!(watch.state(), (Stage::Problems, 7, 7));
-    watch.stop();
-    let stopped = equations.solve_many(b.view(), Request::default(), &watch);
+    let monitor = Monitor::default();
+    equations.solve_many(b.view(), Request::default(), &monitor).unwrap();
+    let Progress { stage, done, total, .. } = monitor.progress();
+    assert_eq!((stage, done, total), (Stage::Problems, 7, 7));
+    monitor.stop();
+    let stopped = equations.solve_many(b.view(), Request::default(), &monitor);
     assert!(matches!(stopped, Err(Error::Interrupted { .. })), "{stopped:?}");
 }
 
@@ -367,7 +368,7 @@ proptest! {
     #[test]
     fn whatever_goes_in_an_error_or_a_true_outcome_comes_out((a, b) in equations(), tolerance in 0.0..0.5_f64, most in prop::option::of(0_usize..6)) {
         let request = Request { tolerance: if tolerance < 0.3 { 0.0 } else { tolerance }, most_nonzeros: most };
-        let solved = Equations::new(a.view(), b.ncols()).and_then(|e| e.solve_many(b.view(), request, &Watch::default()));
+        let solved = Equations::new(a.view(), b.ncols()).and_then(|e| e.solve_many(b.view(), request, &Monitor::default()));
         if let Ok(found) = solved {
             prop_assert!(a.iter().chain(&b).all(|v| v.is_finite()));
             for solution in found.iter().filter(|found| found.outcome == Outcome::Optimal) {

@@ -6,7 +6,7 @@ use sparsevae::Error;
 use sparsevae::datasets::{Design, Law, SymmetricLaw, make_combinators, make_design, make_sparse_coef};
 use sparsevae::factorization::Method;
 use sparsevae::model::welper_recover::{Components, Finding, Lesson, Recovery, Settings, Training, recover, train};
-use sparsevae::report::Watch;
+use sparsevae::monitor::Monitor;
 
 const PLAIN: Settings = Settings { most_nonzeros: None, factorization: Method::ErSpud, tolerance: 1e-8, seed: 0 };
 
@@ -36,7 +36,7 @@ fn lessons(design: Design, seed: u64) -> Lessons {
 }
 
 fn taught(data: &Lessons, settings: Settings) -> Training {
-    train(data.a.view(), data.b.view(), &settings, &Watch::default()).unwrap()
+    train(data.a.view(), data.b.view(), &settings, &Monitor::default()).unwrap()
 }
 
 fn dense(training: &Training, level: usize, n: usize) -> Array2<f64> {
@@ -52,7 +52,7 @@ fn recovered(data: &Lessons, training: &Training, b: &Array2<f64>, tolerance: f6
     let columns = dense(training, 0, data.a.ncols());
     let error = training.levels[0].factor.error;
     let components = Components { columns: columns.view(), error, rank: training.rank };
-    recover(data.a.view(), components, b.view(), tolerance, &Watch::default()).unwrap()
+    recover(data.a.view(), components, b.view(), tolerance, &Monitor::default()).unwrap()
 }
 
 /// Hard problems: sums of all components, with signs.
@@ -173,7 +173,7 @@ fn lower_levels_are_tried_where_components_are_missing() {
 #[test]
 fn hopeless_problems_teach_nothing() {
     let a = gaussian(20, 60, 0);
-    let training = train(a.view(), gaussian(20, 12, 1).view(), &PLAIN, &Watch::default()).unwrap();
+    let training = train(a.view(), gaussian(20, 12, 1).view(), &PLAIN, &Monitor::default()).unwrap();
     assert!(training.lessons.iter().all(|lesson| *lesson == Lesson::Hard));
     assert!(training.levels.is_empty() && training.solutions.len() == 12);
 }
@@ -202,7 +202,7 @@ fn a_combination_that_any_right_hand_side_has_is_dense() {
             let columns = x.select(Axis(1), &(0..p).collect::<Vec<_>>());
             let components = Components { columns: columns.view(), error: 0.0, rank: 15 };
             let b = stack![Axis(1), a.dot(&Array1::from(normal(60, 4))), a.dot(&columns).column(3)];
-            let found = recover(a.view(), components, b.view(), 1e-8, &Watch::default()).unwrap();
+            let found = recover(a.view(), components, b.view(), 1e-8, &Monitor::default()).unwrap();
             assert_eq!(found[0].finding, Finding::Dense, "{:?}, {p} components", a.dim());
             assert_eq!(found[1].finding, Finding::Recovered, "{:?}, {p} components", a.dim());
         }
@@ -219,7 +219,7 @@ fn least_squares_on_the_nonzeros_frees_a_solution_of_the_errors_of_components() 
     let coef = concatenate(Axis(1), &[few.dot(&gaussian(2, 1, 6)).view(), coef.view()]).unwrap();
     let b = concatenate(Axis(1), &[data.a.dot(&coef.column(0)).view().insert_axis(Axis(1)), b.view()]).unwrap();
     let components = Components { columns: blurred.view(), error: 1e-6, rank: 60 };
-    let found = recover(data.a.view(), components, b.view(), 1e-8, &Watch::default()).unwrap();
+    let found = recover(data.a.view(), components, b.view(), 1e-8, &Monitor::default()).unwrap();
     assert_eq!(found[0].finding, Finding::Recovered);
     assert!(error(&found[0], &coef, 0) < 1e-12, "{}", error(&found[0], &coef, 0));
     assert!(found[1..].iter().all(|found| found.finding == Finding::Infeasible));
@@ -227,7 +227,7 @@ fn least_squares_on_the_nonzeros_frees_a_solution_of_the_errors_of_components() 
     let low = gaussian(60, 12, 7).dot(&gaussian(12, 100, 8));
     let b = low.dot(&coef.slice(ndarray::s![.., ..1]));
     let components = Components { rank: 12, ..components };
-    let found = recover(low.view(), components, b.view(), 1e-8, &Watch::default()).unwrap();
+    let found = recover(low.view(), components, b.view(), 1e-8, &Monitor::default()).unwrap();
     assert_eq!(found[0].finding, Finding::Infeasible);
     assert!(found[0].residual < 1e-5);
 }
@@ -241,7 +241,7 @@ fn members_that_cancel_leave_exact_zeros() {
         mixed.column_mut(k).assign(&(&column / norm(&column.to_vec())));
     }
     let components = Components { columns: mixed.view(), error: 0.0, rank: 60 };
-    let found = recover(data.a.view(), components, data.a.dot(&data.x).view(), 1e-8, &Watch::default()).unwrap();
+    let found = recover(data.a.view(), components, data.a.dot(&data.x).view(), 1e-8, &Monitor::default()).unwrap();
     for (k, found) in found.iter().enumerate() {
         assert!(found.finding == Finding::Recovered && error(found, &data.x, k) < 1e-12);
         let nonzero = |v: &f64| *v != 0.0;
@@ -334,7 +334,7 @@ fn bad_input_is_refused_by_name() {
         other => panic!("{other}"),
     };
     let learn = |a: &Array2<f64>, b: &Array2<f64>, settings: Settings| {
-        name(train(a.view(), b.view(), &settings, &Watch::default()).unwrap_err())
+        name(train(a.view(), b.view(), &settings, &Monitor::default()).unwrap_err())
     };
     assert_eq!(learn(&put(&data.a), &data.b, PLAIN), "A");
     assert_eq!(learn(&data.a, &put(&data.b), PLAIN), "B");
@@ -345,7 +345,7 @@ fn bad_input_is_refused_by_name() {
     }
     let solve = |a: &Array2<f64>, columns: ArrayView2<'_, f64>, b: &Array2<f64>, tolerance: f64| {
         let components = Components { columns, error: 0.0, rank: 60 };
-        name(recover(a.view(), components, b.view(), tolerance, &Watch::default()).unwrap_err())
+        name(recover(a.view(), components, b.view(), tolerance, &Monitor::default()).unwrap_err())
     };
     assert_eq!(solve(&put(&data.a), data.x.view(), &data.b, 1e-8), "A");
     assert_eq!(solve(&data.a, put(&data.x).view(), &data.b, 1e-8), "components_");
@@ -357,13 +357,13 @@ fn bad_input_is_refused_by_name() {
 }
 
 #[test]
-fn a_watch_stops_training_and_recovery() {
+fn a_monitor_stops_training_and_recovery() {
     let data = lessons(Design::Gaussian, 9);
-    let watch = Watch::default();
-    watch.stop();
-    let stopped = train(data.a.view(), data.b.view(), &PLAIN, &watch).map(drop);
+    let monitor = Monitor::default();
+    monitor.stop();
+    let stopped = train(data.a.view(), data.b.view(), &PLAIN, &monitor).map(drop);
     assert!(matches!(stopped, Err(Error::Interrupted { .. })));
     let components = Components { columns: data.x.view(), error: 0.0, rank: 60 };
-    let stopped = recover(data.a.view(), components, data.b.view(), 1e-8, &watch).map(drop);
+    let stopped = recover(data.a.view(), components, data.b.view(), 1e-8, &monitor).map(drop);
     assert!(matches!(stopped, Err(Error::Interrupted { .. })));
 }

@@ -4,8 +4,8 @@ use super::{check_tolerance, norm, sparser_than_chance};
 use crate::l1::{Equations, Request};
 use crate::linalg::least_squares::NestedLeastSquares;
 use crate::linalg::rotation::product;
+use crate::monitor::Monitor;
 use crate::problem::check_matrix;
-use crate::report::Watch;
 use crate::{Error, Result};
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 
@@ -81,7 +81,7 @@ pub fn recover(
     components: Components<'_>,
     b: ArrayView2<'_, f64>,
     tolerance: f64,
-    watch: &Watch,
+    monitor: &Monitor<'_>,
 ) -> Result<Vec<Recovery>> {
     check_tolerance(tolerance)?;
     check_matrix("A", a)?;
@@ -97,7 +97,7 @@ pub fn recover(
     let equations = Equations::new(images.view(), b.ncols())?;
     let sizes = components.columns.map_axis(Axis(1), |row| row.iter().map(|v| v.abs()).sum::<f64>());
     let request = Request { tolerance: tolerance.max(components.error), most_nonzeros: None };
-    let solutions = equations.solve_many(b, request, watch)?;
+    let solutions = equations.solve_many(b, request, monitor)?;
     let found = solutions.into_iter().zip(b.columns()).map(|(solution, b)| {
         let mut combinator = Array1::zeros(components.columns.ncols());
         solution.support.iter().zip(&solution.values).for_each(|(&k, v)| combinator[k] = *v);

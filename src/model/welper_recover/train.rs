@@ -5,7 +5,7 @@ use super::{check_tolerance, norm, sparser_than_chance};
 use crate::factorization::{self, Factorization, Method, factorize};
 use crate::l1::{Equations, Outcome, Request, Solution};
 use crate::linalg::least_squares::independent;
-use crate::report::Watch;
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -95,7 +95,12 @@ pub struct Training {
 /// # Complexity
 /// One basis pursuit for each training problem, then one factorisation for each level, mostly a single one; on rayon's
 /// current threads.
-pub fn train(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, settings: &Settings, watch: &Watch) -> Result<Training> {
+pub fn train(
+    a: ArrayView2<'_, f64>,
+    b: ArrayView2<'_, f64>,
+    settings: &Settings,
+    monitor: &Monitor<'_>,
+) -> Result<Training> {
     check_tolerance(settings.tolerance)?;
     if settings.most_nonzeros == Some(0) {
         return Err(Error::invalid("max_nonzero", 0, "at least 1"));
@@ -107,15 +112,15 @@ pub fn train(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, settings: &Settings
     // A path may have a few more nonzeros than its end.
     let first = settings.most_nonzeros.map_or(chance / 2, |most| (most * 5 / 4 + 8).min(chance));
     let all: Vec<usize> = (0..b.ncols()).collect();
-    let mut class = Class { a, b, settings, watch, rank, trust, solutions: Vec::new(), lessons: Vec::new() };
-    class.solutions = equations.solve_many(b, class.request(first), watch)?;
+    let mut class = Class { a, b, settings, monitor, rank, trust, solutions: Vec::new(), lessons: Vec::new() };
+    class.solutions = equations.solve_many(b, class.request(first), monitor)?;
     class.lessons = all.iter().map(|&l| class.judge(l)).collect();
     let mut best = class.learn(&class.easy())?;
     if settings.most_nonzeros.is_none() {
         class.explain(best.as_ref())?;
         let left = class.with(Lesson::Hard);
         if !left.is_empty() {
-            let again = equations.solve_many(b.select(Axis(1), &left).view(), class.request(chance), watch)?;
+            let again = equations.solve_many(b.select(Axis(1), &left).view(), class.request(chance), monitor)?;
             for (&l, solution) in left.iter().zip(again) {
                 class.solutions[l] = solution;
                 class.lessons[l] = class.judge(l);
@@ -145,7 +150,7 @@ struct Class<'a> {
     a: ArrayView2<'a, f64>,
     b: ArrayView2<'a, f64>,
     settings: &'a Settings,
-    watch: &'a Watch,
+    monitor: &'a Monitor<'a>,
     /// Rank of `A`.
     rank: usize,
     /// Nonzeros of a solution that is trusted, at most.
@@ -187,7 +192,7 @@ impl Class<'_> {
         let Some(&last) = kept.last() else { return Ok(None) };
         let error = kept.iter().map(|&l| self.solutions[l].noise_error.powi(2)).sum::<f64>().sqrt();
         let how = factorization::Settings { method: self.settings.factorization, error, seed: self.settings.seed };
-        let factor = factorize(columns(self.a.ncols(), &self.solutions, kept).view(), how, self.watch)?;
+        let factor = factorize(columns(self.a.ncols(), &self.solutions, kept).view(), how, self.monitor)?;
         let mut kept = kept.to_vec();
         kept.sort_unstable();
         Ok(Some(Level { most_nonzeros: self.solutions[last].support.len(), kept, factor }))
@@ -208,7 +213,7 @@ impl Class<'_> {
         }
         let components = Components { columns: columns.view(), error: factor.error, rank: self.rank };
         let b = self.b.select(Axis(1), &hard);
-        let found = recover(self.a, components, b.view(), self.settings.tolerance, self.watch)?;
+        let found = recover(self.a, components, b.view(), self.settings.tolerance, self.monitor)?;
         for (&l, found) in hard.iter().zip(found) {
             // A solution with entries found again may lie outside the span, and teach something.
             let outside = norm(&(&found.coef - &columns.dot(&found.combinator)));
