@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-/// How a fit ended. None of these is an error.
+/// How something ended: a fit, a linear program, a training and each of its problems, a recovery. None of these is an
+/// error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// The data are noise-free and the solution was proved to be the sparsest one.
@@ -13,6 +14,39 @@ pub enum Status {
     IterationLimit,
     /// The noise variance that was to be learned fell to its floor.
     NoiseCollapsed,
+    /// A program: the certificate holds.
+    Optimal,
+    /// A program: the equations hold to the tolerance that was asked for, which leaves no certificate.
+    Approximate,
+    /// A program: there is no solution with as few nonzeros as were asked for. A recovery: the combination has as many
+    /// members as there are independent equations, and proves nothing, since any right-hand side in their range has one.
+    Dense,
+    /// A program: neither the path nor the simplex method came to an end.
+    Unsolved,
+    /// A training problem: its sparse solution was found by l1 minimisation.
+    Easy,
+    /// A training problem: it is not easy, but the components of easy ones solve it.
+    Learned,
+    /// A training problem: no sparse solution was found.
+    Hard,
+    /// A training problem: its right-hand side is zero.
+    Zero,
+    /// A training problem: its right-hand side lies off the range of the matrix.
+    Inconsistent,
+    /// A training: as many sparse components as the kept solutions have dimensions, and as many as were expected.
+    Complete,
+    /// A training: fewer sparse components than dimensions.
+    Incomplete,
+    /// A training: fewer dimensions than components that were expected.
+    TooFew,
+    /// A training: more dimensions than components that were expected.
+    TooMany,
+    /// A training: no problem is easy.
+    NoEasyProblems,
+    /// A recovery: a sparse combination of components solves the problem.
+    Recovered,
+    /// A recovery: no combination of components solves it.
+    Infeasible,
 }
 
 impl Status {
@@ -23,6 +57,22 @@ impl Status {
             Self::Converged => "converged",
             Self::IterationLimit => "iteration_limit",
             Self::NoiseCollapsed => "noise_collapsed",
+            Self::Optimal => "optimal",
+            Self::Approximate => "approximate",
+            Self::Dense => "dense",
+            Self::Unsolved => "unsolved",
+            Self::Easy => "easy",
+            Self::Learned => "learned",
+            Self::Hard => "hard",
+            Self::Zero => "zero",
+            Self::Inconsistent => "inconsistent",
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+            Self::TooFew => "too_few",
+            Self::TooMany => "too_many",
+            Self::NoEasyProblems => "no_easy_problems",
+            Self::Recovered => "recovered",
+            Self::Infeasible => "infeasible",
         }
     }
 }

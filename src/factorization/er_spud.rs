@@ -1,14 +1,12 @@
 //! ER-SPUD with two columns: a program for each pair of rows.
 
 use super::span::Span;
+use super::tolerances::LEAST_PAIRS;
 use crate::Result;
 use crate::monitor::Monitor;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-
-/// Pairs at a time, at least.
-const LEAST_PAIRS: usize = 32;
 
 /// Solves `min ||s||_1` over the span subject to `s_i + s_j = 1`, for disjoint random pairs `(i, j)`, until there are as
 /// many sparse vectors as dimensions, or no rows left.

@@ -1,14 +1,10 @@
 //! An orthonormal basis of largest 4-norm, by matching, stretching and projection.
 
 use super::span::Span;
+use super::tolerances::{CONVERGED, MOST_STEPS};
 use crate::Result;
 use crate::linalg::rotation::{nearest_rotation, product, random_rotation};
 use crate::monitor::{Monitor, Stage};
-
-/// Steps at most.
-const MOST_STEPS: usize = 300;
-/// Change of all entries of the rotation at which it has converged.
-const CONVERGED: f64 = 1e-8;
 
 /// Maximises `||A Q||_4` over the rotations `A`, for orthonormal coordinates `Q` of the span, shape `(rank, n)`; then
 /// solves `min ||s||_1` over the span subject to `s^T Q^T a = 1` for each row `a` of `A`.

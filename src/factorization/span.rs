@@ -1,5 +1,6 @@
 //! A subspace, its sparsest vector along a direction, and the sparse vectors found so far.
 
+use super::tolerances::{INDEPENDENT, ROUNDING, path_length};
 use crate::Result;
 use crate::l1::gram::{Gram, Projection};
 use crate::l1::homotopy::{End, Limits, follow};
@@ -8,11 +9,6 @@ use crate::linalg::rotation::dual_basis;
 use crate::monitor::{Monitor, Stage};
 use ndarray::{Array1, Array2, ArrayView1};
 use rayon::prelude::*;
-
-/// Entries below this share of the largest are rounding.
-const ROUNDING: f64 = 1e-12;
-/// Distance from the span of sparser vectors, as a share of its norm, at which a vector is independent of them.
-pub(super) const INDEPENDENT: f64 = 1e-6;
 
 /// A vector with few nonzeros, of norm 1.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,10 +127,9 @@ impl Span {
         let (rank, n) = self.basis().dim();
         let mut unit = vec![0.0; n];
         multiply_transposed(self.basis().view(), &(direction / norm).to_vec(), &mut unit);
-        // A path may have a few more nonzeros than its end, and a mixture that is mended later more than its parts.
-        let n_active = (self.most_nonzeros * 3 / 2 + 8).min(n - rank);
+        let n_active = path_length(self.most_nonzeros).min(n - rank);
         let limits = Limits { n_active, n_steps: 3 * n_active, misfit: self.tolerance };
-        let path = follow(Gram::Outside(&self.projection, &unit), &unit, limits, monitor)?;
+        let path = follow(Gram::Complement(&self.projection, &unit), &unit, limits, monitor)?;
         Ok((path.end == End::Solved).then(|| SparseVector::new(&path.active, &path.values)))
     }
 

@@ -5,21 +5,13 @@
 //! as long as the norm falls. A small random shift of `v` keeps ties apart; it moves the vertex, but not the reduced
 //! costs of a basis, so that the last basis is optimal without it, too.
 
+use super::tolerances::simplex::{DEPENDENT, PIVOT, ROUNDING, SHIFT};
 use crate::Result;
 use crate::linalg::least_squares::NestedLeastSquares;
 use crate::monitor::Monitor;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-
-/// Shift of the coefficients against ties, as a share of the largest.
-const SHIFT: f64 = 1e-7;
-/// By how much a reduced cost may exceed 1.
-const ROUNDING: f64 = 1e-11;
-/// Distance from the span of those before at which a column of orthonormal equations may join the first basis.
-const DEPENDENT: f64 = 1e-6;
-/// Entries of the tableau below this cannot be pivots.
-const PIVOT: f64 = 1e-7;
 
 /// A basis that is optimal, and the signs of its coefficients.
 pub(crate) struct Vertex {

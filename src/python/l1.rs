@@ -38,6 +38,6 @@ fn basis_pursuit<'py>(
     out.set_item("infeasibility", numbers(|s| s.infeasibility))?;
     out.set_item("residual", numbers(|s| s.residual))?;
     out.set_item("n_iter", found.iter().map(|s| s.n_steps as i64).collect::<Vec<_>>().into_pyarray(py))?;
-    out.set_item("status", found.iter().map(|s| s.outcome.name()).collect::<Vec<_>>())?;
+    out.set_item("status", found.iter().map(|s| s.status.name()).collect::<Vec<_>>())?;
     Ok(out)
 }
