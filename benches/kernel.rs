@@ -16,8 +16,10 @@ use sparsevae::factorization::Method;
 use sparsevae::l1::{Equations, Request};
 use sparsevae::linalg::row_space::RowSpace;
 use sparsevae::linalg::{packed::Packed, packed_covariance::PackedCovariance};
-use sparsevae::model::{fit, settings::Settings, welper_recover};
-use sparsevae::report::Watch;
+use sparsevae::model::welper_recover::{self, WelperSettings};
+use sparsevae::model::{fit, settings::Settings};
+use sparsevae::monitor::Monitor;
+use sparsevae::settings::Settings as _;
 use sparsevae::solver::adam::{Start, Structure, Training, train};
 use sparsevae::support::certificate::Certifier;
 use sparsevae::support::evidence::{Criterion as SupportCriterion, Evidence};
@@ -134,7 +136,7 @@ fn training(criterion: &mut Criterion) -> Result<()> {
 }
 
 /// Training problems of 120 x 200, 80 of them, solutions of two out of 20 components of about 20 nonzeros.
-fn lessons(design: Design) -> Result<(Array2<f64>, Array2<f64>)> {
+fn training_problems(design: Design) -> Result<(Array2<f64>, Array2<f64>)> {
     let a = make_design(design, 120, 200, true, 0)?;
     let components = make_sparse_components(200, 20, 20.0, SymmetricLaw::Gaussian, 0)?;
     let combinators = make_combinators(20, 80, 2, true, SymmetricLaw::Gaussian, 0)?;
@@ -146,9 +148,9 @@ fn lessons(design: Design) -> Result<(Array2<f64>, Array2<f64>)> {
 fn basis_pursuit(criterion: &mut Criterion) -> Result<()> {
     let mut group = criterion.benchmark_group("basis_pursuit_80_of_120x200");
     for (name, design) in [("gaussian", Design::Gaussian), ("random_walk", Design::RandomWalk)] {
-        let (a, b) = lessons(design)?;
+        let (a, b) = training_problems(design)?;
         let run =
-            || Equations::new(a.view(), 80)?.solve_many(black_box(b.view()), Request::default(), &Watch::default());
+            || Equations::new(a.view(), 80)?.solve_many(black_box(b.view()), Request::default(), &Monitor::default());
         run()?;
         group.throughput(Throughput::Elements(80));
         group.bench_function(name, |b| b.iter(|| run().is_ok()));
@@ -161,10 +163,10 @@ fn basis_pursuit(criterion: &mut Criterion) -> Result<()> {
 fn train_welper_recover(criterion: &mut Criterion) -> Result<()> {
     let mut group = criterion.benchmark_group("train_welper_recover_80_of_120x200");
     for (name, design) in [("gaussian", Design::Gaussian), ("random_walk", Design::RandomWalk)] {
-        let (a, b) = lessons(design)?;
+        let (a, b) = training_problems(design)?;
         for (method, factorization) in [("er_spud", Method::ErSpud), ("l4", Method::FourNorm)] {
-            let settings = welper_recover::Settings { most_nonzeros: None, factorization, tolerance: 1e-8, seed: 0 };
-            let run = || welper_recover::train(a.view(), black_box(b.view()), &settings, &Watch::default());
+            let settings = WelperSettings { factorization, ..WelperSettings::default() }.check()?;
+            let run = || welper_recover::train(a.view(), black_box(b.view()), &settings, &Monitor::default());
             run()?;
             group.bench_function(BenchmarkId::new(name, method), |b| b.iter(|| run().is_ok()));
         }

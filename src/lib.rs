@@ -9,12 +9,15 @@ pub mod factorization;
 pub mod l1;
 pub mod linalg;
 pub mod model;
+pub mod monitor;
 pub mod problem;
 #[cfg(feature = "python")]
 mod python;
 pub mod report;
+pub mod settings;
 pub mod solver;
 pub mod support;
 
 pub use error::{Error, Result};
+pub use monitor::{Monitor, Progress, Stage};
 pub use report::{FitReport, IterInfo, Status};

@@ -1,9 +1,9 @@
 //! What comes back: the outcome of a fit, and what a caller sees while it runs.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// How a fit ended. None of these is an error.
+/// How something ended: a fit, a linear program, a training and each of its problems, a recovery. None of these is an
+/// error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// The data are noise-free and the solution was proved to be the sparsest one.
@@ -14,6 +14,39 @@ pub enum Status {
     IterationLimit,
     /// The noise variance that was to be learned fell to its floor.
     NoiseCollapsed,
+    /// A program: the certificate holds.
+    Optimal,
+    /// A program: the equations hold to the tolerance that was asked for, which leaves no certificate.
+    Approximate,
+    /// A program: there is no solution with as few nonzeros as were asked for. A recovery: the combination has as many
+    /// members as there are independent equations, and proves nothing, since any right-hand side in their range has one.
+    Dense,
+    /// A program: neither the path nor the simplex method came to an end.
+    Unsolved,
+    /// A training problem: its sparse solution was found by l1 minimisation.
+    Easy,
+    /// A training problem: it is not easy, but the components of easy ones solve it.
+    Learned,
+    /// A training problem: no sparse solution was found.
+    Hard,
+    /// A training problem: its right-hand side is zero.
+    Zero,
+    /// A training problem: its right-hand side lies off the range of the matrix.
+    Inconsistent,
+    /// A training: as many sparse components as the kept solutions have dimensions, and as many as were expected.
+    Complete,
+    /// A training: fewer sparse components than dimensions.
+    Incomplete,
+    /// A training: fewer dimensions than components that were expected.
+    TooFew,
+    /// A training: more dimensions than components that were expected.
+    TooMany,
+    /// A training: no problem is easy.
+    NoEasyProblems,
+    /// A recovery: a sparse combination of components solves the problem.
+    Recovered,
+    /// A recovery: no combination of components solves it.
+    Infeasible,
 }
 
 impl Status {
@@ -24,6 +57,22 @@ impl Status {
             Self::Converged => "converged",
             Self::IterationLimit => "iteration_limit",
             Self::NoiseCollapsed => "noise_collapsed",
+            Self::Optimal => "optimal",
+            Self::Approximate => "approximate",
+            Self::Dense => "dense",
+            Self::Unsolved => "unsolved",
+            Self::Easy => "easy",
+            Self::Learned => "learned",
+            Self::Hard => "hard",
+            Self::Zero => "zero",
+            Self::Inconsistent => "inconsistent",
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+            Self::TooFew => "too_few",
+            Self::TooMany => "too_many",
+            Self::NoEasyProblems => "no_easy_problems",
+            Self::Recovered => "recovered",
+            Self::Infeasible => "infeasible",
         }
     }
 }
@@ -76,70 +125,4 @@ pub struct FitReport {
     pub posterior_mean: Option<Vec<f64>>,
     /// Condition number of the design, and of the preconditioned design, where one is used.
     pub condition_number: Option<(f64, f64)>,
-}
-
-/// What a long call is busy with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Problems that the caller gave.
-    Problems,
-    /// Steps towards a basis.
-    Steps,
-    /// Linear programs.
-    Programs,
-}
-
-impl Stage {
-    const ALL: [Self; 3] = [Self::Problems, Self::Steps, Self::Programs];
-
-    /// The name that Python shows.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Problems => "problems",
-            Self::Steps => "steps",
-            Self::Programs => "linear programs",
-        }
-    }
-}
-
-/// What many threads of one long call have in common with the caller: how far they are, and whether to stop.
-#[derive(Debug, Default)]
-pub struct Watch {
-    stopped: AtomicBool,
-    stage: AtomicUsize,
-    done: AtomicUsize,
-    total: AtomicUsize,
-}
-
-impl Watch {
-    /// Asks the call to stop.
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the caller asked to stop.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-    }
-
-    /// Begins a stage of `total` parts.
-    pub fn begin(&self, stage: Stage, total: usize) {
-        self.done.store(0, Ordering::Relaxed);
-        self.total.store(total, Ordering::Relaxed);
-        self.stage.store(stage as usize, Ordering::Relaxed);
-    }
-
-    /// Counts a part that is done.
-    pub fn advance(&self) {
-        self.done.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The stage, how many of its parts are done, and how many there are: 0 before the first stage.
-    pub fn state(&self) -> (Stage, usize, usize) {
-        let read = |number: &AtomicUsize| number.load(Ordering::Relaxed);
-        let stage = Stage::ALL.get(read(&self.stage)).copied().unwrap_or(Stage::Problems);
-        let total = read(&self.total);
-        // Between two stages the numbers of one may be seen beside those of the other.
-        (stage, read(&self.done).min(total), total)
-    }
 }

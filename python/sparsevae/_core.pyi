@@ -37,6 +37,7 @@ __all__ = [
     "sample_support",
     "sarvas_field",
     "train",
+    "welper_defaults",
 ]
 
 __version__: str
@@ -135,12 +136,14 @@ class Level(TypedDict):
     components: NDArray[np.float64]
 
 @type_check_only
-class Training(TypedDict):
+class WelperFit(TypedDict):
     solutions: NDArray[np.float64]
     n_nonzero: NDArray[np.int64]
-    lessons: list[str]
+    problem_status: list[str]
     levels: list[Level]
+    combinators: NDArray[np.float64]
     rank: int
+    status: str
 
 @type_check_only
 class Recoveries(TypedDict):
@@ -148,6 +151,7 @@ class Recoveries(TypedDict):
     combinators: NDArray[np.float64]
     residual: NDArray[np.float64]
     status: list[str]
+    max_nonzero: NDArray[np.int64]
 
 @type_check_only
 class FitReport(TypedDict):
@@ -186,22 +190,19 @@ def basis_pursuit(a: NDArray[np.float64], b: NDArray[np.float64], n_threads: int
 def train(
     a: NDArray[np.float64],
     b: NDArray[np.float64],
-    most_nonzeros: int | None,
-    factorization: str,
-    tolerance: float,
-    seed: int,
+    arguments: dict[str, Any],
     n_threads: int,
     progress: Callable[[str, int, int], object] | None,
-) -> Training: ...
+) -> WelperFit: ...
 def recover(
     a: NDArray[np.float64],
-    components: NDArray[np.float64],
-    component_error: float,
     rank: int,
+    levels: list[tuple[NDArray[np.float64], float, int]],
     b: NDArray[np.float64],
-    tolerance: float,
+    tol: float,
     n_threads: int,
 ) -> Recoveries: ...
+def welper_defaults() -> dict[str, Any]: ...
 def energy(
     x: NDArray[np.float64],
     y: NDArray[np.float64],

@@ -2,10 +2,13 @@
 
 use crate::linalg::affine::ThinSvd;
 use crate::linalg::rotation::product;
+use crate::monitor::{Monitor, Progress, Stage};
 use crate::problem::validate::observed;
-use crate::report::{Hook, IterInfo};
-use crate::{Error, Result, Status};
+use crate::settings::{Checked, Settings, require};
+use crate::{Result, Status};
 use ndarray::{Array2, ArrayView2, Axis, Zip, s};
+
+// The penalties are those of the authors' own program, inexact_alm_rpca of Lin, Chen and Ma.
 
 /// Growth of the penalty from step to step.
 const GROWTH: f64 = 1.5;
@@ -14,20 +17,32 @@ const START: f64 = 1.25;
 /// The penalty at most, over that at the start.
 const MOST: f64 = 1e7;
 
-/// How the pursuit is run.
+/// Parameters of the pursuit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
-    /// Weight of the outliers; `None`: one over the square root of the larger side.
+pub struct RobustPcaSettings {
+    /// Weight of the outliers; `None`, the default: one over the square root of the larger side, as Candes et al. prove
+    /// for. Finite and greater than 0.
     pub outlier_weight: Option<f64>,
-    /// Norm of `X - L - S`, as a share of that of `X`, at which the steps end.
+    /// Norm of `X - L - S`, as a share of that of `X`, at which the steps end; by default 1e-7. Between 0 and 1, both
+    /// excluded.
     pub tol: f64,
-    /// Steps, at most.
+    /// Steps, at most; by default 500. At least 1.
     pub max_iter: usize,
 }
 
-impl Default for Settings {
+impl Default for RobustPcaSettings {
     fn default() -> Self {
         Self { outlier_weight: None, tol: 1e-7, max_iter: 500 }
+    }
+}
+
+impl Settings for RobustPcaSettings {
+    fn validate(&self) -> Result<()> {
+        let weight = self.outlier_weight.unwrap_or(1.0);
+        let allowed = "None, or finite and greater than 0";
+        require(weight.is_finite() && weight > 0.0, "outlier_weight", weight, allowed)?;
+        require(self.tol > 0.0 && self.tol < 1.0, "tol", self.tol, "greater than 0 and less than 1")?;
+        require(self.max_iter > 0, "max_iter", 0, "at least 1")
     }
 }
 
@@ -54,8 +69,10 @@ pub struct Decomposition {
 /// Lagrangian method. NaN is refused unless `missing`.
 ///
 /// # Errors
-/// [`Error::Shape`], [`Error::NonFinite`]; [`Error::InvalidParameter`] for settings out of range;
-/// [`Error::NoDecomposition`]; [`Error::Interrupted`] where the hook breaks.
+/// [`Error::Shape`](crate::Error::Shape), [`Error::NonFinite`](crate::Error::NonFinite);
+/// [`Error::InvalidParameter`](crate::Error::InvalidParameter) where nothing is observed;
+/// [`Error::NoDecomposition`](crate::Error::NoDecomposition); [`Error::Interrupted`](crate::Error::Interrupted) where
+/// `monitor` is stopped.
 ///
 /// # Complexity
 /// One thin SVD a step, `O(n_samples n_features min(n_samples, n_features))`; 20 to 50 steps.
@@ -65,16 +82,15 @@ pub struct Decomposition {
 /// Matrices", Algorithm 5; Candes, Li, Ma and Wright (2011), "Robust Principal Component Analysis?". Eq. 14 of Dai,
 /// Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", is this with `n_samples` as the larger
 /// side.
-pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, hook: &mut Hook<'_>) -> Result<Decomposition> {
+pub fn fit(
+    x: ArrayView2<'_, f64>,
+    missing: bool,
+    settings: &Checked<RobustPcaSettings>,
+    monitor: &Monitor<'_>,
+) -> Result<Decomposition> {
     let data = observed(x, missing)?;
     let larger = x.nrows().max(x.ncols()) as f64;
     let weight = settings.outlier_weight.unwrap_or(1.0 / larger.sqrt());
-    if !(weight.is_finite() && weight > 0.0) {
-        return Err(Error::invalid("outlier_weight", weight, "None, or finite and greater than 0"));
-    }
-    if !(settings.tol > 0.0 && settings.tol < 1.0) {
-        return Err(Error::invalid("tol", settings.tol, "greater than 0 and less than 1"));
-    }
     // Squares of any finite data are in range after this.
     let unit = data.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
     let mut found = Decomposition {
@@ -89,7 +105,7 @@ pub fn fit(x: ArrayView2<'_, f64>, missing: bool, settings: &Settings, hook: &mu
     if unit == 0.0 {
         return Ok(found);
     }
-    pursue(&(data / unit), x, weight, settings, hook, &mut found)?;
+    pursue(&(data / unit), x, weight, settings, monitor, &mut found)?;
     found.low_rank *= unit;
     found.outliers *= unit;
     found.singular.iter_mut().for_each(|s| *s *= unit);
@@ -100,8 +116,8 @@ fn pursue(
     data: &Array2<f64>,
     given: ArrayView2<'_, f64>,
     weight: f64,
-    settings: &Settings,
-    hook: &mut Hook<'_>,
+    settings: &RobustPcaSettings,
+    monitor: &Monitor<'_>,
     found: &mut Decomposition,
 ) -> Result<()> {
     let norm = data.iter().map(|v| v * v).sum::<f64>().sqrt();
@@ -138,10 +154,8 @@ fn pursue(
         mu = (mu * GROWTH).min(most);
         found.n_iter += 1;
         found.residual = left.sqrt() / norm;
-        let info = IterInfo { round: 0, step: found.n_iter, energy: found.residual, noise_var: 0.0 };
-        if hook(&info).is_break() {
-            return Err(Error::Interrupted { step: found.n_iter });
-        }
+        let progress = Progress::new(Stage::Steps, found.n_iter, settings.max_iter);
+        monitor.step(&Progress { energy: found.residual, ..progress })?;
         if found.residual < settings.tol {
             found.status = Status::Converged;
             break;

@@ -6,6 +6,7 @@
 mod er_spud;
 mod four_norm;
 mod span;
+mod tolerances;
 
 pub use span::SparseVector;
 
@@ -13,9 +14,10 @@ use crate::Result;
 use crate::linalg::least_squares::independent;
 use crate::linalg::principal::PrincipalAxes;
 use crate::linalg::rotation::product;
-use crate::report::Watch;
+use crate::monitor::Monitor;
 use ndarray::{Array2, ArrayView2, Axis};
-use span::{INDEPENDENT, Span};
+use span::Span;
+use tolerances::{INDEPENDENT, MOST_ROUNDS, RANK, TILTS};
 
 /// How columns are looked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,17 +27,6 @@ pub enum Method {
     ErSpud,
     /// An orthonormal basis of the span of largest 4-norm, then a linear program for each of its members.
     FourNorm,
-}
-
-/// What a factorisation depends on besides the data.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
-    /// How columns are looked for.
-    pub method: Method,
-    /// Frobenius norm of the error of `Y`: smaller singular values count as zero.
-    pub error: f64,
-    /// Seed of the pairs of rows, or of the first basis.
-    pub seed: u64,
 }
 
 /// The factor `X`, as far as it was found.
@@ -59,14 +50,16 @@ impl Factorization {
     pub fn is_complete(&self) -> bool {
         self.rank > 0 && self.n_found == self.rank
     }
-}
 
-/// Singular values below this share of the largest are rounding.
-const ROUNDING: f64 = 1e-10;
-/// Misfit of a program that may be put down to the tilt of the span, in units of it.
-const TILTS: f64 = 3.0;
-/// Rounds of programs that look for what is missing or mixed, at most.
-const MOST_ROUNDS: usize = 20;
+    /// The components as columns of `n` entries.
+    pub fn to_dense(&self, n: usize) -> Array2<f64> {
+        let mut columns = Array2::zeros((n, self.components.len()));
+        for (mut column, component) in columns.columns_mut().into_iter().zip(&self.components) {
+            component.support.iter().zip(&component.values).for_each(|(&j, v)| column[j] = *v);
+        }
+        columns
+    }
+}
 
 /// Nonzeros of the densest of the sparsest linearly independent columns of `y`, at most as many as vectors in general
 /// position do not have: no column of `X` that is worth while has more.
@@ -85,7 +78,8 @@ fn most_nonzeros(basis: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> usize {
     last.min(n - rank)
 }
 
-/// Factorises `y`, shape `(n, q)`.
+/// Factorises `y`, shape `(n, q)`, with an error of Frobenius norm `error`: smaller singular values count as zero. `seed` is
+/// that of the pairs of rows, or of the first basis.
 ///
 /// Of all vectors that were found the sparsest that are linearly independent are kept. Then, until nothing gets sparser, a
 /// program for each of them looks for the sparsest vector that has a share of it and any share of the others: a mixture
@@ -93,7 +87,7 @@ fn most_nonzeros(basis: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> usize {
 ///
 /// # Errors
 /// [`Error::NoDecomposition`](crate::Error::NoDecomposition) if a singular value decomposition does not converge;
-/// [`Error::Interrupted`](crate::Error::Interrupted) where `watch` says so.
+/// [`Error::Interrupted`](crate::Error::Interrupted) where `monitor` is stopped.
 ///
 /// # Complexity
 /// With `r` the rank of `y` and `k` nonzeros in a column: a few times `r` programs, for [`Method::ErSpud`] up to `n / 2`
@@ -105,10 +99,16 @@ fn most_nonzeros(basis: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> usize {
 /// Welper, "Non-convex compressed sensing with training data", Algorithm 4; Spielman, Wang and Wright, "Exact recovery of
 /// sparsely-used dictionaries", COLT 2012; Zhai et al., "Complete dictionary learning via l4-norm maximization over the
 /// orthogonal group", JMLR 21(165), 2020.
-pub fn factorize(y: ArrayView2<'_, f64>, settings: Settings, watch: &Watch) -> Result<Factorization> {
+pub fn factorize(
+    y: ArrayView2<'_, f64>,
+    error: f64,
+    method: Method,
+    seed: u64,
+    monitor: &Monitor<'_>,
+) -> Result<Factorization> {
     let columns: Vec<f64> = y.columns().into_iter().flatten().copied().collect();
-    let axes = PrincipalAxes::new(&columns, y.nrows(), ROUNDING)?;
-    let noise = axes.singular.first().map_or(0.0, |largest| settings.error.max(ROUNDING * largest));
+    let axes = PrincipalAxes::new(&columns, y.nrows(), RANK)?;
+    let noise = axes.singular.first().map_or(0.0, |largest| error.max(RANK * largest));
     let rank = axes.singular.partition_point(|&s| s > noise);
     let smallest = axes.singular[..rank].last().copied().unwrap_or(1.0);
     // One direction's share of the error tilts the span by its size over the smallest extent.
@@ -117,13 +117,13 @@ pub fn factorize(y: ArrayView2<'_, f64>, settings: Settings, watch: &Watch) -> R
     let basis = Array2::from_shape_vec((rank, y.nrows()), basis).unwrap_or_default();
     let most = most_nonzeros(basis.view(), y);
     let mut span = Span::new(basis, TILTS * error, most);
-    match settings.method {
-        Method::ErSpud => er_spud::search(&mut span, settings.seed, watch)?,
-        Method::FourNorm => four_norm::search(&mut span, settings.seed, watch)?,
+    match method {
+        Method::ErSpud => er_spud::search(&mut span, seed, monitor)?,
+        Method::FourNorm => four_norm::search(&mut span, seed, monitor)?,
     }
     for _ in 0..MOST_ROUNDS {
         let before = span.sizes();
-        span.run(span.duals(), watch)?;
+        span.run(span.duals(), monitor)?;
         if span.sizes() == before {
             break;
         }

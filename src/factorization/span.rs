@@ -1,18 +1,14 @@
 //! A subspace, its sparsest vector along a direction, and the sparse vectors found so far.
 
+use super::tolerances::{INDEPENDENT, ROUNDING, path_length};
+use crate::Result;
 use crate::l1::gram::{Gram, Projection};
 use crate::l1::homotopy::{End, Limits, follow};
 use crate::linalg::multiply_transposed;
 use crate::linalg::rotation::dual_basis;
-use crate::report::{Stage, Watch};
-use crate::{Error, Result};
+use crate::monitor::{Monitor, Stage};
 use ndarray::{Array1, Array2, ArrayView1};
 use rayon::prelude::*;
-
-/// Entries below this share of the largest are rounding.
-const ROUNDING: f64 = 1e-12;
-/// Distance from the span of sparser vectors, as a share of its norm, at which a vector is independent of them.
-pub(super) const INDEPENDENT: f64 = 1e-6;
 
 /// A vector with few nonzeros, of norm 1.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,18 +92,18 @@ impl Span {
     /// basis, and chooses anew.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] where `watch` says so.
-    pub fn run(&mut self, directions: Vec<Array1<f64>>, watch: &Watch) -> Result<()> {
-        watch.begin(Stage::Programs, directions.len());
+    /// [`Error::Interrupted`](crate::Error::Interrupted) where `monitor` is stopped.
+    pub fn run(&mut self, directions: Vec<Array1<f64>>, monitor: &Monitor<'_>) -> Result<()> {
+        monitor.begin(Stage::Programs, directions.len());
         let found = directions.par_iter().map(|direction| {
-            let vector = self.sparsest_along(direction, watch)?;
-            let coordinates = self.coordinates(&vector);
-            Some((vector, coordinates))
+            let vector = self.sparsest_along(direction, monitor)?;
+            monitor.advance()?;
+            Ok(vector.map(|vector| {
+                let coordinates = self.coordinates(&vector);
+                (vector, coordinates)
+            }))
         });
-        let found: Vec<_> = found.collect();
-        if watch.is_stopped() {
-            return Err(Error::Interrupted { step: self.n_programs });
-        }
+        let found: Vec<Option<_>> = found.collect::<Result<_>>()?;
         self.n_programs += directions.len();
         self.choose(found.into_iter().flatten());
         Ok(())
@@ -123,20 +119,18 @@ impl Span {
         self.choose(found.into_iter());
     }
 
-    fn sparsest_along(&self, direction: &Array1<f64>, watch: &Watch) -> Option<SparseVector> {
-        watch.advance();
+    fn sparsest_along(&self, direction: &Array1<f64>, monitor: &Monitor<'_>) -> Result<Option<SparseVector>> {
         let norm = direction.dot(direction).sqrt();
         if norm <= ROUNDING {
-            return None;
+            return Ok(None);
         }
         let (rank, n) = self.basis().dim();
         let mut unit = vec![0.0; n];
         multiply_transposed(self.basis().view(), &(direction / norm).to_vec(), &mut unit);
-        // A path may have a few more nonzeros than its end, and a mixture that is mended later more than its parts.
-        let n_active = (self.most_nonzeros * 3 / 2 + 8).min(n - rank);
+        let n_active = path_length(self.most_nonzeros).min(n - rank);
         let limits = Limits { n_active, n_steps: 3 * n_active, misfit: self.tolerance };
-        let path = follow(Gram::Outside(&self.projection, &unit), &unit, limits, &|| watch.is_stopped());
-        (path.end == End::Solved).then(|| SparseVector::new(&path.active, &path.values))
+        let path = follow(Gram::Complement(&self.projection, &unit), &unit, limits, monitor)?;
+        Ok((path.end == End::Solved).then(|| SparseVector::new(&path.active, &path.values)))
     }
 
     fn coordinates(&self, vector: &SparseVector) -> Array1<f64> {

@@ -3,49 +3,16 @@
 use super::gram::{Gram, Projection};
 use super::homotopy::{End, Limits, follow};
 use super::simplex;
+use super::tolerances::{CERTIFICATE, MOST_NOISE, NO_CONTRIBUTION, STEPS};
 use crate::linalg::least_squares::Vertex;
 use crate::linalg::multiply_transposed;
 use crate::linalg::row_space::RowSpace;
+use crate::monitor::{Monitor, Stage};
 use crate::problem::validate::check_matrix;
-use crate::report::{Stage, Watch};
-use crate::{Error, Result};
+use crate::{Error, Result, Status};
 use libm::scalbn;
 use ndarray::{ArrayView, ArrayView1, ArrayView2, Dimension};
 use rayon::prelude::*;
-
-/// By how much a certificate may fail: reduced costs beyond 1, and the gap as a share of the norm.
-pub const CERTIFICATE: f64 = 1e-9;
-/// Contributions to the right-hand side below this share of it are rounding.
-const ROUNDING: f64 = 1e-12;
-/// Share of the right-hand side, in orthonormal coordinates, that may be noise.
-const MOST_NOISE: f64 = 0.5;
-/// Steps of a path for each equation, at most.
-const STEPS: usize = 20;
-
-/// How a program ended. None of these is an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The certificate holds.
-    Optimal,
-    /// The equations hold to the tolerance that was asked for, which leaves no certificate.
-    Approximate,
-    /// There is no solution with as few nonzeros as were asked for.
-    Dense,
-    /// Neither the path nor the simplex method came to an end.
-    Unsolved,
-}
-
-impl Outcome {
-    /// The name that Python shows.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Optimal => "optimal",
-            Self::Approximate => "approximate",
-            Self::Dense => "dense",
-            Self::Unsolved => "unsolved",
-        }
-    }
-}
 
 /// The solution for one right-hand side.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,8 +34,8 @@ pub struct Solution {
     pub noise_error: f64,
     /// Steps of the homotopy and of the simplex method.
     pub n_steps: usize,
-    /// How it ended.
-    pub outcome: Outcome,
+    /// [`Status::Optimal`], [`Status::Approximate`], [`Status::Dense`] or [`Status::Unsolved`].
+    pub status: Status,
 }
 
 /// What is asked of a solution.
@@ -123,13 +90,13 @@ impl Equations {
     /// Solves for the right-hand sides, the columns of `b`, side by side on rayon's current threads.
     ///
     /// # Errors
-    /// [`Error::Shape`] or [`Error::NonFinite`], naming `B`; [`Error::Interrupted`] where `watch` says so.
+    /// [`Error::Shape`] or [`Error::NonFinite`], naming `B`; [`Error::Interrupted`] where `monitor` is stopped.
     ///
     /// # Complexity
     /// For each right-hand side, one to three steps of `O(n k)` for each of the `k` nonzeros, and `O(m n)` for each
     /// column that becomes nonzero (unless that was paid for in [`new`](Self::new)); where ties force the simplex method
     /// to help, `O(m^2 n)`.
-    pub fn solve_many(&self, b: ArrayView2<'_, f64>, request: Request, watch: &Watch) -> Result<Vec<Solution>> {
+    pub fn solve_many(&self, b: ArrayView2<'_, f64>, request: Request, monitor: &Monitor<'_>) -> Result<Vec<Solution>> {
         if b.nrows() != self.n_rows || b.ncols() == 0 {
             return Err(Error::Shape {
                 what: "B",
@@ -141,32 +108,32 @@ impl Equations {
             return Err(Error::NonFinite { what: "B", index: vec![i, l] });
         }
         let columns: Vec<Vec<f64>> = b.columns().into_iter().map(|column| column.to_vec()).collect();
-        watch.begin(Stage::Problems, columns.len());
+        monitor.begin(Stage::Problems, columns.len());
         let solve = |b: &Vec<f64>| {
-            let solution = self.solve(b, request, &|| watch.is_stopped());
-            watch.advance();
-            solution
+            let solution = self.solve(b, request, monitor)?;
+            monitor.advance()?;
+            Ok(solution)
         };
         columns.par_iter().map(solve).collect()
     }
 
     /// As `solve_many` for one right-hand side: in the units of the equations, and back.
-    fn solve(&self, b: &[f64], request: Request, stop: &(dyn Fn() -> bool + Sync)) -> Result<Solution> {
+    fn solve(&self, b: &[f64], request: Request, monitor: &Monitor<'_>) -> Result<Solution> {
         let exponent = exponent(ArrayView1::from(b));
         let b: Vec<f64> = b.iter().map(|&v| scalbn(v, -exponent)).collect();
-        let mut found = self.solve_scaled(&b, request, stop)?;
+        let mut found = self.solve_scaled(&b, request, monitor)?;
         found.values.iter_mut().for_each(|v| *v = scalbn(*v, exponent - self.exponent));
         found.dual.iter_mut().for_each(|v| *v = scalbn(*v, -self.exponent));
         // What float64 cannot hold proves nothing.
         if !found.values.iter().all(|v| v.is_normal()) || !found.dual.iter().all(|v| v.is_finite()) {
-            found.outcome = Outcome::Unsolved;
+            found.status = Status::Unsolved;
         }
         Ok(found)
     }
 
-    fn solve_scaled(&self, b: &[f64], request: Request, stop: &(dyn Fn() -> bool + Sync)) -> Result<Solution> {
+    fn solve_scaled(&self, b: &[f64], request: Request, monitor: &Monitor<'_>) -> Result<Solution> {
         let norm = b.iter().map(|v| v * v).sum::<f64>().sqrt();
-        let (z, outside) = self.space.whiten(b);
+        let (z, off_range) = self.space.whiten(b);
         let basis = self.projection.factor().view();
         let (rank, n) = basis.dim();
         let mut correlations = vec![0.0; n];
@@ -176,25 +143,19 @@ impl Equations {
         let limits = Limits {
             n_active: request.most_nonzeros.map_or(rank, |most| most.min(rank)),
             n_steps: STEPS * (rank + STEPS),
-            misfit: if length > 0.0 { (noise / length).clamp(ROUNDING, MOST_NOISE) } else { ROUNDING },
+            misfit: if length > 0.0 { (noise / length).clamp(NO_CONTRIBUTION, MOST_NOISE) } else { NO_CONTRIBUTION },
         };
-        let path = follow(Gram::Inside(&self.projection), &correlations, limits, stop);
-        if path.end == End::Stopped {
-            return Err(Error::Interrupted { step: path.n_steps });
-        }
+        let path = follow(Gram::Range(&self.projection), &correlations, limits, monitor)?;
         let mut found = self.finish(&path.active, &path.signs, &z, noise);
-        found.residual = if norm > 0.0 { outside / norm } else { 0.0 };
+        found.residual = if norm > 0.0 { off_range / norm } else { 0.0 };
         found.n_steps = path.n_steps;
         if path.end == End::Limit && limits.n_active < rank {
-            found.outcome = Outcome::Dense;
+            found.status = Status::Dense;
         } else if path.end == End::Solved && request.tolerance > 0.0 {
-            found.outcome = Outcome::Approximate;
-        } else if !(path.end == End::Solved && found.outcome == Outcome::Optimal) {
-            let solved = simplex::minimise(basis, &z, &path.active, limits.n_steps, stop);
-            if stop() {
-                return Err(Error::Interrupted { step: path.n_steps });
-            }
-            let Some(last) = solved else { return Ok(Solution { outcome: Outcome::Unsolved, ..found }) };
+            found.status = Status::Approximate;
+        } else if !(path.end == End::Solved && found.status == Status::Optimal) {
+            let solved = simplex::minimise(basis, &z, &path.active, limits.n_steps, monitor)?;
+            let Some(last) = solved else { return Ok(Solution { status: Status::Unsolved, ..found }) };
             let (residual, n_steps) = (found.residual, path.n_steps + last.n_steps);
             found = Solution { residual, n_steps, ..self.finish(&last.basis, &last.signs, &z, noise) };
         }
@@ -213,7 +174,7 @@ impl Equations {
         let gap = norm - z.iter().zip(&multipliers).map(|(a, b)| a * b).sum::<f64>();
         let gap = if norm > 0.0 { gap.abs() / norm } else { 0.0 };
         // What a column contributes is its coefficient times its norm; in orthonormal equations that is at most 1.
-        let negligible = ROUNDING * values.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+        let negligible = NO_CONTRIBUTION * values.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
         let mut kept: Vec<(usize, f64)> =
             active.iter().copied().zip(values).filter(|(_, v)| v.abs() > negligible).collect();
         kept.sort_by_key(|&(j, _)| j);
@@ -229,7 +190,7 @@ impl Equations {
             residual: 0.0,
             noise_error: if noise > 0.0 { noise * inverse_norm / ((z.len() as f64).sqrt() * length) } else { 0.0 },
             n_steps: 0,
-            outcome: if certified { Outcome::Optimal } else { Outcome::Unsolved },
+            status: if certified { Status::Optimal } else { Status::Unsolved },
         }
     }
 }

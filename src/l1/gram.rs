@@ -44,23 +44,23 @@ impl Projection {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Gram<'a> {
     /// `P`.
-    Inside(&'a Projection),
+    Range(&'a Projection),
     /// `I - P + q q^T`, for a unit vector `q` in the range of `P`.
-    Outside(&'a Projection, &'a [f64]),
+    Complement(&'a Projection, &'a [f64]),
 }
 
 impl Gram<'_> {
     pub fn size(self) -> usize {
         match self {
-            Self::Inside(projection) | Self::Outside(projection, _) => projection.factor.ncols(),
+            Self::Range(projection) | Self::Complement(projection, _) => projection.factor.ncols(),
         }
     }
 
     /// Writes one column.
     pub fn column(self, j: usize, out: &mut [f64]) {
         match self {
-            Self::Inside(projection) => projection.column(j, out),
-            Self::Outside(projection, q) => {
+            Self::Range(projection) => projection.column(j, out),
+            Self::Complement(projection, q) => {
                 projection.column(j, out);
                 out.iter_mut().zip(q).for_each(|(v, other)| *v = q[j] * other - *v);
                 out[j] += 1.0;

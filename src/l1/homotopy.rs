@@ -8,16 +8,12 @@
 //! the reduced costs of the linear program.
 
 use super::gram::Gram;
+use super::tolerances::{DEPENDENT, MOST_TIES, ROUNDING};
+use crate::Result;
 use crate::linalg::growing_cholesky::GrowingCholesky;
 use crate::linalg::multiply_transposed;
+use crate::monitor::Monitor;
 use ndarray::ArrayView2;
-
-/// A column with no more of its square outside the span of the active ones is a combination of them.
-const DEPENDENT: f64 = 1e-13;
-/// Correlations with the misfit, and coefficients, below this share of the largest are rounding.
-const ROUNDING: f64 = 1e-13;
-/// Steps in a row that do not lower `lambda` before ties are taken for a cycle.
-const MOST_TIES: usize = 40;
 
 /// Where to stop.
 #[derive(Debug, Clone, Copy)]
@@ -39,8 +35,6 @@ pub(crate) enum End {
     Limit,
     /// Ties that one step at a time does not resolve.
     Tied,
-    /// The caller asked to stop.
-    Stopped,
 }
 
 /// The end of a path.
@@ -63,90 +57,132 @@ enum Event {
     Leave { place: usize },
 }
 
-/// Follows the path for the correlations `c = F^T b` where `G = F^T F`, of `F` with orthonormal rows.
-///
-/// # Complexity
-/// A step costs `O(n k)` with `k` active columns, and what a column of `G` costs where one joins. There are about as
-/// many steps as columns at the end, and a few times as many for correlated columns.
-pub(crate) fn follow(gram: Gram<'_>, correlations: &[f64], limits: Limits, stop: &(dyn Fn() -> bool + Sync)) -> Path {
-    let n = gram.size();
-    let norm = correlations.iter().map(|c| c * c).sum::<f64>().sqrt();
-    let largest = correlations.iter().fold(0.0, |most: f64, c| most.max(c.abs()));
-    let mut path = Path { active: vec![], signs: vec![], values: vec![], n_steps: 0, end: End::Solved };
-    let mut slopes: Vec<f64> = vec![];
-    let (mut factor, mut columns) = (GrowingCholesky::default(), Vec::<f64>::new());
-    // Columns that may not join: active, or a combination of active ones.
-    let mut barred = vec![false; n];
-    let mut lines = [correlations, &vec![0.0; n]].concat();
-    let (mut lambda, mut n_ties) = (largest, 0);
-    loop {
-        let (e, u) = lines.split_at(n);
+/// The active columns of the Gram matrix, its factor on them, and the lines along which coefficients and correlations
+/// move until the next event.
+struct Lines<'a> {
+    gram: Gram<'a>,
+    correlations: &'a [f64],
+    /// The largest correlation with the right-hand side.
+    largest: f64,
+    factor: GrowingCholesky,
+    columns: Vec<f64>,
+    /// Columns that may not join: active, or a combination of active ones.
+    barred: Vec<bool>,
+    /// `d`.
+    slopes: Vec<f64>,
+    /// `e` and `u`.
+    ends: Vec<f64>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(gram: Gram<'a>, correlations: &'a [f64]) -> Self {
+        let n = gram.size();
+        let largest = correlations.iter().fold(0.0, |most: f64, c| most.max(c.abs()));
+        let ends = [correlations, &vec![0.0; n]].concat();
+        let (factor, barred) = (GrowingCholesky::default(), vec![false; n]);
+        Self { gram, correlations, largest, factor, columns: vec![], barred, slopes: vec![], ends }
+    }
+
+    /// The event of the largest `lambda`, and that; none where the equations hold to `misfit`, a norm, and all
+    /// coefficients have their signs.
+    fn next_event(&self, path: &Path, misfit: f64) -> Option<(f64, Event)> {
+        let (e, u) = self.ends.split_at(self.gram.size());
         let mut next: Option<(f64, Event)> = None;
         // F^T is an isometry: this is the norm of the misfit itself.
-        if e.iter().map(|e| e * e).sum::<f64>().sqrt() > limits.misfit * norm {
-            for (j, ((&e, &u), &barred)) in e.iter().zip(u).zip(&barred).enumerate() {
+        if e.iter().map(|e| e * e).sum::<f64>().sqrt() > misfit {
+            for (j, ((&e, &u), &barred)) in e.iter().zip(u).zip(&self.barred).enumerate() {
                 let slack = 1.0 - e.signum() * u;
                 let at = e.abs() / slack;
-                if !barred && e.abs() > ROUNDING * largest && slack > ROUNDING && next.as_ref().is_none_or(|n| at > n.0)
-                {
+                let moves = e.abs() > ROUNDING * self.largest && slack > ROUNDING;
+                if !barred && moves && next.as_ref().is_none_or(|n| at > n.0) {
                     next = Some((at, Event::Join { column: j, sign: e.signum() }));
                 }
             }
         }
         // A coefficient that ends at 0 has to stay: it holds its column's reduced cost at 1.
         let negligible = ROUNDING * path.values.iter().fold(0.0, |most: f64, a| most.max(a.abs()));
-        for (i, ((a, d), s)) in path.values.iter().zip(&slopes).zip(&path.signs).enumerate() {
+        for (i, ((a, d), s)) in path.values.iter().zip(&self.slopes).zip(&path.signs).enumerate() {
             let at = a / d;
             if a * s < -negligible && at > 0.0 && next.as_ref().is_none_or(|n| at > n.0) {
                 next = Some((at, Event::Leave { place: i }));
             }
         }
-        let Some((at, event)) = next else { return path };
+        next
+    }
+
+    /// Lets a column join or leave; whether the active columns are others now.
+    fn exchange(&mut self, path: &mut Path, event: Event) -> bool {
+        let n = self.gram.size();
+        match event {
+            Event::Join { column, sign } => {
+                self.barred[column] = true;
+                let start = self.columns.len();
+                self.columns.resize(start + n, 0.0);
+                self.gram.column(column, &mut self.columns[start..]);
+                let row = path.active.iter().chain([&column]).map(|&i| self.columns[start + i]).collect();
+                if !self.factor.push(row, DEPENDENT) {
+                    self.columns.truncate(start);
+                    return false;
+                }
+                path.active.push(column);
+                path.signs.push(sign);
+            }
+            Event::Leave { place } => {
+                path.active.remove(place);
+                path.signs.remove(place);
+                self.factor.remove(place);
+                self.columns.drain(place * n..(place + 1) * n);
+                self.barred.fill(false);
+                path.active.iter().for_each(|&j| self.barred[j] = true);
+            }
+        }
+        true
+    }
+
+    /// Computes the lines anew for other active columns.
+    fn turn(&mut self, path: &mut Path) {
+        path.values = path.active.iter().map(|&j| self.correlations[j]).collect();
+        self.slopes.clone_from(&path.signs);
+        self.factor.solve(&mut path.values);
+        self.factor.solve(&mut self.slopes);
+        let weights = [path.values.as_slice(), &self.slopes].concat();
+        if let Ok(active) = ArrayView2::from_shape((path.active.len(), self.gram.size()), &self.columns) {
+            multiply_transposed(active, &weights, &mut self.ends);
+        }
+        self.ends.iter_mut().zip(self.correlations).for_each(|(line, c)| *line = c - *line);
+    }
+}
+
+/// Follows the path for the correlations `c = F^T b` where `G = F^T F`, of `F` with orthonormal rows.
+///
+/// # Errors
+/// [`Error::Interrupted`](crate::Error::Interrupted) where `monitor` is stopped.
+///
+/// # Complexity
+/// A step costs `O(n k)` with `k` active columns, and what a column of `G` costs where one joins. There are about as
+/// many steps as columns at the end, and a few times as many for correlated columns.
+pub(crate) fn follow(gram: Gram<'_>, correlations: &[f64], limits: Limits, monitor: &Monitor<'_>) -> Result<Path> {
+    let misfit = limits.misfit * correlations.iter().map(|c| c * c).sum::<f64>().sqrt();
+    let mut path = Path { active: vec![], signs: vec![], values: vec![], n_steps: 0, end: End::Solved };
+    let mut lines = Lines::new(gram, correlations);
+    let (mut lambda, mut n_ties) = (lines.largest, 0);
+    while let Some((at, event)) = lines.next_event(&path, misfit) {
+        monitor.check()?;
         n_ties = if at < lambda * (1.0 - ROUNDING) { 0 } else { n_ties + 1 };
         lambda = at.min(lambda);
         path.end = match event {
-            _ if stop() => End::Stopped,
             _ if n_ties > MOST_TIES => End::Tied,
             Event::Join { .. } if path.active.len() >= limits.n_active => End::Limit,
             _ if path.n_steps >= limits.n_steps => End::Limit,
             _ => End::Solved,
         };
         if path.end != End::Solved {
-            return path;
+            break;
         }
         path.n_steps += 1;
-        match event {
-            Event::Join { column, sign } => {
-                barred[column] = true;
-                let start = columns.len();
-                columns.resize(start + n, 0.0);
-                gram.column(column, &mut columns[start..]);
-                let row = path.active.iter().chain([&column]).map(|&i| columns[start + i]).collect();
-                if factor.push(row, DEPENDENT) {
-                    path.active.push(column);
-                    path.signs.push(sign);
-                } else {
-                    columns.truncate(start);
-                    continue;
-                }
-            }
-            Event::Leave { place } => {
-                path.active.remove(place);
-                path.signs.remove(place);
-                factor.remove(place);
-                columns.drain(place * n..(place + 1) * n);
-                barred.fill(false);
-                path.active.iter().for_each(|&j| barred[j] = true);
-            }
+        if lines.exchange(&mut path, event) {
+            lines.turn(&mut path);
         }
-        let k = path.active.len();
-        path.values = path.active.iter().map(|&j| correlations[j]).collect();
-        slopes = path.signs.clone();
-        factor.solve(&mut path.values);
-        factor.solve(&mut slopes);
-        let weights = [path.values.as_slice(), &slopes].concat();
-        let Ok(active) = ArrayView2::from_shape((k, n), &columns) else { return path };
-        multiply_transposed(active, &weights, &mut lines);
-        lines.iter_mut().zip(correlations).for_each(|(line, c)| *line = c - *line);
     }
+    Ok(path)
 }

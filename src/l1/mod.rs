@@ -4,5 +4,7 @@ mod basis_pursuit;
 pub(crate) mod gram;
 pub(crate) mod homotopy;
 mod simplex;
+mod tolerances;
 
-pub use basis_pursuit::{CERTIFICATE, Equations, Outcome, Request, Solution};
+pub use basis_pursuit::{Equations, Request, Solution};
+pub use tolerances::CERTIFICATE;

@@ -5,19 +5,13 @@
 //! as long as the norm falls. A small random shift of `v` keeps ties apart; it moves the vertex, but not the reduced
 //! costs of a basis, so that the last basis is optimal without it, too.
 
+use super::tolerances::simplex::{DEPENDENT, PIVOT, ROUNDING, SHIFT};
+use crate::Result;
 use crate::linalg::least_squares::NestedLeastSquares;
+use crate::monitor::Monitor;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-
-/// Shift of the coefficients against ties, as a share of the largest.
-const SHIFT: f64 = 1e-7;
-/// By how much a reduced cost may exceed 1.
-const ROUNDING: f64 = 1e-11;
-/// Distance from the span of those before at which a column of orthonormal equations may join the first basis.
-const DEPENDENT: f64 = 1e-6;
-/// Entries of the tableau below this cannot be pivots.
-const PIVOT: f64 = 1e-7;
 
 /// A basis that is optimal, and the signs of its coefficients.
 pub(crate) struct Vertex {
@@ -26,8 +20,10 @@ pub(crate) struct Vertex {
     pub n_steps: usize,
 }
 
-/// Solves from a basis that has as many of the columns `start` as are independent; `None` if `stop` says so, or after
-/// `limit` steps. The rows of `f` are orthonormal.
+/// Solves from a basis that has as many of the columns `start` as are independent; `None` after `limit` steps. The rows of `f` are orthonormal.
+///
+/// # Errors
+/// [`Error::Interrupted`](crate::Error::Interrupted) where `monitor` is stopped.
 ///
 /// # Complexity
 /// `O(m^2 n)` to begin, `O(m n)` a step, for `f` of shape `(m, n)`.
@@ -36,12 +32,12 @@ pub(crate) fn minimise(
     z: &[f64],
     start: &[usize],
     limit: usize,
-    stop: &(dyn Fn() -> bool + Sync),
-) -> Option<Vertex> {
+    monitor: &Monitor<'_>,
+) -> Result<Option<Vertex>> {
     let m = f.nrows();
     let mut basis = first_basis(f, start);
     if basis.len() < m {
-        return None;
+        return Ok(None);
     }
     let solver = NestedLeastSquares::new(f.select(Axis(1), &basis).view(), z);
     let (mut tableau, _) = solver.project(f);
@@ -53,16 +49,14 @@ pub(crate) fn minimise(
             if u.abs() > most.1.abs() && !basis.contains(&j) { (j, u) } else { most }
         });
         if cost.abs() <= 1.0 + ROUNDING {
-            return Some(Vertex { basis, signs, n_steps });
+            return Ok(Some(Vertex { basis, signs, n_steps }));
         }
-        if stop() {
-            return None;
-        }
-        let (leaving, length) = line_search(&tableau, &values, entering, cost)?;
+        monitor.check()?;
+        let Some((leaving, length)) = line_search(&tableau, &values, entering, cost) else { break };
         exchange(&mut tableau, &mut values, entering, leaving, length);
         basis[leaving] = entering;
     }
-    None
+    Ok(None)
 }
 
 /// As many columns as `f` has rows, well apart from each other: of `start` first, then of all.

@@ -3,16 +3,25 @@
 
 use crate::linalg::affine::ThinSvd;
 use crate::problem::validate::check_matrix;
+use crate::settings::{Checked, Settings, require};
 use crate::{Error, Result, Status};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-/// What is known beforehand.
+/// Parameters of a fit.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Settings {
-    /// Columns of `W`; `None`: as many as the data support.
+pub struct AffineVaeSettings {
+    /// Columns of `W`; `None`, the default: as many as the data support. From 1 to the number of features.
     pub n_components: Option<usize>,
-    /// Noise variance; `None`: the optimal one.
+    /// Noise variance; `None`, the default: the optimal one. Finite and greater than 0.
     pub noise_var: Option<f64>,
+}
+
+impl Settings for AffineVaeSettings {
+    fn validate(&self) -> Result<()> {
+        let noise_var = self.noise_var.unwrap_or(1.0);
+        let allowed = "\"auto\", or finite and greater than 0";
+        require(noise_var.is_finite() && noise_var > 0.0, "noise_var", noise_var, allowed)
+    }
 }
 
 /// A minimum of the energy, the one with orthogonal columns in falling order.
@@ -44,8 +53,8 @@ pub struct AffineFit {
 /// optimal `gamma` the one of least Bayesian information criterion is taken.
 ///
 /// # Errors
-/// [`Error::Shape`] for less than two samples, [`Error::NonFinite`]; [`Error::InvalidParameter`] for a noise variance
-/// that is not positive, for a number of components outside 1..=`n_features`, and where all samples are equal and no
+/// [`Error::Shape`] for less than two samples, [`Error::NonFinite`]; [`Error::InvalidParameter`] for a number of components
+/// outside 1..=`n_features`, and where all samples are equal and no
 /// noise variance is given, or the data so large that their squares overflow; [`Error::NoDecomposition`].
 ///
 /// # Complexity
@@ -54,7 +63,7 @@ pub struct AffineFit {
 /// # References
 /// Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", Lemma 1, Theorem 2, Corollary 3.
 /// Tipping and Bishop (1999), "Probabilistic Principal Component Analysis".
-pub fn fit(x: ArrayView2<'_, f64>, settings: &Settings) -> Result<AffineFit> {
+pub fn fit(x: ArrayView2<'_, f64>, settings: &Checked<AffineVaeSettings>) -> Result<AffineFit> {
     check_matrix("X", x)?;
     let (n, d) = x.dim();
     if n < 2 {
@@ -63,9 +72,6 @@ pub fn fit(x: ArrayView2<'_, f64>, settings: &Settings) -> Result<AffineFit> {
             expected: "at least 2 samples".to_owned(),
             found: format!("{:?}, n_samples = {n}", x.dim()),
         });
-    }
-    if let Some(noise_var) = settings.noise_var.filter(|v| !(v.is_finite() && *v > 0.0)) {
-        return Err(Error::invalid("noise_var", noise_var, "\"auto\", or finite and greater than 0"));
     }
     if let Some(count) = settings.n_components.filter(|count| !(1..=d).contains(count)) {
         return Err(Error::invalid("n_components", count, &format!("from 1 to the number of features, {d}")));

@@ -1,10 +1,13 @@
 //! Affine and robust autoencoders, and principal component pursuit, for Python.
 
 use super::run;
-use crate::baseline::robust_pca;
+use crate::Result;
+use crate::baseline::robust_pca::{self, RobustPcaSettings};
 use crate::energy::{AffinePoint, affine_energy, affine_separable_energy};
+use crate::model::affine_vae::{self, AffineVaeSettings};
+use crate::model::robust_vae::{self, RobustVaeSettings};
 use crate::model::settings::names;
-use crate::model::{affine_vae, robust_vae};
+use crate::settings::{Checked, Settings};
 use crate::solver::EncoderCovariance;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -28,7 +31,8 @@ fn fit_affine<'py>(
     noise_var: Option<f64>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let x = x.as_array();
-    let found = py.detach(|| affine_vae::fit(x, &affine_vae::Settings { n_components, noise_var }))?;
+    let settings = AffineVaeSettings { n_components, noise_var }.check()?;
+    let found = py.detach(|| affine_vae::fit(x, &settings))?;
     let out = PyDict::new(py);
     out.set_item("components", found.components.into_pyarray(py))?;
     out.set_item("mean", found.mean.into_pyarray(py))?;
@@ -72,8 +76,8 @@ fn fit_robust_pca<'py>(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let x = x.as_array();
-    let settings = robust_pca::Settings { outlier_weight, tol, max_iter };
-    let found = run::run(py, progress.as_ref(), |hook| robust_pca::fit(x, missing, &settings, hook))?;
+    let settings = RobustPcaSettings { outlier_weight, tol, max_iter }.check()?;
+    let found = run::run_serial(py, progress.as_ref(), |monitor| robust_pca::fit(x, missing, &settings, monitor))?;
     let out = PyDict::new(py);
     out.set_item("low_rank", found.low_rank.into_pyarray(py))?;
     out.set_item("outliers", found.outliers.into_pyarray(py))?;
@@ -97,9 +101,9 @@ struct RobustArguments {
 }
 
 impl RobustArguments {
-    fn settings(self) -> robust_vae::Settings {
+    fn check(self) -> Result<Checked<RobustVaeSettings>> {
         let Self { n_components, floor, n_anneal, max_iter, tol } = self;
-        robust_vae::Settings { n_components, floor, n_anneal, max_iter, tol }
+        RobustVaeSettings { n_components, floor, n_anneal, max_iter, tol }.check()
     }
 }
 
@@ -113,9 +117,9 @@ fn fit_robust<'py>(
     n_threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (x, settings) = (x.as_array(), arguments.settings());
+    let (x, settings) = (x.as_array(), arguments.check()?);
     let found =
-        run::run_parallel(py, n_threads, progress.as_ref(), |watch| robust_vae::fit(x, missing, &settings, watch))?;
+        run::run_parallel(py, n_threads, progress.as_ref(), |monitor| robust_vae::fit(x, missing, &settings, monitor))?;
     let out = PyDict::new(py);
     out.set_item("low_rank", found.low_rank.into_pyarray(py))?;
     out.set_item("outlier_var", found.outlier_var.into_pyarray(py))?;
@@ -139,23 +143,23 @@ fn encode_robust<'py>(
     arguments: RobustArguments,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (x, settings, decoder) = (x.as_array(), arguments.settings(), (components.as_array(), unit));
+    let (x, settings, decoder) = (x.as_array(), arguments.check()?, (components.as_array(), unit));
     let latent =
-        run::run_parallel(py, n_threads, None, |watch| robust_vae::encode(x, missing, decoder, &settings, watch))?;
+        run::run_parallel(py, n_threads, None, |monitor| robust_vae::encode(x, missing, decoder, &settings, monitor))?;
     Ok(latent.into_pyarray(py))
 }
 
 /// The defaults of the parameters of `RobustVae` and `RobustPca`, which stand in Rust alone.
 #[pyfunction]
 fn robust_defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let robust_vae::Settings { n_components, floor, n_anneal, max_iter, tol } = Default::default();
+    let RobustVaeSettings { n_components, floor, n_anneal, max_iter, tol } = Default::default();
     let vae = PyDict::new(py);
     vae.set_item("n_components", n_components)?;
     vae.set_item("floor", floor)?;
     vae.set_item("n_anneal", n_anneal)?;
     vae.set_item("max_iter", max_iter)?;
     vae.set_item("tol", tol)?;
-    let robust_pca::Settings { outlier_weight, tol, max_iter } = Default::default();
+    let RobustPcaSettings { outlier_weight, tol, max_iter } = Default::default();
     let pca = PyDict::new(py);
     pca.set_item("outlier_weight", outlier_weight)?;
     pca.set_item("tol", tol)?;

@@ -21,8 +21,9 @@ fn basis_pursuit<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let (a, b) = (a.as_array(), b.as_array());
     let request = Request::default();
-    let found =
-        run::run_parallel(py, n_threads, None, |watch| Equations::new(a, b.ncols())?.solve_many(b, request, watch))?;
+    let found = run::run_parallel(py, n_threads, None, |monitor| {
+        Equations::new(a, b.ncols())?.solve_many(b, request, monitor)
+    })?;
     let mut coef = Array2::zeros((a.ncols(), found.len()));
     let mut dual = Array2::zeros((a.nrows(), found.len()));
     for (l, solution) in found.iter().enumerate() {
@@ -37,6 +38,6 @@ fn basis_pursuit<'py>(
     out.set_item("infeasibility", numbers(|s| s.infeasibility))?;
     out.set_item("residual", numbers(|s| s.residual))?;
     out.set_item("n_iter", found.iter().map(|s| s.n_steps as i64).collect::<Vec<_>>().into_pyarray(py))?;
-    out.set_item("status", found.iter().map(|s| s.outcome.name()).collect::<Vec<_>>())?;
+    out.set_item("status", found.iter().map(|s| s.status.name()).collect::<Vec<_>>())?;
     Ok(out)
 }

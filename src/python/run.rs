@@ -1,9 +1,11 @@
 //! The one gate for long calls: the interpreter released, signals checked, progress passed on, errors converted.
 
-use crate::report::{Hook, IterInfo, Watch};
+use crate::monitor::{Monitor, Progress, Stage};
+use crate::report::{Hook, IterInfo};
 use crate::{Error, Result};
 use pyo3::prelude::*;
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a running fit looks at the interpreter.
@@ -11,38 +13,49 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs `work` on this thread. Between two of its steps, every 50 ms, signals are checked and `progress` is called with
 /// `(round, step, energy, noise_var)`.
+pub fn run_serial<T: Send>(
+    py: Python<'_>,
+    progress: Option<&Py<PyAny>>,
+    work: impl FnOnce(&Monitor<'_>) -> Result<T> + Send,
+) -> PyResult<T> {
+    let looks = Mutex::new((Instant::now(), None));
+    let look = |now: &Progress| {
+        let mut looks = looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if looks.0.elapsed() < LOOK {
+            return ControlFlow::Continue(());
+        }
+        looks.0 = Instant::now();
+        let looked = Python::attach(|py| {
+            py.check_signals()?;
+            progress.map_or(Ok(()), |call| call.call1(py, (now.round, now.done, now.energy, now.noise_var)).map(drop))
+        });
+        looked.map_or_else(
+            |error| {
+                looks.1 = Some(error);
+                ControlFlow::Break(())
+            },
+            ControlFlow::Continue,
+        )
+    };
+    let result = py.detach(|| work(&Monitor::new(&look)));
+    match looks.into_inner().unwrap_or_else(PoisonError::into_inner).1 {
+        Some(error) => Err(error),
+        None => Ok(result?),
+    }
+}
+
+/// As [`run_serial`], for what still takes a hook.
 pub fn run<T: Send>(
     py: Python<'_>,
     progress: Option<&Py<PyAny>>,
     work: impl FnOnce(&mut Hook<'_>) -> Result<T> + Send,
 ) -> PyResult<T> {
-    let mut raised = None;
-    let result = py.detach(|| {
-        let mut last = Instant::now();
-        work(&mut |info: &IterInfo| {
-            if last.elapsed() < LOOK {
-                return ControlFlow::Continue(());
-            }
-            last = Instant::now();
-            let looked = Python::attach(|py| {
-                py.check_signals()?;
-                progress.map_or(Ok(()), |call| {
-                    call.call1(py, (info.round, info.step, info.energy, info.noise_var)).map(drop)
-                })
-            });
-            looked.map_or_else(
-                |error| {
-                    raised = Some(error);
-                    ControlFlow::Break(())
-                },
-                ControlFlow::Continue,
-            )
+    run_serial(py, progress, |monitor| {
+        work(&mut |&IterInfo { round, step, energy, noise_var }: &IterInfo| {
+            let progress = Progress { round, energy, noise_var, ..Progress::new(Stage::Steps, step, 0) };
+            if monitor.step(&progress).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })
-    });
-    match raised {
-        Some(error) => Err(error),
-        None => Ok(result?),
-    }
+    })
 }
 
 /// Runs `work` on `n_threads` threads of its own (0: as many as there are cores), while this one checks signals and,
@@ -51,20 +64,20 @@ pub fn run_parallel<T: Send>(
     py: Python<'_>,
     n_threads: usize,
     progress: Option<&Py<PyAny>>,
-    work: impl FnOnce(&Watch) -> Result<T> + Send,
+    work: impl FnOnce(&Monitor<'_>) -> Result<T> + Send,
 ) -> PyResult<T> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(n_threads)
         .build()
         .map_err(|error| Error::invalid("n_jobs", error, "a number of threads that this machine can start"))?;
-    let watch = Watch::default();
+    let monitor = Monitor::default();
     let mut raised = None;
     let result = py.detach(|| {
         std::thread::scope(|scope| {
             let caller = std::thread::current();
-            let (pool, watch) = (&pool, &watch);
+            let (pool, monitor) = (&pool, &monitor);
             let worker = scope.spawn(move || {
-                let result = pool.install(|| work(watch));
+                let result = pool.install(|| work(monitor));
                 caller.unpark();
                 result
             });
@@ -78,13 +91,13 @@ pub fn run_parallel<T: Send>(
                 }
                 let looked = Python::attach(|py| {
                     py.check_signals()?;
-                    let (stage, done, total) = watch.state();
+                    let Progress { stage, done, total, .. } = monitor.progress();
                     let known = progress.filter(|_| wait == LOOK && total > 0);
                     known.map_or(Ok(()), |call| call.call1(py, (stage.name(), done, total)).map(drop))
                 });
                 if let Err(error) = looked {
                     raised = Some(error);
-                    watch.stop();
+                    monitor.stop();
                 }
             }
             worker.join()

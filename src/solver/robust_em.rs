@@ -4,7 +4,7 @@
 
 use crate::linalg::affine::{ThinSvd, eigenvalues_above};
 use crate::linalg::packed_spd::{Rows, factor, invert, log_det, multiply, packed_len, solve};
-use crate::report::Watch;
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array1, ArrayView2};
 use rayon::prelude::*;
@@ -15,7 +15,7 @@ const SAMPLES: usize = 32;
 const FEATURES: usize = 16;
 
 /// A result, or the row of a pivot that is not positive.
-type Checked<T> = std::result::Result<T, usize>;
+type Factored<T> = std::result::Result<T, usize>;
 
 /// Samples as rows, with zeros where entries are missing.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +69,7 @@ impl Decoder {
 
 /// What is known of some samples after an expectation step; each array row after row.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Beliefs {
+pub struct Posterior {
     /// `P`.
     pub precision: Vec<f64>,
     /// `P` for the next step.
@@ -84,7 +84,7 @@ pub struct Beliefs {
     second: Vec<f64>,
 }
 
-impl Beliefs {
+impl Posterior {
     /// Noise variance `start` wherever there is an observation.
     fn new(samples: &Samples, start: f64) -> Self {
         let precision: Vec<f64> = samples.observed.iter().map(|&seen| if seen { 1.0 / start } else { 0.0 }).collect();
@@ -93,7 +93,7 @@ impl Beliefs {
     }
 }
 
-/// The part of the beliefs that one thread works on.
+/// The part of the posterior that one thread works on.
 struct Part<'a> {
     values: &'a [f64],
     observed: &'a [bool],
@@ -107,7 +107,7 @@ struct Part<'a> {
 
 impl Part<'_> {
     /// The expectation step, the next noise variances, at least `floor`, and the energy of these samples.
-    fn expectation(&mut self, decoder: &Decoder, n_features: usize, floor: f64) -> Checked<f64> {
+    fn expectation(&mut self, decoder: &Decoder, n_features: usize, floor: f64) -> Factored<f64> {
         let (k, d) = (decoder.n_components, n_features);
         let (q, count) = (packed_len(k), self.values.len() / d);
         let mut energy = 0.0;
@@ -162,14 +162,14 @@ pub struct RobustEm<'a> {
     /// The decoder.
     pub decoder: Decoder,
     /// What is known of the samples.
-    pub beliefs: Beliefs,
+    pub posterior: Posterior,
 }
 
 impl<'a> RobustEm<'a> {
     /// Starts with noise variance `start` in every entry.
     pub fn new(samples: &'a Samples, columns: &[Array1<f64>], start: f64) -> Self {
         let decoder = Decoder::new(columns, samples.n_features);
-        Self { samples, decoder, beliefs: Beliefs::new(samples, start) }
+        Self { samples, decoder, posterior: Posterior::new(samples, start) }
     }
 
     /// The expectation step, and the next noise variances, at least `floor`; the energy `sum_i x_i^T C_i^-1 x_i + log
@@ -180,20 +180,19 @@ impl<'a> RobustEm<'a> {
     ///
     /// # Complexity
     /// `O(n_samples (n_features k^2 + k^3))` for `k` components, as products of matrices.
-    pub fn expectation(&mut self, floor: f64, step: usize, watch: &Watch) -> Result<f64> {
+    pub fn expectation(&mut self, floor: f64, step: usize, monitor: &Monitor<'_>) -> Result<f64> {
         let (k, d) = (self.decoder.n_components, self.samples.n_features);
         let count = self.samples.n_samples();
-        self.beliefs.latent.resize(count * k, 0.0);
-        self.beliefs.second.resize(count * packed_len(k), 0.0);
+        self.posterior.latent.resize(count * k, 0.0);
+        self.posterior.second.resize(count * packed_len(k), 0.0);
         let decoder = &self.decoder;
         let work = |mut part: Part<'_>| {
-            if watch.is_stopped() {
-                return Err(Error::Interrupted { step });
-            }
+            monitor.check()?;
             part.expectation(decoder, d, floor).map_err(|pivot| Error::NotPositiveDefinite { step, pivot })
         };
         // Sums in the order of the samples, whoever computed them.
-        let energies: Vec<Result<f64>> = parts(self.samples, &mut self.beliefs, k).into_par_iter().map(work).collect();
+        let energies: Vec<Result<f64>> =
+            parts(self.samples, &mut self.posterior, k).into_par_iter().map(work).collect();
         energies.into_iter().sum()
     }
 
@@ -209,10 +208,10 @@ impl<'a> RobustEm<'a> {
     ///
     /// # Complexity
     /// `O(n_samples n_features min(n_samples, n_features))`.
-    pub fn births(&self, most: usize) -> Result<Vec<Array1<f64>>> {
+    pub fn entering(&self, most: usize) -> Result<Vec<Array1<f64>>> {
         let (d, n) = (self.samples.n_features, self.samples.n_samples());
         let (mut total, mut counts) = (vec![0.0; d], vec![0.0; d]);
-        for row in self.beliefs.precision.chunks_exact(d) {
+        for row in self.posterior.precision.chunks_exact(d) {
             for ((total, count), p) in total.iter_mut().zip(&mut counts).zip(row) {
                 *total += p;
                 *count += f64::from(u8::from(*p > 0.0));
@@ -222,7 +221,7 @@ impl<'a> RobustEm<'a> {
         let scale: Vec<f64> = total.iter().map(|&h| if h > 0.0 { 1.0 / h.sqrt() } else { 0.0 }).collect();
         let spread: Array1<f64> = scale.iter().zip(&counts).map(|(h, count): (&f64, &f64)| h * count.sqrt()).collect();
         let scaled: Vec<f64> =
-            self.beliefs.left.chunks_exact(d).flat_map(|row| row.iter().zip(&scale).map(|(v, h)| v * h)).collect();
+            self.posterior.left.chunks_exact(d).flat_map(|row| row.iter().zip(&scale).map(|(v, h)| v * h)).collect();
         let scaled = ArrayView2::from_shape((n, d), &scaled).unwrap_or_else(|_| ArrayView2::from(&[[0.0; 0]; 0]));
         let found = eigenvalues_above(scaled, 1.0, "X")?;
         let column = |(value, vector): (f64, Array1<f64>)| vector * &spread * (value - 1.0).sqrt();
@@ -230,9 +229,9 @@ impl<'a> RobustEm<'a> {
     }
 
     /// Appends columns to the decoder; an expectation step must follow.
-    pub fn append(&mut self, births: Vec<Array1<f64>>) {
+    pub fn append(&mut self, entering: Vec<Array1<f64>>) {
         let mut columns = self.decoder.columns();
-        columns.extend(births);
+        columns.extend(entering);
         self.decoder = Decoder::new(&columns, self.samples.n_features);
     }
 
@@ -251,23 +250,23 @@ impl<'a> RobustEm<'a> {
     pub fn maximise(&mut self, least: f64, step: usize) -> Result<()> {
         let (k, d) = (self.decoder.n_components, self.samples.n_features);
         if k > 0 {
-            let (q, beliefs) = (packed_len(k), &self.beliefs);
+            let (q, posterior) = (packed_len(k), &self.posterior);
             let failed = |pivot| Error::NotPositiveDefinite { step, pivot };
             let mut expansion = vec![0.0; q];
-            for moment in beliefs.second.chunks_exact(q) {
+            for moment in posterior.second.chunks_exact(q) {
                 expansion.iter_mut().zip(moment).for_each(|(to, v)| *to += v);
             }
             let count = self.samples.n_samples() as f64;
             expansion.iter_mut().for_each(|v| *v /= count);
             factor(&mut expansion, k).map_err(failed)?;
-            let regress = |(block, weights): (usize, &mut [f64])| -> Checked<()> {
+            let regress = |(block, weights): (usize, &mut [f64])| -> Factored<()> {
                 let (first, width) = (block * FEATURES, weights.len() / k);
                 let mut grams = vec![0.0; width * q];
-                let precision = Rows::new(&beliefs.precision, d).columns(first, width);
-                multiply(precision.t(), Rows::new(&beliefs.second, q), &mut grams);
+                let precision = Rows::new(&posterior.precision, d).columns(first, width);
+                multiply(precision.t(), Rows::new(&posterior.second, q), &mut grams);
                 multiply(
-                    Rows::new(&beliefs.weighted, d).columns(first, width).t(),
-                    Rows::new(&beliefs.latent, k),
+                    Rows::new(&posterior.weighted, d).columns(first, width).t(),
+                    Rows::new(&posterior.latent, k),
                     weights,
                 );
                 for (gram, w) in grams.chunks_exact_mut(q).zip(weights.chunks_exact_mut(k)) {
@@ -285,7 +284,7 @@ impl<'a> RobustEm<'a> {
             };
             let weights = &mut self.decoder.weights;
             let done: Vec<_> = weights.par_chunks_mut(FEATURES * k).enumerate().map(regress).collect();
-            done.into_iter().collect::<Checked<()>>().map_err(failed)?;
+            done.into_iter().collect::<Factored<()>>().map_err(failed)?;
             let columns = self.decoder.columns();
             let views: Vec<_> = columns.iter().map(|column| column.view()).collect();
             let stacked = ndarray::stack(ndarray::Axis(0), &views).unwrap_or_default();
@@ -294,20 +293,20 @@ impl<'a> RobustEm<'a> {
             let columns: Vec<_> = kept.map(|(s, v)| &v * *s).collect();
             self.decoder = Decoder::new(&columns, d);
         }
-        std::mem::swap(&mut self.beliefs.precision, &mut self.beliefs.next);
+        std::mem::swap(&mut self.posterior.precision, &mut self.posterior.next);
         Ok(())
     }
 
     /// Lets the next noise variances take effect, the decoder unchanged.
     pub fn advance(&mut self) {
-        std::mem::swap(&mut self.beliefs.precision, &mut self.beliefs.next);
+        std::mem::swap(&mut self.posterior.precision, &mut self.posterior.next);
     }
 }
 
 /// The samples in parts of [`SAMPLES`].
-fn parts<'b>(samples: &'b Samples, beliefs: &'b mut Beliefs, n_components: usize) -> Vec<Part<'b>> {
+fn parts<'b>(samples: &'b Samples, posterior: &'b mut Posterior, n_components: usize) -> Vec<Part<'b>> {
     let (size, k) = (SAMPLES * samples.n_features, n_components);
-    let Beliefs { precision, next, weighted, left, latent, second } = beliefs;
+    let Posterior { precision, next, weighted, left, latent, second } = posterior;
     let mut latent = latent.chunks_mut((SAMPLES * k).max(1));
     let mut second = second.chunks_mut((SAMPLES * packed_len(k)).max(1));
     let inputs = samples.values.chunks(size).zip(samples.observed.chunks(size));

@@ -3,7 +3,8 @@
 use crate::common::{assert_close, gaussian, invert, slope};
 use ndarray::{Array1, Array2};
 use sparsevae::energy::{AffinePoint, affine_energy, affine_separable_energy};
-use sparsevae::model::affine_vae::{Settings, fit};
+use sparsevae::model::affine_vae::{AffineVaeSettings, fit};
+use sparsevae::settings::Settings;
 use sparsevae::{Error, Status};
 
 fn point<'a>(components: &'a Array2<f64>, mean: &'a Array1<f64>, noise_var: f64) -> AffinePoint<'a> {
@@ -36,7 +37,8 @@ fn affine_energies_are_those_of_dense_algebra_and_ordered() {
 fn the_closed_form_is_stationary_and_no_perturbation_is_lower() {
     let x = gaussian(60, 9, 3).dot(&gaussian(9, 9, 4));
     for kappa in [1, 4, 9] {
-        let found = fit(x.view(), &Settings { n_components: Some(kappa), noise_var: None }).unwrap();
+        let found =
+            fit(x.view(), &AffineVaeSettings { n_components: Some(kappa), noise_var: None }.check().unwrap()).unwrap();
         assert_eq!(found.status, Status::Converged);
         let here = affine_energy(x.view(), point(&found.components, &found.mean, found.noise_var)).unwrap();
         assert_close(here.value, found.energy, 1e-12, "energy");
@@ -52,13 +54,17 @@ fn the_closed_form_is_stationary_and_no_perturbation_is_lower() {
 #[test]
 fn what_cannot_be_fitted_is_refused() {
     let x = gaussian(5, 3, 1);
-    let settings = |n_components, noise_var| Settings { n_components, noise_var };
+    let settings = |n_components, noise_var| AffineVaeSettings { n_components, noise_var };
     for bad in
         [settings(Some(4), None), settings(Some(0), None), settings(None, Some(0.0)), settings(None, Some(f64::NAN))]
     {
-        assert!(matches!(fit(x.view(), &bad), Err(Error::InvalidParameter { .. })), "{bad:?}");
+        assert!(
+            matches!(bad.check().and_then(|bad| fit(x.view(), &bad)), Err(Error::InvalidParameter { .. })),
+            "{bad:?}"
+        );
     }
+    let settings = AffineVaeSettings::default().check().unwrap();
     let one = x.slice(ndarray::s![..1, ..]);
-    assert!(matches!(fit(one, &Settings::default()), Err(Error::Shape { .. })));
-    assert!(matches!(fit(Array2::ones((4, 3)).view(), &Settings::default()), Err(Error::InvalidParameter { .. })));
+    assert!(matches!(fit(one, &settings), Err(Error::Shape { .. })));
+    assert!(matches!(fit(Array2::ones((4, 3)).view(), &settings), Err(Error::InvalidParameter { .. })));
 }

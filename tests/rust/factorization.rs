@@ -4,14 +4,14 @@ use crate::common::{gaussian, norm, normal};
 use ndarray::{Array1, Array2, Axis, concatenate, s, stack};
 use sparsevae::Error;
 use sparsevae::datasets::{Law, SymmetricLaw, make_combinators, make_sparse_coef};
-use sparsevae::factorization::{Factorization, Method, Settings, SparseVector, factorize};
+use sparsevae::factorization::{Factorization, Method, SparseVector, factorize};
 use sparsevae::linalg::rotation::{dual_basis, nearest_rotation, product, random_rotation};
-use sparsevae::report::{Stage, Watch};
+use sparsevae::monitor::{Monitor, Progress, Stage};
 
 const METHODS: [Method; 2] = [Method::ErSpud, Method::FourNorm];
 
 fn factors(y: &Array2<f64>, method: Method, error: f64, seed: u64) -> Factorization {
-    factorize(y.view(), Settings { method, error, seed }, &Watch::default()).unwrap()
+    factorize(y.view(), error, method, seed, &Monitor::default()).unwrap()
 }
 
 fn dense(found: &[SparseVector], n: usize) -> Array2<f64> {
@@ -160,9 +160,9 @@ fn errors_of_the_data_are_told_from_dimensions_and_bound_those_of_the_components
             let found = factors(&noisy, method, size, seed);
             assert_eq!((found.rank, found.components.len()), (10, 10), "{method:?}, seed {seed}");
             let worst = distance(&x, &found.components);
-            assert!(worst > 1e-9 && worst < 30.0 * found.error, "{method:?}: off by {worst}, told {}", found.error);
+            assert!(worst > 1e-9 && worst < 30.0 * found.error, "{method:?}: off by {worst}, said {}", found.error);
             assert!(found.error < 1e-4, "{method:?}: {}", found.error);
-            // Without being told, the noise is dimensions of its own.
+            // With an error of 0, the noise is dimensions of its own.
             assert_eq!(factors(&noisy, method, 0.0, seed).rank, 40, "{method:?}");
         }
     }
@@ -210,17 +210,16 @@ fn rows_of_zeros_change_nothing_but_places() {
 }
 
 #[test]
-fn a_watch_stops_a_factorisation_and_sees_its_progress() {
+fn a_monitor_stops_a_factorisation_and_sees_its_progress() {
     let (_, y) = planted(100, 10, 8, 30, Law::Gaussian, 4);
     for method in METHODS {
-        let settings = Settings { method, error: 0.0, seed: 0 };
-        let watch = Watch::default();
-        let found = factorize(y.view(), settings, &watch).unwrap();
-        let (stage, done, total) = watch.state();
-        assert!(stage == Stage::Programs && done == total && total == found.rank, "{method:?}: {:?}", watch.state());
-        let stopped = Watch::default();
+        let monitor = Monitor::default();
+        let found = factorize(y.view(), 0.0, method, 0, &monitor).unwrap();
+        let Progress { stage, done, total, .. } = monitor.progress();
+        assert!(stage == Stage::Programs && done == total && total == found.rank, "{method:?}: {done} of {total}");
+        let stopped = Monitor::default();
         stopped.stop();
-        let result = factorize(y.view(), settings, &stopped);
+        let result = factorize(y.view(), 0.0, method, 0, &stopped);
         assert!(matches!(result, Err(Error::Interrupted { .. })), "{method:?}: {result:?}");
     }
 }

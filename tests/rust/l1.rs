@@ -4,13 +4,13 @@ use crate::common::{gaussian, norm, normal};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use sparsevae::Error;
 use sparsevae::datasets::{DctRows, Design, Law, make_design, make_partial_dct_design, make_sparse_coef};
-use sparsevae::l1::{CERTIFICATE, Equations, Outcome, Request, Solution};
-use sparsevae::report::{Stage, Watch};
+use sparsevae::l1::{CERTIFICATE, Equations, Request, Solution};
+use sparsevae::monitor::{Monitor, Progress, Stage};
+use sparsevae::{Error, Status};
 
 fn solve_many(a: &Array2<f64>, b: ArrayView2<'_, f64>, request: Request) -> Vec<Solution> {
-    Equations::new(a.view(), b.ncols()).unwrap().solve_many(b, request, &Watch::default()).unwrap()
+    Equations::new(a.view(), b.ncols()).unwrap().solve_many(b, request, &Monitor::default()).unwrap()
 }
 
 fn solve(a: &Array2<f64>, b: &Array1<f64>) -> Solution {
@@ -34,7 +34,7 @@ fn one_norm(values: ArrayView1<'_, f64>) -> f64 {
 /// What makes a solution optimal, from the data alone: `A x = b`, `||A^T y||_inf <= 1`, `b^T y = ||x||_1`.
 #[track_caller]
 fn assert_optimal(a: &Array2<f64>, b: &Array1<f64>, found: &Solution, what: &str) {
-    assert_eq!(found.outcome, Outcome::Optimal, "{what}: {found:?}");
+    assert_eq!(found.status, Status::Optimal, "{what}: {found:?}");
     let x = dense(found, a.ncols());
     let y = Array1::from(found.dual.clone());
     // In units of the data, whatever their size.
@@ -153,7 +153,7 @@ fn bits_depend_neither_on_threads_nor_on_companions() {
     // For the same preparation, a problem is solved as if it were alone.
     let equations = Equations::new(a.view(), b.ncols()).unwrap();
     for l in [0, 7, 39] {
-        let single = equations.solve_many(b.slice(s![.., l..=l]), Request::default(), &Watch::default()).unwrap();
+        let single = equations.solve_many(b.slice(s![.., l..=l]), Request::default(), &Monitor::default()).unwrap();
         assert_eq!(single[0], alone[l]);
     }
 }
@@ -182,7 +182,7 @@ fn scaled_data_have_the_scaled_solution_to_the_bit() {
     for (of_a, of_b) in [(0, 700), (0, -700), (700, 0), (-700, 0), (1000, 1000), (-1000, -1000), (-500, 480), (3, -2)] {
         let found = solve(&(&a * power(of_a)), &(&b * power(of_b)));
         let what = format!("2^{of_a}, 2^{of_b}");
-        assert_eq!((found.outcome, &found.support), (Outcome::Optimal, &plain.support), "{what}");
+        assert_eq!((found.status, &found.support), (Status::Optimal, &plain.support), "{what}");
         let values: Vec<f64> = plain.values.iter().map(|v| v * power(of_b - of_a)).collect();
         assert_eq!(found.values, values, "{what}");
         let dual: Vec<f64> = plain.dual.iter().map(|v| v * power(-of_a)).collect();
@@ -211,7 +211,7 @@ fn solutions_beyond_float64_are_not_called_optimal() {
     let b = a.column(3).to_owned();
     for (of_a, of_b) in [(1e200, 1e-200), (1e-200, 1e200), (1e300, 1e-20), (1e-300, 1e20)] {
         let found = solve(&(&a * of_a), &(&b * of_b));
-        assert_eq!(found.outcome, Outcome::Unsolved, "{of_a}, {of_b}: {found:?}");
+        assert_eq!(found.status, Status::Unsolved, "{of_a}, {of_b}: {found:?}");
     }
 }
 
@@ -277,10 +277,10 @@ fn a_bound_on_the_nonzeros_gives_up_at_once_and_without_it_the_same_problem_is_s
     let b = Array2::from_shape_vec((20, 1), normal(20, 1)).unwrap();
     let bounded = Request { most_nonzeros: Some(5), ..Request::default() };
     let found = solve_many(&a, b.view(), bounded).remove(0);
-    assert_eq!(found.outcome, Outcome::Dense);
+    assert_eq!(found.status, Status::Dense);
     assert!(found.n_steps <= 15 && found.support.len() <= 5, "{found:?}");
     let free = solve_many(&a, b.view(), Request::default()).remove(0);
-    assert_eq!((free.outcome, free.support.len()), (Outcome::Optimal, 20));
+    assert_eq!((free.status, free.support.len()), (Status::Optimal, 20));
 }
 
 #[test]
@@ -292,11 +292,11 @@ fn a_tolerance_finds_the_sparse_solution_under_noise() {
     let noise = &noise * (1e-6 * norm(&clean.to_vec()) / norm(&noise.to_vec()));
     let b = (&clean + &noise).insert_axis(Axis(1));
     let found = solve_many(&a, b.view(), Request { tolerance: 5e-6, most_nonzeros: None }).remove(0);
-    assert_eq!((found.outcome, found.support.len()), (Outcome::Approximate, 5));
+    assert_eq!((found.status, found.support.len()), (Status::Approximate, 5));
     let error = norm(&(dense(&found, 100) - &planted).to_vec()) / norm(&planted.to_vec());
     assert!(error < found.noise_error && found.noise_error < 20.0 * error, "{error}, {}", found.noise_error);
     let exact = solve_many(&a, b.view(), Request::default()).remove(0);
-    assert_eq!((exact.outcome, exact.support.len()), (Outcome::Optimal, 40));
+    assert_eq!((exact.status, exact.support.len()), (Status::Optimal, 40));
 }
 
 #[test]
@@ -318,26 +318,27 @@ fn bad_input_is_refused_by_name() {
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(new(&put(&a, value)), ("A", "finite", vec![1, 2]));
         let b = put(&gaussian(4, 3, 1), value);
-        let solved = Equations::new(a.view(), 3).unwrap().solve_many(b.view(), Request::default(), &Watch::default());
+        let solved = Equations::new(a.view(), 3).unwrap().solve_many(b.view(), Request::default(), &Monitor::default());
         assert_eq!(name(solved.map(drop)), ("B", "finite", vec![1, 2]));
     }
     for shape in [(3, 2), (5, 2), (4, 0)] {
         let b = Array2::zeros(shape);
-        let solved = Equations::new(a.view(), 1).unwrap().solve_many(b.view(), Request::default(), &Watch::default());
+        let solved = Equations::new(a.view(), 1).unwrap().solve_many(b.view(), Request::default(), &Monitor::default());
         assert_eq!(name(solved.map(drop)), ("B", "shape", vec![]));
     }
 }
 
 #[test]
-fn a_watch_counts_problems_and_stops_them() {
+fn a_monitor_counts_problems_and_stops_them() {
     let a = gaussian(30, 80, 0);
     let b = a.dot(&gaussian(80, 7, 1));
     let equations = Equations::new(a.view(), 7).unwrap();
-    let watch = Watch::default();
-    equations.solve_many(b.view(), Request::default(), &watch).unwrap();
-    assert_eq!(watch.state(), (Stage::Problems, 7, 7));
-    watch.stop();
-    let stopped = equations.solve_many(b.view(), Request::default(), &watch);
+    let monitor = Monitor::default();
+    equations.solve_many(b.view(), Request::default(), &monitor).unwrap();
+    let Progress { stage, done, total, .. } = monitor.progress();
+    assert_eq!((stage, done, total), (Stage::Problems, 7, 7));
+    monitor.stop();
+    let stopped = equations.solve_many(b.view(), Request::default(), &monitor);
     assert!(matches!(stopped, Err(Error::Interrupted { .. })), "{stopped:?}");
 }
 
@@ -367,10 +368,10 @@ proptest! {
     #[test]
     fn whatever_goes_in_an_error_or_a_true_outcome_comes_out((a, b) in equations(), tolerance in 0.0..0.5_f64, most in prop::option::of(0_usize..6)) {
         let request = Request { tolerance: if tolerance < 0.3 { 0.0 } else { tolerance }, most_nonzeros: most };
-        let solved = Equations::new(a.view(), b.ncols()).and_then(|e| e.solve_many(b.view(), request, &Watch::default()));
+        let solved = Equations::new(a.view(), b.ncols()).and_then(|e| e.solve_many(b.view(), request, &Monitor::default()));
         if let Ok(found) = solved {
             prop_assert!(a.iter().chain(&b).all(|v| v.is_finite()));
-            for solution in found.iter().filter(|found| found.outcome == Outcome::Optimal) {
+            for solution in found.iter().filter(|found| found.status == Status::Optimal) {
                 prop_assert!(solution.values.iter().chain(&solution.dual).all(|v| v.is_finite()), "{solution:?}");
                 prop_assert!(solution.gap <= CERTIFICATE && solution.infeasibility <= CERTIFICATE, "{solution:?}");
             }
@@ -387,7 +388,7 @@ proptest! {
     ) {
         let b = a.dot(&x);
         let found = solve(&a, &b);
-        prop_assert_eq!(found.outcome, Outcome::Optimal, "{:?}", found);
+        prop_assert_eq!(found.status, Status::Optimal, "{:?}", found);
         prop_assert!(found.residual <= 1e-9);
         let solution = dense(&found, a.ncols());
         prop_assert!(one_norm(solution.view()) <= one_norm(x.view()) * (1.0 + 1e-9));

@@ -20,6 +20,7 @@ mod kernel;
 mod l1;
 mod leadfield;
 mod model;
+mod monitor;
 mod robust;
 mod row_sparse;
 mod rules;

@@ -3,8 +3,9 @@
 use crate::common::{assert_close, gaussian, invert, norm};
 use ndarray::Array2;
 use sparsevae::linalg::packed_spd::{factor, invert as invert_packed, log_det, packed_len, solve};
-use sparsevae::model::robust_vae::{RobustFit, Settings, fit};
-use sparsevae::report::Watch;
+use sparsevae::model::robust_vae::{RobustFit, RobustVaeSettings, fit};
+use sparsevae::monitor::Monitor;
+use sparsevae::settings::Settings;
 use sparsevae::solver::robust_em::{RobustEm, Samples};
 use sparsevae::{Error, Status};
 
@@ -18,7 +19,7 @@ fn corrupted(n: usize, d: usize, seed: u64) -> (Array2<f64>, Array2<f64>) {
 
 fn fitted(x: &Array2<f64>, n_threads: usize) -> RobustFit {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-    pool.install(|| fit(x.view(), false, &Settings::default(), &Watch::default())).unwrap()
+    pool.install(|| fit(x.view(), false, &RobustVaeSettings::default().check().unwrap(), &Monitor::default())).unwrap()
 }
 
 #[test]
@@ -64,8 +65,8 @@ fn the_energy_of_a_step_is_that_of_dense_algebra_and_falls_at_a_fixed_floor() {
     };
     let mut last = f64::INFINITY;
     for step in 0..30 {
-        let expected = dense(&em.decoder.weights, em.decoder.n_components, &em.beliefs.precision);
-        let found = em.expectation(1e-3, step, &Watch::default()).unwrap();
+        let expected = dense(&em.decoder.weights, em.decoder.n_components, &em.posterior.precision);
+        let found = em.expectation(1e-3, step, &Monitor::default()).unwrap();
         assert_close(found, expected, 1e-9, "energy");
         assert!(found <= last + 1e-9, "step {step}: {found} after {last}");
         last = found;
@@ -78,14 +79,14 @@ fn a_column_is_born_at_the_closed_form_of_equal_noise() {
     let x = gaussian(80, 6, 2).dot(&Array2::from_diag(&ndarray::arr1(&[3.0, 2.0, 1.0, 0.5, 0.4, 0.3])));
     let samples = Samples::new(x.view(), 1.0);
     let mut em = RobustEm::new(&samples, &[], 0.5);
-    em.expectation(0.5, 0, &Watch::default()).unwrap();
-    let births = em.births(6).unwrap();
-    let settings = sparsevae::model::affine_vae::Settings { n_components: None, noise_var: Some(0.5) };
+    em.expectation(0.5, 0, &Monitor::default()).unwrap();
+    let entering = em.entering(6).unwrap();
+    let settings = sparsevae::model::affine_vae::AffineVaeSettings { n_components: None, noise_var: Some(0.5) };
     // Without an offset: the mirrored samples have none.
     let mirrored = ndarray::concatenate![ndarray::Axis(0), x, -&x];
-    let affine = sparsevae::model::affine_vae::fit(mirrored.view(), &settings).unwrap();
-    assert_eq!(births.len(), affine.n_active);
-    for (born, row) in births.iter().zip(affine.components.rows()) {
+    let affine = sparsevae::model::affine_vae::fit(mirrored.view(), &settings.check().unwrap()).unwrap();
+    assert_eq!(entering.len(), affine.n_active);
+    for (born, row) in entering.iter().zip(affine.components.rows()) {
         assert_close(born.dot(&row).abs(), row.dot(&row), 1e-9, "column");
     }
 }
@@ -105,8 +106,8 @@ fn low_rank_and_outliers_are_separated_with_the_same_bits_on_any_number_of_threa
 #[test]
 fn a_stop_is_an_interruption() {
     let (x, _) = corrupted(20, 10, 1);
-    let watch = Watch::default();
-    watch.stop();
-    let found = fit(x.view(), false, &Settings::default(), &watch);
+    let monitor = Monitor::default();
+    monitor.stop();
+    let found = fit(x.view(), false, &RobustVaeSettings::default().check().unwrap(), &monitor);
     assert!(matches!(found, Err(Error::Interrupted { step: 0 })));
 }

@@ -222,47 +222,45 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
         values = matrix("A", A)
         sides = right_hand_sides("B", B, A, len(values)).values
         n_problems = sides.shape[1]
-        check_optional_count("n_components", self.n_components)
+        expected = check_optional_count("n_components", self.n_components)
         most = check_optional_count("max_nonzero", self.max_nonzero)
-        if self.n_components is not None and n_problems < self.n_components:
+        if expected is not None and n_problems < expected:
             raise ParameterError(
-                f"`n_components` is {self.n_components}, but `B` has {n_problems} columns: at least one training "
+                f"`n_components` is {expected}, but `B` has {n_problems} columns: at least one training "
                 "problem for each component is needed"
             )
         check_type("factorization", self.factorization, str, '"er-spud" or "l4"')
         check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
+        arguments = {
+            "n_components": expected,
+            "max_nonzero": None if most is None else min(most, MOST),
+            "factorization": self.factorization,
+            "tol": self._tolerance(),
+            "seed": draw_seed(self.random_state),
+        }
+        threads, progress = thread_count(self.n_jobs, n_problems), _progress if self.verbose else None
         try:
-            trained = _core.train(
-                values,
-                sides,
-                None if most is None else min(most, MOST),
-                self.factorization,
-                self._tolerance(),
-                draw_seed(self.random_state),
-                thread_count(self.n_jobs, n_problems),
-                _progress if self.verbose else None,
-            )
+            found = _core.train(values, sides, arguments, threads, progress)
         finally:
             if self.verbose:
                 sys.stderr.write("\n")
-        self._absorb(values, trained)
-        self._warn(trained)
+        self._absorb(values, found)
+        self._warn(found)
         return self
 
     def _tolerance(self) -> float:
         return as_float("tol", self.tol, _TOL)
 
-    def _absorb(self, A: Array, trained: Any) -> None:
+    def _absorb(self, A: Array, found: "_core.WelperFit") -> None:
         """Turn what was learned into fitted attributes."""
-        most = self.n_components
-        self.levels_ = [{**level, "components": level["components"][:, :most]} for level in trained["levels"]]
-        self.training_status_ = np.asarray(trained["lessons"], dtype=np.str_)
-        self.training_coef_ = trained["solutions"]
+        self.status_, self.levels_ = found["status"], found["levels"]
+        self.training_status_ = np.asarray(found["problem_status"], dtype=np.str_)
+        self.training_coef_ = found["solutions"]
         self.n_features_in_ = A.shape[1]
         # A copy: the caller's matrix may change later.
-        self._A, self._A_rank = A.copy(), trained["rank"]
+        self._A, self._A_rank = A.copy(), found["rank"]
         self.kept_ = np.zeros(len(self.training_status_), dtype=bool)
-        self.components_ = np.zeros((A.shape[1], 0))
+        self.components_, self.combinators_ = np.zeros((A.shape[1], 0)), found["combinators"]
         self.rank_, self.component_error_ = 0, 0.0
         if self.levels_:
             best = self.levels_[0]
@@ -270,28 +268,16 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
             self.components_, self.rank_ = best["components"], best["rank"]
             self.component_error_ = best["component_error"]
         self.n_components_ = self.components_.shape[1]
-        solutions = self.training_coef_[:, self.kept_]
-        self.combinators_ = np.linalg.lstsq(self.components_, solutions, rcond=None)[0]
-        # What least squares leaves of a zero.
-        rounding = max(self.component_error_, 1e-12) * np.abs(solutions).max(axis=0, initial=0.0)
-        self.combinators_[np.abs(self.combinators_) <= rounding] = 0.0
-        wanted = self.rank_ if most is None else most
-        if not self.levels_:
-            self.status_ = "no_easy_problems"
-        elif self.rank_ != wanted:
-            self.status_ = "too_few" if self.rank_ < wanted else "too_many"
-        else:
-            self.status_ = "complete" if 0 < self.rank_ == self.levels_[0]["n_found"] else "incomplete"
 
-    def _warn(self, trained: Any) -> None:
+    def _warn(self, found: "_core.WelperFit") -> None:
         """Say what went wrong, with numbers."""
         count = {name: int((self.training_status_ == name).sum()) for name in ("easy", "zero", "inconsistent")}
         total, messages = len(self.training_status_), []
         if self.status_ == "no_easy_problems":
-            sizes = trained["n_nonzero"][self.training_status_ == "hard"]
+            sizes = found["n_nonzero"][self.training_status_ == "hard"]
             messages.append(
                 f"none of {total} training problems has a sparse solution: the sparsest has "
-                f"{sizes.min(initial=trained['rank'])} nonzeros, `A` has rank {trained['rank']}. If `B` is noisy, give "
+                f"{sizes.min(initial=found['rank'])} nonzeros, `A` has rank {found['rank']}. If `B` is noisy, give "
                 "`tol` 3 to 10 times the noise; else easier problems are needed"
             )
         elif self.status_ == "too_few":
@@ -341,43 +327,15 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
         """
         check_is_fitted(self)
         sides = right_hand_sides("b", b, self._A, len(self._A))
-        shape = (self.n_features_in_, sides.values.shape[1])
-        coef, combinators = np.zeros(shape), np.zeros((self.n_components_, shape[1]))
-        norms = np.linalg.norm(sides.values, axis=0)
-        residual, status = np.where(norms > 0, 1.0, 0.0), np.full(shape[1], "infeasible", dtype="<U10")
-        bound, best = np.zeros(shape[1], np.int64), np.full(shape[1], np.inf)
-        for level in self.levels_:
-            if not level["components"].size:
-                continue
-            found = _core.recover(
-                self._A,
-                level["components"],
-                level["component_error"],
-                self._A_rank,
-                sides.values,
-                self._tolerance(),
-                thread_count(self.n_jobs, shape[1]),
-            )
-            names = np.asarray(found["status"], dtype=np.str_)
-            # The sparsest of the solutions; where there is none, the nearest to one.
-            cost = np.count_nonzero(found["coef"], axis=0) + np.where(
-                names == "infeasible", shape[0] * (1 + found["residual"]), np.where(names == "dense", shape[0], 0)
-            )
-            better = cost < best
-            best[better] = cost[better]
-            coef[:, better], residual[better] = found["coef"][:, better], found["residual"][better]
-            status[better], bound[better] = names[better], level["max_nonzero"]
-            size = len(found["combinators"])
-            if size > len(combinators):
-                combinators = np.vstack([combinators, np.zeros((size - len(combinators), shape[1]))])
-            combinators[:, better] = 0.0
-            combinators[:size, better] = found["combinators"][:, better]
+        levels = [(level["components"], level["component_error"], level["max_nonzero"]) for level in self.levels_]
+        threads = thread_count(self.n_jobs, sides.values.shape[1])
+        found = _core.recover(self._A, self._A_rank, levels, sides.values, self._tolerance(), threads)
         fields: dict[str, Any] = {
-            "coef": coef.astype(sides.dtype),
-            "combinator": combinators,
-            "residual": residual,
-            "status": status,
-            "max_nonzero": bound,
+            "coef": found["coef"].astype(sides.dtype),
+            "combinator": found["combinators"],
+            "residual": found["residual"],
+            "status": np.asarray(found["status"], dtype=np.str_),
+            "max_nonzero": found["max_nonzero"],
         }
         if sides.single:
             fields = {name: array[..., 0] if array.ndim == 2 else array[0].item() for name, array in fields.items()}

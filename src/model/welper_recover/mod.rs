@@ -3,27 +3,19 @@
 //!
 //! Welper, "Non-convex compressed sensing with training data": `B = A X Z` with sparse columns of `X` and of `Z`.
 
+mod choose;
 mod recover;
+mod settings;
+mod tolerances;
 mod train;
 
-pub use recover::{Components, Finding, Recovery, recover};
-pub use train::{Lesson, Level, Settings, Training, train};
-
-use crate::{Error, Result};
-
-/// Nonzeros of an easy solution, at most, as a share of the rank of `A`: a vertex in general position has as many as
-/// the rank.
-const EASY: f64 = 0.9;
+pub use choose::recover;
+pub use recover::{Components, Recovery};
+pub use settings::WelperSettings;
+pub use train::{Level, WelperFit, train};
 
 fn sparser_than_chance(rank: usize) -> usize {
-    (EASY * rank as f64) as usize
-}
-
-fn check_tolerance(tolerance: f64) -> Result<()> {
-    if tolerance > 0.0 && tolerance < 1.0 {
-        return Ok(());
-    }
-    Err(Error::invalid("tol", tolerance, "greater than 0 and less than 1"))
+    (tolerances::SPARSER_THAN_CHANCE * rank as f64) as usize
 }
 
 /// The Euclidean norm, without a square that leaves the range of float64.

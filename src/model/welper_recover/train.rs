@@ -1,65 +1,22 @@
 //! Components from training problems (Algorithms 2 and 3).
 
-use super::recover::{Components, Finding, recover};
-use super::{check_tolerance, norm, sparser_than_chance};
-use crate::factorization::{self, Factorization, Method, factorize};
-use crate::l1::{Equations, Outcome, Request, Solution};
+use super::choose::{combinators, training_status};
+use super::recover::{Components, recover_by};
+use super::tolerances::{IN_SPAN, INDEPENDENT, path_length};
+use super::{WelperSettings, norm, sparser_than_chance};
+use crate::factorization::{Factorization, factorize};
+use crate::l1::{Equations, Request, Solution};
 use crate::linalg::least_squares::independent;
-use crate::report::Watch;
-use crate::{Error, Result};
+use crate::monitor::Monitor;
+use crate::settings::Checked;
+use crate::{Result, Status};
 use ndarray::{Array2, ArrayView2, Axis};
 
-/// Distance from the span of components, as a share of its norm, at which a solution counts as their combination.
-const INSIDE: f64 = 1e-6;
-/// Distance from the span of other solutions, as a share of its norm, at which a solution enlarges it.
-const INDEPENDENT: f64 = 1e-8;
-
-/// How a training depends on more than the data.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
-    /// Nonzeros of a solution that is trusted (Welper's `u`), at most; `None` to find out.
-    pub most_nonzeros: Option<usize>,
-    /// How the sparse factor is found.
-    pub factorization: Method,
-    /// Relative size of what counts as zero, at least that of the noise.
-    pub tolerance: f64,
-    /// Seed of the factorisation.
-    pub seed: u64,
-}
-
-/// What became of a training problem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lesson {
-    /// Its sparse solution was found by l1 minimisation.
-    Easy,
-    /// It was not, but the components that easy ones taught solve it.
-    Learned,
-    /// No sparse solution was found.
-    Hard,
-    /// Its right-hand side is zero and teaches nothing.
-    Zero,
-    /// No solution reproduces it.
-    Inconsistent,
-}
-
-impl Lesson {
-    /// The name that Python shows.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Easy => "easy",
-            Self::Learned => "learned",
-            Self::Hard => "hard",
-            Self::Zero => "zero",
-            Self::Inconsistent => "inconsistent",
-        }
-    }
-}
-
-/// What solutions of at most so many nonzeros teach.
+/// Components from the solutions that keep one bound on their nonzeros.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Level {
     /// The bound on the nonzeros.
-    pub most_nonzeros: usize,
+    pub max_nonzero: usize,
     /// Training problems whose solutions keep it, ascending.
     pub kept: Vec<usize>,
     /// The factor of these solutions.
@@ -68,158 +25,193 @@ pub struct Level {
 
 /// The outcome of a training.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Training {
+pub struct WelperFit {
     /// One solution for each training problem; those of hard problems have no meaning.
     pub solutions: Vec<Solution>,
-    /// What became of each.
-    pub lessons: Vec<Lesson>,
-    /// Levels, the most promising first; empty if no training problem was easy.
+    /// What became of each: [`Status::Easy`], [`Status::Learned`], [`Status::Hard`], [`Status::Zero`] or
+    /// [`Status::Inconsistent`].
+    pub problem_status: Vec<Status>,
+    /// Levels, the most promising first, each with at most as many components as were expected; empty if no training
+    /// problem was easy.
     pub levels: Vec<Level>,
+    /// Coefficients of the components of the first level for the solutions that it keeps, shape `(n_components,
+    /// n_kept)`.
+    pub combinators: Array2<f64>,
     /// Rank of `A`.
     pub rank: usize,
+    /// [`Status::Complete`], [`Status::Incomplete`], [`Status::TooFew`], [`Status::TooMany`] or
+    /// [`Status::NoEasyProblems`].
+    pub status: Status,
 }
 
 /// Learns components from the training problems `A y = b_l`, the columns of `b` (Algorithm 2).
 ///
 /// Without a bound on the nonzeros (Algorithm 3), all solutions sparser than chance are used first: where as many sparse
-/// components as their span has dimensions are found, a lower bound would leave a part of the same span and teach nothing
+/// components as their span has dimensions are found, a lower bound would leave a part of the same span and show nothing
 /// more. Else lower bounds are tried as well, those at which the span shrinks.
 ///
 /// A path to a dense solution takes much longer than one to a sparse solution. So paths first end at half the nonzeros; what
 /// the components learned by then can solve lies in their span, and only what they cannot is solved to the end.
 ///
 /// # Errors
-/// [`Error::Shape`] or [`Error::NonFinite`], naming `A` or `B`; [`Error::InvalidParameter`] for a tolerance outside
-/// (0, 1) or a bound of 0; [`Error::NoDecomposition`]; [`Error::Interrupted`] where the caller asks to stop.
+/// [`Error::Shape`](crate::Error::Shape) or [`Error::NonFinite`](crate::Error::NonFinite), naming `A` or `B`;
+/// [`Error::NoDecomposition`](crate::Error::NoDecomposition); [`Error::Interrupted`](crate::Error::Interrupted) where
+/// `monitor` is stopped.
 ///
 /// # Complexity
 /// One basis pursuit for each training problem, then one factorisation for each level, mostly a single one; on rayon's
 /// current threads.
-pub fn train(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, settings: &Settings, watch: &Watch) -> Result<Training> {
-    check_tolerance(settings.tolerance)?;
-    if settings.most_nonzeros == Some(0) {
-        return Err(Error::invalid("max_nonzero", 0, "at least 1"));
-    }
+pub fn train(
+    a: ArrayView2<'_, f64>,
+    b: ArrayView2<'_, f64>,
+    settings: &Checked<WelperSettings>,
+    monitor: &Monitor<'_>,
+) -> Result<WelperFit> {
     let equations = Equations::new(a, b.ncols())?;
-    let rank = equations.rank();
-    let chance = sparser_than_chance(rank);
-    let trust = settings.most_nonzeros.unwrap_or(chance).min(chance);
-    // A path may have a few more nonzeros than its end.
-    let first = settings.most_nonzeros.map_or(chance / 2, |most| (most * 5 / 4 + 8).min(chance));
-    let all: Vec<usize> = (0..b.ncols()).collect();
-    let mut class = Class { a, b, settings, watch, rank, trust, solutions: Vec::new(), lessons: Vec::new() };
-    class.solutions = equations.solve_many(b, class.request(first), watch)?;
-    class.lessons = all.iter().map(|&l| class.judge(l)).collect();
-    let mut best = class.learn(&class.easy())?;
-    if settings.most_nonzeros.is_none() {
-        class.explain(best.as_ref())?;
-        let left = class.with(Lesson::Hard);
-        if !left.is_empty() {
-            let again = equations.solve_many(b.select(Axis(1), &left).view(), class.request(chance), watch)?;
-            for (&l, solution) in left.iter().zip(again) {
-                class.solutions[l] = solution;
-                class.lessons[l] = class.judge(l);
-            }
-            if left.iter().any(|&l| class.lessons[l] == Lesson::Easy) {
-                best = class.learn(&class.easy())?;
-            }
-        }
-    }
-    let mut levels: Vec<Level> = best.into_iter().collect();
-    if settings.most_nonzeros.is_none() && !levels.iter().any(|level| level.factor.is_complete()) {
-        let easy = class.easy();
-        for size in smaller_spans(a.ncols(), &class.solutions, &easy).into_iter().rev() {
-            levels.extend(class.learn(&easy[..size])?);
-            if levels.iter().any(|level| level.factor.is_complete()) {
-                break;
-            }
-        }
+    let mut training = Training::new(a, b, equations.rank(), settings, monitor);
+    let first = training.solve(&equations)?;
+    let mut levels: Vec<Level> = first.into_iter().collect();
+    if settings.max_nonzero.is_none() {
+        training.try_lower_bounds(&mut levels)?;
     }
     levels.sort_by_key(|level| (!level.factor.is_complete(), std::cmp::Reverse(level.factor.n_found)));
-    class.explain(levels.first())?;
-    Ok(Training { solutions: class.solutions, lessons: class.lessons, levels, rank })
+    training.solve_hard(levels.first())?;
+    let status = training_status(&levels, settings.n_components);
+    if let Some(expected) = settings.n_components {
+        levels.iter_mut().for_each(|level| level.factor.components.truncate(expected));
+    }
+    let Training { solutions, problem_status, rank, .. } = training;
+    let combinators = levels.first().map(|best| combinators(a.ncols(), best, &solutions)).unwrap_or_default();
+    Ok(WelperFit { solutions, problem_status, levels, combinators, rank, status })
 }
 
 /// The training problems, and what is known of each.
-struct Class<'a> {
+struct Training<'a> {
     a: ArrayView2<'a, f64>,
     b: ArrayView2<'a, f64>,
-    settings: &'a Settings,
-    watch: &'a Watch,
+    settings: &'a WelperSettings,
+    monitor: &'a Monitor<'a>,
     /// Rank of `A`.
     rank: usize,
     /// Nonzeros of a solution that is trusted, at most.
-    trust: usize,
+    trusted: usize,
     solutions: Vec<Solution>,
-    lessons: Vec<Lesson>,
+    problem_status: Vec<Status>,
 }
 
-impl Class<'_> {
-    fn request(&self, most_nonzeros: usize) -> Request {
-        Request { tolerance: self.settings.tolerance, most_nonzeros: Some(most_nonzeros) }
+impl<'a> Training<'a> {
+    fn new(
+        a: ArrayView2<'a, f64>,
+        b: ArrayView2<'a, f64>,
+        rank: usize,
+        settings: &'a WelperSettings,
+        monitor: &'a Monitor<'a>,
+    ) -> Self {
+        let chance = sparser_than_chance(rank);
+        let trusted = settings.max_nonzero.map_or(chance, |most| most.min(chance));
+        Self { a, b, settings, monitor, rank, trusted, solutions: Vec::new(), problem_status: Vec::new() }
     }
 
-    fn judge(&self, l: usize) -> Lesson {
-        let solution = &self.solutions[l];
-        match solution.outcome {
-            _ if self.b.column(l).iter().all(|&v| v == 0.0) => Lesson::Zero,
-            _ if solution.residual > self.settings.tolerance => Lesson::Inconsistent,
-            Outcome::Optimal | Outcome::Approximate if (1..=self.trust).contains(&solution.support.len()) => {
-                Lesson::Easy
+    /// Solves all problems, the dense ones only where components do not, and factorises the sparse solutions.
+    fn solve(&mut self, equations: &Equations) -> Result<Option<Level>> {
+        let (chance, monitor) = (sparser_than_chance(self.rank), self.monitor);
+        let first = self.settings.max_nonzero.map_or(chance / 2, |most| path_length(most).min(chance));
+        self.solutions = equations.solve_many(self.b, self.request(first), monitor)?;
+        self.problem_status = (0..self.b.ncols()).map(|l| self.classify(l)).collect();
+        let level = self.factorise(&self.easy())?;
+        if self.settings.max_nonzero.is_some() {
+            return Ok(level);
+        }
+        self.solve_hard(level.as_ref())?;
+        let left = self.with(Status::Hard);
+        if left.is_empty() {
+            return Ok(level);
+        }
+        let again = equations.solve_many(self.b.select(Axis(1), &left).view(), self.request(chance), monitor)?;
+        for (&l, solution) in left.iter().zip(again) {
+            self.solutions[l] = solution;
+            self.problem_status[l] = self.classify(l);
+        }
+        let more = left.iter().any(|&l| self.problem_status[l] == Status::Easy);
+        if more { self.factorise(&self.easy()) } else { Ok(level) }
+    }
+
+    /// Adds levels of lower bounds on the nonzeros, the highest first, until one is complete.
+    fn try_lower_bounds(&self, levels: &mut Vec<Level>) -> Result<()> {
+        let easy = self.easy();
+        let any_complete = |levels: &[Level]| levels.iter().any(|level| level.factor.is_complete());
+        if any_complete(levels) {
+            return Ok(());
+        }
+        for size in smaller_spans(self.a.ncols(), &self.solutions, &easy).into_iter().rev() {
+            levels.extend(self.factorise(&easy[..size])?);
+            if any_complete(levels) {
+                break;
             }
-            _ => Lesson::Hard,
+        }
+        Ok(())
+    }
+
+    fn request(&self, most_nonzeros: usize) -> Request {
+        Request { tolerance: self.settings.tol, most_nonzeros: Some(most_nonzeros) }
+    }
+
+    fn classify(&self, l: usize) -> Status {
+        let solution = &self.solutions[l];
+        match solution.status {
+            _ if self.b.column(l).iter().all(|&v| v == 0.0) => Status::Zero,
+            _ if solution.residual > self.settings.tol => Status::Inconsistent,
+            Status::Optimal | Status::Approximate if (1..=self.trusted).contains(&solution.support.len()) => {
+                Status::Easy
+            }
+            _ => Status::Hard,
         }
     }
 
-    fn with(&self, lesson: Lesson) -> Vec<usize> {
-        (0..self.lessons.len()).filter(|&l| self.lessons[l] == lesson).collect()
+    fn with(&self, status: Status) -> Vec<usize> {
+        (0..self.problem_status.len()).filter(|&l| self.problem_status[l] == status).collect()
     }
 
     /// Easy problems, those of the sparsest solutions first.
     fn easy(&self) -> Vec<usize> {
-        let mut easy = self.with(Lesson::Easy);
+        let mut easy = self.with(Status::Easy);
         easy.sort_by_key(|&l| self.solutions[l].support.len());
         easy
     }
 
     /// The factor of some solutions, the sparsest of which come first; `None` if there are none.
-    fn learn(&self, kept: &[usize]) -> Result<Option<Level>> {
+    fn factorise(&self, kept: &[usize]) -> Result<Option<Level>> {
         let Some(&last) = kept.last() else { return Ok(None) };
         let error = kept.iter().map(|&l| self.solutions[l].noise_error.powi(2)).sum::<f64>().sqrt();
-        let how = factorization::Settings { method: self.settings.factorization, error, seed: self.settings.seed };
-        let factor = factorize(columns(self.a.ncols(), &self.solutions, kept).view(), how, self.watch)?;
+        let y = columns(self.a.ncols(), &self.solutions, kept);
+        let WelperSettings { factorization, seed, .. } = *self.settings;
+        let factor = factorize(y.view(), error, factorization, seed, self.monitor)?;
         let mut kept = kept.to_vec();
         kept.sort_unstable();
-        Ok(Some(Level { most_nonzeros: self.solutions[last].support.len(), kept, factor }))
+        Ok(Some(Level { max_nonzero: self.solutions[last].support.len(), kept, factor }))
     }
 
     /// Solves hard problems by the components of a level that is complete.
-    fn explain(&mut self, level: Option<&Level>) -> Result<()> {
-        let hard = self.with(Lesson::Hard);
-        let Some(factor) = level.map(|level| &level.factor).filter(|factor| factor.is_complete()) else {
+    fn solve_hard(&mut self, level: Option<&Level>) -> Result<()> {
+        let hard = self.with(Status::Hard);
+        let Some(level) = level.filter(|level| level.factor.is_complete() && !hard.is_empty()) else {
             return Ok(());
         };
-        if hard.is_empty() {
-            return Ok(());
-        }
-        let mut columns = Array2::zeros((self.a.ncols(), factor.components.len()));
-        for (mut column, component) in columns.columns_mut().into_iter().zip(&factor.components) {
-            component.support.iter().zip(&component.values).for_each(|(&j, v)| column[j] = *v);
-        }
-        let components = Components { columns: columns.view(), error: factor.error, rank: self.rank };
+        let (columns, error) = (level.factor.to_dense(self.a.ncols()), level.factor.error);
+        let components = Components { columns: columns.view(), error, max_nonzero: level.max_nonzero };
         let b = self.b.select(Axis(1), &hard);
-        let found = recover(self.a, components, b.view(), self.settings.tolerance, self.watch)?;
+        let found = recover_by(self.a, self.rank, &components, b.view(), self.settings.tol, self.monitor)?;
         for (&l, found) in hard.iter().zip(found) {
-            // A solution with entries found again may lie outside the span, and teach something.
-            let outside = norm(&(&found.coef - &columns.dot(&found.combinator)));
-            if found.finding != Finding::Recovered || outside > factor.error.max(INSIDE) * norm(&found.coef) {
+            // A solution with entries found again may lie off the span, and show more than the components.
+            let off_span = norm(&(&found.coef - &columns.dot(&found.combinator)));
+            if found.status != Status::Recovered || off_span > error.max(IN_SPAN) * norm(&found.coef) {
                 continue;
             }
             let solution = &mut self.solutions[l];
             solution.support = (0..found.coef.len()).filter(|&j| found.coef[j] != 0.0).collect();
             solution.values = solution.support.iter().map(|&j| found.coef[j]).collect();
             solution.residual = found.residual;
-            self.lessons[l] = Lesson::Learned;
+            self.problem_status[l] = Status::Learned;
         }
         Ok(())
     }

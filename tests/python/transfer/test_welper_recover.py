@@ -1,5 +1,6 @@
 """WelperRecover: recovery at the size of the issue, status with their numbers, noise, bad input, the estimator API."""
 
+import inspect
 import pickle
 import re
 import sys
@@ -11,7 +12,7 @@ from problems import LAYOUTS, put
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
-from sparsevae import WelperRecover, basis_pursuit
+from sparsevae import WelperRecover, _core, basis_pursuit
 from sparsevae.datasets import make_combinators, make_gaussian_design, make_sparse_coef, make_training_problems
 from sparsevae.exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError, SparseVaeError
 
@@ -378,6 +379,13 @@ def test_inputs_are_not_modified_and_may_change_later():
         np.testing.assert_array_equal(array, original)
     design[:] = 0
     np.testing.assert_array_equal(model.predict(problems), expected)
+
+
+def test_defaults_are_those_of_the_core():
+    parameters = inspect.signature(WelperRecover).parameters
+    defaults = _core.welper_defaults()
+    assert {name: parameters[name].default for name in defaults} == defaults
+    assert set(parameters) - set(defaults) == {"n_jobs", "verbose"}
 
 
 def test_the_estimator_is_cloned_pickled_and_refitted():

@@ -1,0 +1,171 @@
+//! The autoencoder that separates outliers from a low-rank signal: an affine decoder without offset, and a free noise
+//! variance for every entry.
+
+mod settings;
+mod tolerances;
+
+pub use settings::RobustVaeSettings;
+
+use crate::linalg::affine::eigenvalues_above;
+use crate::monitor::{Monitor, Progress, Stage};
+use crate::problem::validate::{check_matrix, observed};
+use crate::settings::Checked;
+use crate::solver::robust_em::{RobustEm, Samples};
+use crate::{Error, Result, Status};
+use ndarray::{Array1, Array2, ArrayView2};
+use tolerances::{AT_ONCE, HOLD, NEGLIGIBLE, OUTLYING, PRINCIPAL};
+
+/// `X = L + S`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RobustFit {
+    /// `L`, of the shape of the data; what is missing is filled in.
+    pub low_rank: Array2<f64>,
+    /// Variance of each entry about `L`; NaN where it is missing.
+    pub outlier_var: Array2<f64>,
+    /// Which entries are outliers: a variance well above the floor.
+    pub outlier_mask: Array2<bool>,
+    /// `W^T`, shape `(rank, n_features)`, orthogonal rows in falling order.
+    pub components: Array2<f64>,
+    /// Root mean square of the observed entries.
+    pub unit: f64,
+    /// The energy at each step, per observed entry, the data divided by `unit`.
+    pub energy_path: Vec<f64>,
+    /// Steps.
+    pub n_iter: usize,
+    /// [`Status::Converged`] or [`Status::IterationLimit`].
+    pub status: Status,
+}
+
+/// Minimises `sum_i x_i^T C_i^-1 x_i + log |C_i|`, `C_i = W W^T + D_i`, over `W` and diagonal `D_i >= alpha` for the
+/// rows `x_i` of `x`, by expectation maximisation while `alpha` falls to `floor` times the mean square of `x`. NaN
+/// stands for what is missing, and is refused unless `missing`.
+///
+/// A plain iteration on the full `W W^T` costs `n_features^3` a sample; here `W` keeps only the columns that matter at
+/// the present `alpha`, and those that begin to matter as it falls are looked for (see [`RobustEm::entering`]).
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::NonFinite`]; [`Error::InvalidParameter`] for more components than features and where
+/// nothing is observed; [`Error::NotPositiveDefinite`] and [`Error::NoDecomposition`] where float64 does not suffice;
+/// [`Error::Interrupted`] where the caller asks to stop.
+///
+/// # Complexity
+/// A step costs `O(n_samples n_features k^2)` for `k` present components, and until the floor is reached
+/// `O(n_samples n_features min(n_samples, n_features))` more; memory for `5 n_samples n_features + n_samples k^2 / 2`
+/// numbers. On rayon's current threads; the same bits for any number of them.
+///
+/// # References
+/// Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", eq. 11, Theorem 4.
+pub fn fit(
+    x: ArrayView2<'_, f64>,
+    missing: bool,
+    settings: &Checked<RobustVaeSettings>,
+    monitor: &Monitor<'_>,
+) -> Result<RobustFit> {
+    let filled = observed(x, missing)?;
+    if let Some(count) = settings.n_components.filter(|&count| count > x.ncols()) {
+        let allowed = format!("None or from 1 to the number of features, {}", x.ncols());
+        return Err(Error::invalid("n_components", count, &allowed));
+    }
+    let n_observed = x.iter().filter(|v| !v.is_nan()).count() as f64;
+    let unit = root_mean_square(&filled, n_observed);
+    let samples = Samples::new(x, unit);
+    let most = settings.n_components.unwrap_or(usize::MAX).min(x.nrows()).min(x.ncols());
+    let at_once = ((AT_ONCE * (x.ncols() as f64).sqrt()) as usize).max(1);
+    let scaled = filled * ((x.ncols() as f64 / n_observed).sqrt() / unit);
+    let mut principal = eigenvalues_above(scaled.view(), PRINCIPAL, "X")?;
+    drop(scaled);
+    principal.truncate(most.min(at_once));
+    let columns: Vec<Array1<f64>> = principal.into_iter().map(|(value, vector)| vector * value.sqrt()).collect();
+    let mut em = RobustEm::new(&samples, &columns, 1.0);
+    let (energy_path, status) = anneal(&mut em, (n_observed, most, at_once), settings, monitor)?;
+    let n_iter = energy_path.len();
+    em.expectation(settings.floor, n_iter, monitor)?;
+    let (n, d) = x.dim();
+    let components = components(&em, d) * unit;
+    let low_rank = latent(&em, n).dot(&components);
+    let precision = Array2::from_shape_vec((n, d), em.posterior.precision).unwrap_or_default();
+    let outlier_var = precision.mapv(|p| if p > 0.0 { unit * unit / p } else { f64::NAN });
+    let outlier_mask = precision.mapv(|p| p > 0.0 && p * OUTLYING * settings.floor < 1.0);
+    Ok(RobustFit { low_rank, outlier_var, outlier_mask, components, unit, energy_path, n_iter, status })
+}
+
+/// The root mean square of the observed entries, which no square takes out of the range of float64; 1 for zeros.
+fn root_mean_square(filled: &Array2<f64>, n_observed: f64) -> f64 {
+    let largest = filled.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+    let relative = filled.iter().map(|v| (v / largest).powi(2)).sum::<f64>() / n_observed;
+    if largest > 0.0 { largest * relative.sqrt() } else { 1.0 }
+}
+
+/// Takes steps while the floor falls, and until the energy settles; the energy per observed entry at each of them. There
+/// are at most `most` components, of which `at_once` are taken in together.
+fn anneal(
+    em: &mut RobustEm<'_>,
+    (n_observed, most, at_once): (f64, usize, usize),
+    settings: &RobustVaeSettings,
+    monitor: &Monitor<'_>,
+) -> Result<(Vec<f64>, Status)> {
+    let mut energy_path: Vec<f64> = Vec::new();
+    for step in 0..settings.max_iter {
+        let floor = settings.floor_at(step);
+        let mut energy = em.expectation(floor, step, monitor)? / n_observed;
+        let room = most.saturating_sub(em.decoder.n_components).min(at_once);
+        if step < settings.n_anneal && room > 0 {
+            let entering = em.entering(room)?;
+            if !entering.is_empty() {
+                em.append(entering);
+                energy = em.expectation(floor, step, monitor)? / n_observed;
+            }
+        }
+        let before = energy_path.last().copied().unwrap_or(f64::INFINITY);
+        energy_path.push(energy);
+        if step > settings.n_anneal && (before - energy).abs() <= settings.tol {
+            return Ok((energy_path, Status::Converged));
+        }
+        em.maximise(NEGLIGIBLE * floor, step)?;
+        monitor.step(&Progress { energy, ..Progress::new(Stage::Steps, step + 1, settings.max_iter) })?;
+    }
+    Ok((energy_path, Status::IterationLimit))
+}
+
+fn components(em: &RobustEm<'_>, n_features: usize) -> Array2<f64> {
+    let shape = (n_features, em.decoder.n_components);
+    Array2::from_shape_vec(shape, em.decoder.weights.clone())
+        .unwrap_or_default()
+        .reversed_axes()
+        .as_standard_layout()
+        .into_owned()
+}
+
+fn latent(em: &RobustEm<'_>, n_samples: usize) -> Array2<f64> {
+    Array2::from_shape_vec((n_samples, em.decoder.n_components), em.posterior.latent.clone()).unwrap_or_default()
+}
+
+/// The means of the latent variables of other samples, shape `(n_samples, rank)`, under a decoder that is known: the
+/// same iteration, in which the noise variances alone are free.
+///
+/// `components` has shape `(rank, n_features)`, `unit` is that of the fit.
+///
+/// # Errors
+/// As [`fit`]; samples in which nothing is observed have latent variables of zero.
+///
+/// # Complexity
+/// `max_iter` steps of `O(n_samples n_features rank^2)`, at most.
+pub fn encode(
+    x: ArrayView2<'_, f64>,
+    missing: bool,
+    (components, unit): (ArrayView2<'_, f64>, f64),
+    settings: &Checked<RobustVaeSettings>,
+    monitor: &Monitor<'_>,
+) -> Result<Array2<f64>> {
+    check_matrix("X", x.mapv(|v| if missing && v.is_nan() { 0.0 } else { v }).view())?;
+    let samples = Samples::new(x, unit);
+    let columns: Vec<Array1<f64>> = components.rows().into_iter().map(|row| &row / unit).collect();
+    let mut em = RobustEm::new(&samples, &columns, 1.0);
+    // The steps of one sample must not depend on those of others.
+    for step in 0..settings.n_anneal + HOLD {
+        em.expectation(settings.floor_at(step), step, monitor)?;
+        em.advance();
+    }
+    em.expectation(settings.floor, settings.n_anneal + HOLD, monitor)?;
+    Ok(latent(&em, x.nrows()))
+}
