@@ -25,7 +25,6 @@ use sparsevae::support::certificate::Certifier;
 use sparsevae::support::evidence::{Criterion as SupportCriterion, Evidence};
 use sparsevae::support::search::Search;
 use std::hint::black_box;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// Columns of norm 1, coefficients, and the response without noise.
@@ -64,7 +63,7 @@ fn default_fit(criterion: &mut Criterion) -> Result<()> {
     ] {
         let (x, _, y) = problem(design, shape, 20)?;
         let settings = Settings::default();
-        let run = || fit(x.view(), black_box(&y), &settings, &mut |_| ControlFlow::Continue(()));
+        let run = || fit(x.view(), black_box(&y), &settings, &Monitor::default());
         run()?;
         group.bench_function(name, |b| b.iter(|| run().is_ok()));
     }
@@ -110,7 +109,7 @@ fn support_path(criterion: &mut Criterion) -> Result<()> {
     let design = Standardised::as_it_is(x.clone());
     let search = Search { design: &design, response: &y, evidence };
     criterion.bench_function("support_path_200x5000_30dB", |b| {
-        b.iter(|| search.path(|| ControlFlow::Continue(())).len());
+        b.iter(|| search.path(|| Ok(())));
     });
     Ok(())
 }
@@ -126,8 +125,7 @@ fn training(criterion: &mut Criterion) -> Result<()> {
         group.throughput(Throughput::Elements(training.n_steps as u64));
         group.bench_function(name, |b| {
             b.iter(|| {
-                train(&model, black_box(&training), start, &Structure::default(), 0, &mut |_| ControlFlow::Continue(()))
-                    .is_ok()
+                train(&model, black_box(&training), start, &Structure::default(), 0, &Monitor::default()).is_ok()
             });
         });
     }

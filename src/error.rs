@@ -55,7 +55,7 @@ pub enum Error {
         /// Name of the array.
         what: &'static str,
     },
-    /// The caller's hook asked to stop.
+    /// The caller asked to stop.
     #[error("interrupted after {step} steps")]
     Interrupted {
         /// Update steps done.

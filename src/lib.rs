@@ -20,4 +20,4 @@ pub mod support;
 
 pub use error::{Error, Result};
 pub use monitor::{Monitor, Progress, Stage};
-pub use report::{FitReport, IterInfo, Status};
+pub use report::{FitReport, Status};

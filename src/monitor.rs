@@ -50,6 +50,11 @@ impl Progress {
     pub fn new(stage: Stage, done: usize, total: usize) -> Self {
         Self { stage, done, total, round: 0, energy: f64::NAN, noise_var: f64::NAN }
     }
+
+    /// A step in a round of a search, counted over all rounds, of which nobody knows how many there will be.
+    pub fn of_round(round: usize, step: usize) -> Self {
+        Self { round, ..Self::new(Stage::Steps, step, 0) }
+    }
 }
 
 /// What a monitor calls at each step, on the thread that took it: `Break` ends the call.

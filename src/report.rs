@@ -1,6 +1,4 @@
-//! What comes back: the outcome of a fit, and what a caller sees while it runs.
-
-use std::ops::ControlFlow;
+//! What comes back: the outcome of a fit.
 
 /// How something ended: a fit, a linear program, a training and each of its problems, a recovery. None of these is an
 /// error.
@@ -76,22 +74,6 @@ impl Status {
         }
     }
 }
-
-/// One update step, as the hook sees it.
-#[derive(Debug, Clone, Copy)]
-pub struct IterInfo {
-    /// Round of the search: 0 is the first attempt, each restart adds one.
-    pub round: usize,
-    /// Steps done so far, over all rounds.
-    pub step: usize,
-    /// Energy at this step (in the solver's own scaling).
-    pub energy: f64,
-    /// Noise variance at this step, relative to the scale of the problem.
-    pub noise_var: f64,
-}
-
-/// Called after every step: `Break` stops the fit with [`Error::Interrupted`](crate::Error::Interrupted).
-pub type Hook<'a> = dyn FnMut(&IterInfo) -> ControlFlow<()> + 'a;
 
 /// The outcome of a fit, in the caller's units.
 #[derive(Debug, Clone, PartialEq)]

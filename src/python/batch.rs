@@ -4,6 +4,7 @@ use super::run;
 use crate::Result;
 use crate::energy::batch::{ElboEnergy, Plan, Slopes, evaluate_into};
 use crate::energy::evaluate_batch;
+use crate::monitor::Monitor;
 use ndarray::ArrayViewD;
 use numpy::{IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn};
 use pyo3::prelude::*;
@@ -67,13 +68,12 @@ fn run_batch<'py, const N: usize>(
     let slopes: [Option<Bound<'py, PyArrayDyn<f64>>>; N] = std::array::from_fn(room);
     let mut written = slopes.each_ref().map(|slope| slope.as_ref().map(|slope| slope.readwrite()));
     let rooms = written.each_mut().map(|slope| slope.as_mut().and_then(|slope| slope.as_slice_mut().ok()));
-    let go = |rooms, parallel, stop: &(dyn Fn() -> bool + Sync)| {
-        evaluate(views.clone(), rooms, &Plan { n_leading, parallel, stop })
-    };
+    let go =
+        |rooms, parallel, monitor: &Monitor<'_>| evaluate(views.clone(), rooms, &Plan { n_leading, parallel, monitor });
     let values = if leading.iter().product::<usize>() > 1 {
-        run::run_parallel(py, n_threads, None, |watch| go(rooms, true, &|| watch.is_stopped()))?
+        run::run_parallel(py, n_threads, None, |monitor| go(rooms, true, monitor))?
     } else {
-        py.detach(|| go(rooms, false, &|| false))?
+        py.detach(|| go(rooms, false, &Monitor::default()))?
     };
     drop(written);
     Ok((values.into_pyarray(py).reshape(leading)?, slopes.to_vec()))

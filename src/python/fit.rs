@@ -3,6 +3,7 @@
 use super::run;
 
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, Start, names};
+use crate::settings::Settings as _;
 use crate::solver::adam::Training;
 use crate::{FitReport, model};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
@@ -51,7 +52,7 @@ impl Arguments<'_> {
     }
 
     fn settings(self, start: Option<Start>) -> crate::Result<Settings> {
-        let settings = Settings {
+        Ok(Settings {
             optimizer: names::optimizer(&self.optimizer)?,
             noise: match self.noise_var {
                 NoiseVar::Number(value) => Noise::Fixed(value),
@@ -73,9 +74,7 @@ impl Arguments<'_> {
             fit_intercept: self.fit_intercept,
             seed: self.seed,
             precision: self.precision,
-        };
-        settings.check()?;
-        Ok(settings)
+        })
     }
 }
 
@@ -101,8 +100,7 @@ fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDic
 /// Refuses arguments that a fit would refuse before it looks at the data.
 #[pyfunction]
 fn check(arguments: Arguments<'_>) -> PyResult<()> {
-    arguments.settings(None)?;
-    Ok(())
+    Ok(arguments.settings(None)?.validate()?)
 }
 
 /// One response.
@@ -117,7 +115,7 @@ fn fit<'py>(
     let start = arguments.starts().pop();
     let settings = arguments.settings(start)?;
     let (x, y) = (x.as_array(), y.as_array().to_vec());
-    let found = run::run(py, progress.as_ref(), |hook| model::fit(x, &y, &settings, hook))?;
+    let found = run::run_serial(py, progress.as_ref(), |monitor| model::fit(x, &y, &settings, monitor))?;
     report(py, &found)
 }
 
@@ -133,7 +131,7 @@ fn fit_simultaneous<'py>(
     let start = arguments.starts().pop();
     let settings = arguments.settings(start)?;
     let (x, y) = (x.as_array(), y.as_array());
-    let found = run::run(py, progress.as_ref(), |hook| model::fit_simultaneous(x, y, &settings, hook))?;
+    let found = run::run_serial(py, progress.as_ref(), |monitor| model::fit_simultaneous(x, y, &settings, monitor))?;
     report(py, &found)
 }
 
@@ -149,9 +147,7 @@ fn fit_many<'py>(
     let starts = arguments.starts();
     let settings = arguments.settings(None)?;
     let (x, y) = (x.as_array(), y.as_array());
-    let found = run::run_parallel(py, n_threads, None, |watch| {
-        model::fit_many(x, y, &settings, &starts, &|| watch.is_stopped())
-    })?;
+    let found = run::run_parallel(py, n_threads, None, |monitor| model::fit_many(x, y, &settings, &starts, monitor))?;
     found.iter().map(|found| report(py, found)).collect()
 }
 

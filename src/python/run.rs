@@ -1,7 +1,6 @@
 //! The one gate for long calls: the interpreter released, signals checked, progress passed on, errors converted.
 
-use crate::monitor::{Monitor, Progress, Stage};
-use crate::report::{Hook, IterInfo};
+use crate::monitor::{Monitor, Progress};
 use crate::{Error, Result};
 use pyo3::prelude::*;
 use std::ops::ControlFlow;
@@ -42,20 +41,6 @@ pub fn run_serial<T: Send>(
         Some(error) => Err(error),
         None => Ok(result?),
     }
-}
-
-/// As [`run_serial`], for what still takes a hook.
-pub fn run<T: Send>(
-    py: Python<'_>,
-    progress: Option<&Py<PyAny>>,
-    work: impl FnOnce(&mut Hook<'_>) -> Result<T> + Send,
-) -> PyResult<T> {
-    run_serial(py, progress, |monitor| {
-        work(&mut |&IterInfo { round, step, energy, noise_var }: &IterInfo| {
-            let progress = Progress { round, energy, noise_var, ..Progress::new(Stage::Steps, step, 0) };
-            if monitor.step(&progress).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })
-    })
 }
 
 /// Runs `work` on `n_threads` threads of its own (0: as many as there are cores), while this one checks signals and,

@@ -1,18 +1,17 @@
 //! The papers' training: Adam on the evidence lower bound, one draw of the latent a step. Letters as in
 //! [`energy::elbo`](crate::energy::elbo).
 
+use crate::Result;
 use crate::energy::elbo::{Conditioned, Elbo, Parameters, Sample, Slopes, triangle_row};
 use crate::linalg::dot;
-use crate::report::{Hook, IterInfo};
+use crate::monitor::{Monitor, Progress, Stage};
 use crate::solver::EncoderCovariance;
 use crate::solver::descent::Groups;
-use crate::{Error, Result};
 use ndarray::Array2;
 use pulp::{Arch, Simd, WithSimd};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use std::ops::ControlFlow;
 
 /// Decay of the running mean of a derivative, and of its square.
 const DECAY: (f64, f64) = (0.9, 0.999);
@@ -340,7 +339,7 @@ impl WithSimd for Step<'_, '_> {
 /// Trains for `training.n_steps` steps.
 ///
 /// # Errors
-/// [`Error::Interrupted`] where the hook breaks.
+/// [`Error::Interrupted`](crate::Error::Interrupted) where the monitor was stopped.
 ///
 /// # Complexity
 /// `O(n_axes n_features (n_features + rows))` a step, in `3 n_features (n_features / 2 + rows)` numbers.
@@ -353,7 +352,7 @@ pub fn train(
     start: Start,
     structure: &Structure<'_>,
     seed: u64,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<Trained> {
     let arch = Arch::new();
     let mut state = State::new(model, start.noise_var, structure, seed);
@@ -368,9 +367,7 @@ pub fn train(
             settled = true;
             learning_rate *= training.learning_rate_drop;
         }
-        if let ControlFlow::Break(()) = hook(&IterInfo { round: 0, step: step + 1, energy, noise_var }) {
-            return Err(Error::Interrupted { step: step + 1 });
-        }
+        monitor.step(&Progress { energy, noise_var, ..Progress::new(Stage::Steps, step + 1, training.n_steps) })?;
     }
     Ok(Trained { parameters: state.parameters, mean: state.sample.mean, energies, settled })
 }

@@ -16,18 +16,17 @@
 //! Letters: `a`, `b` are precision and precision times mean of a site; `m` the posterior mean; `R`, `S` mean and
 //! variance of a cavity.
 
+use crate::Result;
 use crate::energy::{Energy, Marginal, MarginalScratch, Point, Responses};
 use crate::linalg::covariance::Covariance;
 use crate::linalg::least_squares::row_norms;
 use crate::linalg::packed::Packed;
 use crate::linalg::packed_covariance::PackedCovariance;
-use crate::report::{Hook, IterInfo};
-use crate::{Error, Result};
+use crate::monitor::{Monitor, Progress};
 use ndarray::ArrayView2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use std::ops::ControlFlow;
 
 /// What the rounds of a search try.
 struct Plan {
@@ -91,6 +90,8 @@ pub struct ExpectationPropagation<'a> {
     plan: Plan,
     scratch: MarginalScratch<PackedCovariance>,
     energy: f64,
+    /// Energy at every step of the last round.
+    pub energies: Vec<f64>,
     seed: u64,
     /// Share of columns expected to be nonzero at first.
     density: f64,
@@ -202,6 +203,7 @@ impl<'a> ExpectationPropagation<'a> {
             responses,
             scratch: Marginal { kernel: packed, responses: Responses::new(responses, 1) }.scratch(),
             energy: f64::NAN,
+            energies: Vec::new(),
             seed,
             unit,
             precision: vec![0.0; n],
@@ -220,6 +222,7 @@ impl<'a> ExpectationPropagation<'a> {
     }
 
     fn start(&mut self, round: usize) {
+        self.energies.clear();
         self.prior = Prior::start(in_turn(self.plan.slabs, round), self.density, self.unit);
         self.precision.fill(1.0 / (self.prior.density * self.prior.variance()));
         self.shift.fill(0.0);
@@ -325,7 +328,7 @@ impl<'a> ExpectationPropagation<'a> {
     /// a look, and returns what it made of them.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] where the hook breaks.
+    /// [`Error::Interrupted`](crate::Error::Interrupted) where the monitor was stopped.
     ///
     /// # Complexity
     /// At most `len` steps of `2 r^2 n + r^3 / 3` operations and `5 r n` for each response; a failed
@@ -335,7 +338,7 @@ impl<'a> ExpectationPropagation<'a> {
         round: usize,
         len: usize,
         steps: &mut usize,
-        hook: &mut Hook<'_>,
+        monitor: &Monitor<'_>,
         mut attempt: impl FnMut(&[f64]) -> Option<T>,
     ) -> Result<Option<T>> {
         self.start(round);
@@ -344,10 +347,8 @@ impl<'a> ExpectationPropagation<'a> {
         for step in 1..=len {
             *steps += 1;
             let usable = self.evaluate();
-            let info = IterInfo { round, step: *steps, energy: self.energy, noise_var: 0.0 };
-            if let ControlFlow::Break(()) = hook(&info) {
-                return Err(Error::Interrupted { step: *steps });
-            }
+            self.energies.push(self.energy);
+            monitor.step(&Progress { energy: self.energy, noise_var: 0.0, ..Progress::of_round(round, *steps) })?;
             if !usable {
                 return Ok(None);
             }

@@ -3,9 +3,9 @@
 
 use super::evidence::Evidence;
 use super::search::Candidate;
+use crate::Result;
 use crate::linalg::least_squares::independent;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use std::ops::ControlFlow;
 
 /// An exchange must explain this share of the residual more than what it replaces.
 const EXCHANGE_SHARE: f64 = 1e-6;
@@ -47,22 +47,23 @@ struct Fitted {
 }
 
 impl GroupSearch<'_> {
-    /// From the groups of the columns `start`, until no move lowers the criterion; `stop` is asked before each look at
+    /// From the groups of the columns `start`, until no move lowers the criterion; `step` is called before each look at
     /// all groups.
     ///
     /// # Complexity
     /// Each look costs `O(r n (k + n_responses))` for `k` columns in the set; an exchange takes one for each
     /// group in it.
-    pub fn local(&self, start: &[usize], mut stop: impl FnMut() -> ControlFlow<()>) -> Candidate {
+    pub fn local(&self, start: &[usize], mut step: impl FnMut() -> Result<()>) -> Result<Candidate> {
         let n_groups = self.groups.iter().max().map_or(0, |last| last + 1);
         let mut members = vec![Vec::new(); n_groups];
         self.groups.iter().enumerate().for_each(|(j, &g)| members[g].push(j));
         let mut set: Vec<usize> = start.iter().map(|&j| self.groups[j]).collect();
         set.sort_unstable();
         set.dedup();
-        self.exchange(&mut set, &members, &mut stop);
+        self.exchange(&mut set, &members, &mut step)?;
         let mut best = self.candidate(&set, &members);
-        while stop().is_continue() {
+        loop {
+            step()?;
             let fitted = self.fit(&set, &members);
             let size = fitted.shares.nrows();
             let weigh = |g: usize, gain: Gain| {
@@ -83,7 +84,7 @@ impl GroupSearch<'_> {
                 (_, Some((_, g))) => set.push(g),
                 _ => break,
             }
-            self.exchange(&mut set, &members, &mut stop);
+            self.exchange(&mut set, &members, &mut step)?;
             let next = self.candidate(&set, &members);
             // Written so that NaN ends the search too.
             let better = next.criterion < best.criterion - 1e-9;
@@ -92,20 +93,18 @@ impl GroupSearch<'_> {
             }
             best = next;
         }
-        best
+        Ok(best)
     }
 
     /// Replaces groups one at a time while another explains more in their place.
-    fn exchange(&self, set: &mut [usize], members: &[Vec<usize>], stop: &mut impl FnMut() -> ControlFlow<()>) {
+    fn exchange(&self, set: &mut [usize], members: &[Vec<usize>], step: &mut impl FnMut() -> Result<()>) -> Result<()> {
         let mut since = 0;
-        for step in 0..EXCHANGE_LIMIT {
+        for turn in 0..EXCHANGE_LIMIT {
             if set.is_empty() || since == set.len() {
-                return;
+                return Ok(());
             }
-            let i = step % set.len();
-            if stop().is_break() {
-                return;
-            }
+            let i = turn % set.len();
+            step()?;
             let rest = self.fit(&without(set, i), members);
             let own = self.gain(&rest, &members[set[i]]);
             // Of the same size, so that no criterion is needed.
@@ -122,6 +121,7 @@ impl GroupSearch<'_> {
                 _ => since += 1,
             }
         }
+        Ok(())
     }
 
     fn columns(&self, set: &[usize], members: &[Vec<usize>]) -> Vec<usize> {

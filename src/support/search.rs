@@ -3,8 +3,8 @@
 
 use super::evidence::Evidence;
 use super::working_set::WorkingSet;
+use crate::Result;
 use crate::design::Standardised;
-use std::ops::ControlFlow;
 
 /// An exchange must lower the residual by this share to be made.
 const EXCHANGE_SHARE: f64 = 1e-6;
@@ -46,12 +46,15 @@ impl Search<'_> {
 
     /// Forward selection with exchanges after each change, then backward; the best set of every size that was visited.
     ///
-    /// `stop` is asked after each change, so that a caller can end a long search.
+    /// `step` is called after each change, so that a caller can end a long search.
+    ///
+    /// # Errors
+    /// Those of `step`.
     ///
     /// # Complexity
     /// One product with the design for each column taken in, and a table of `O(k n)` for each change at size `k`,
     /// times the number of responses.
-    pub fn path(&self, mut stop: impl FnMut() -> ControlFlow<()>) -> Vec<Candidate> {
+    pub fn path(&self, mut step: impl FnMut() -> Result<()>) -> Result<Vec<Candidate>> {
         let (base, share) = if self.design.len() <= SMALL { (20, 1.0) } else { (8, 0.5) };
         let mut set = WorkingSet::new(self.design, self.response, self.evidence.total);
         let mut best: Vec<Option<Candidate>> = vec![None; self.largest() + 1];
@@ -67,27 +70,29 @@ impl Search<'_> {
                 (lowest, lowest_size) = (criterion, set.len());
             }
             let patience = base + (share * lowest_size as f64) as usize;
-            if set.rss() < ZERO_SHARE * self.evidence.total || set.len() > lowest_size + patience || stop().is_break() {
+            if set.rss() < ZERO_SHARE * self.evidence.total || set.len() > lowest_size + patience {
                 break;
             }
+            step()?;
         }
         while set.len() > 1 {
             let Some((position, _)) = set.best_removal() else { break };
             set.drop(position);
             set.exchange_all(EXCHANGE_SHARE, EXCHANGE_LIMIT);
             self.record(&set, &mut best);
-            if stop().is_break() {
-                break;
-            }
+            step()?;
         }
-        best.into_iter().flatten().collect()
+        Ok(best.into_iter().flatten().collect())
     }
 
     /// From `start`: exchanges, then the addition or removal that lowers the criterion most, until none does.
     ///
+    /// # Errors
+    /// Those of `step`.
+    ///
     /// # Complexity
     /// As [`path`](Self::path).
-    pub fn local(&self, start: &[usize], mut stop: impl FnMut() -> ControlFlow<()>) -> Candidate {
+    pub fn local(&self, start: &[usize], mut step: impl FnMut() -> Result<()>) -> Result<Candidate> {
         let mut set = WorkingSet::new(self.design, self.response, self.evidence.total);
         for &j in start {
             if set.len() < self.largest() && set.admits(j) {
@@ -96,7 +101,8 @@ impl Search<'_> {
         }
         set.exchange_all(EXCHANGE_SHARE, EXCHANGE_LIMIT);
         let mut best = self.candidate(&set);
-        while stop().is_continue() {
+        loop {
+            step()?;
             let (k, rss) = (set.len(), set.rss());
             let removal = set.best_removal().map(|(i, rise)| (i, self.evidence.criterion(k - 1, rss + rise)));
             let addition = set
@@ -117,7 +123,7 @@ impl Search<'_> {
             }
             best = next;
         }
-        best
+        Ok(best)
     }
 
     fn candidate(&self, set: &WorkingSet<'_>) -> Candidate {

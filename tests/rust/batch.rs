@@ -10,12 +10,17 @@ use sparsevae::energy::{
     Marginal, Preconditioned, Responses, Separable, marginal_energy, preconditioned_energy, separable_energy,
 };
 use sparsevae::linalg::rotation::random_rotation;
+use sparsevae::monitor::Monitor;
+use std::sync::LazyLock;
 
 const SHAPES: [(usize, usize, usize); 8] =
     [(1, 1, 1), (1, 6, 2), (6, 1, 1), (4, 9, 1), (9, 4, 3), (6, 6, 2), (13, 37, 9), (3, 140, 1)];
 
 /// A single problem.
-const ONE: Plan<'static> = Plan { n_leading: 0, parallel: false, stop: &|| false };
+fn one() -> Plan<'static> {
+    static UNWATCHED: LazyLock<Monitor<'static>> = LazyLock::new(Monitor::default);
+    Plan { n_leading: 0, parallel: false, monitor: &UNWATCHED }
+}
 
 fn views<const N: usize>(arrays: &[ArrayD<f64>; N]) -> [ArrayViewD<'_, f64>; N] {
     arrays.each_ref().map(|array| array.view())
@@ -51,11 +56,11 @@ fn autoencoder((d, n, responses): (usize, usize, usize), seed: u64) -> [ArrayD<f
 }
 
 fn value<E: BatchEnergy<N>, const N: usize>(energy: &E, at: &[ArrayD<f64>; N]) -> f64 {
-    evaluate(energy, views(at), [false; N], &ONE).unwrap().values[0]
+    evaluate(energy, views(at), [false; N], &one()).unwrap().values[0]
 }
 
 fn assert_derivatives<E: BatchEnergy<N>, const N: usize>(energy: &E, at: &[ArrayD<f64>; N], what: &str) {
-    let found = evaluate(energy, views(at), [true; N], &ONE).unwrap();
+    let found = evaluate(energy, views(at), [true; N], &one()).unwrap();
     assert_close(found.values[0], value(energy, at), 1e-14, what);
     for (k, slopes) in found.slopes.iter().enumerate() {
         let slopes = slopes.as_ref().unwrap();
@@ -74,7 +79,7 @@ fn assert_derivatives<E: BatchEnergy<N>, const N: usize>(energy: &E, at: &[Array
             assert!(error <= 2e-6 * norm.max(1e-3) + rounding, "{what}, {k} {entry}: {} {expected}", slopes[entry]);
         }
         // What was not asked for changes nothing.
-        let alone = evaluate(energy, views(at), std::array::from_fn(|other| other == k), &ONE).unwrap();
+        let alone = evaluate(energy, views(at), std::array::from_fn(|other| other == k), &one()).unwrap();
         assert!(alone.slopes.iter().enumerate().all(|(other, slopes)| slopes.is_some() == (other == k)));
         for (alone, together) in alone.slopes[k].as_ref().unwrap().iter().zip(slopes) {
             assert!((alone - together).abs() <= 1e-9 * norm, "{what}, {k}: {alone} {together}");
@@ -139,16 +144,20 @@ fn energies_are_those_of_single_functions() {
             assert_close(found.slopes[1].as_ref().unwrap()[0], expected.grad_noise_var, 1e-8, what);
         };
         agree(
-            evaluate(&Batch::<Marginal>::new(f64::NAN), at.clone(), [true; 4], &ONE).unwrap(),
+            evaluate(&Batch::<Marginal>::new(f64::NAN), at.clone(), [true; 4], &one()).unwrap(),
             marginal_energy(matrix, &flat, w, gamma).unwrap(),
             "full",
         );
         let expected = separable_energy(matrix, &flat, w, gamma).unwrap();
-        agree(evaluate(&Batch::<Separable>::new(f64::NAN), at.clone(), [true; 4], &ONE).unwrap(), expected, "diagonal");
+        agree(
+            evaluate(&Batch::<Separable>::new(f64::NAN), at.clone(), [true; 4], &one()).unwrap(),
+            expected,
+            "diagonal",
+        );
         if responses == 1 {
             let expected = preconditioned_energy(matrix, &flat, w, gamma, 0.6).unwrap();
             agree(
-                evaluate(&Batch::<Preconditioned>::new(0.6), at, [true; 4], &ONE).unwrap(),
+                evaluate(&Batch::<Preconditioned>::new(0.6), at, [true; 4], &one()).unwrap(),
                 expected,
                 "preconditioned",
             );
@@ -195,7 +204,7 @@ fn lower_bound_at_the_best_encoder_is_the_marginal_energy() {
     let expected = value(&Batch::<Marginal>::new(f64::NAN), &[prior_var, noise_var.clone(), x.clone(), y.clone()]);
     let at = [weights.into_dyn(), factor.into_dyn(), scale.into_dyn(), noise_var, x, y];
     assert_close(value(&ElboEnergy, &at), expected, 1e-12, "bound");
-    let slopes = evaluate(&ElboEnergy, views(&at), [true, true, false, false, false, false], &ONE).unwrap().slopes;
+    let slopes = evaluate(&ElboEnergy, views(&at), [true, true, false, false, false, false], &one()).unwrap().slopes;
     assert!(slopes.iter().flatten().flatten().all(|v| v.abs() < 1e-10));
 }
 
@@ -211,14 +220,15 @@ fn stacked<const N: usize>(problems: &[[ArrayD<f64>; N]]) -> [ArrayD<f64>; N] {
 fn assert_batch<E: BatchEnergy<N>, const N: usize>(energy: &E, problems: &[[ArrayD<f64>; N]]) {
     let whole = stacked(problems);
     let go = |parallel| {
-        let plan = Plan { n_leading: 2, parallel, stop: &|| false };
+        let monitor = Monitor::default();
+        let plan = Plan { n_leading: 2, parallel, monitor: &monitor };
         evaluate(energy, views(&whole), [true; N], &plan).unwrap()
     };
     let found = go(false);
     assert_eq!(found, go(true));
     assert_eq!(found.values.len(), problems.len());
     for (p, problem) in problems.iter().enumerate() {
-        let alone = evaluate(energy, views(problem), [true; N], &ONE).unwrap();
+        let alone = evaluate(energy, views(problem), [true; N], &one()).unwrap();
         assert_eq!(found.values[p], alone.values[0]);
         for (found, alone) in found.slopes.iter().flatten().zip(alone.slopes.iter().flatten()) {
             assert_eq!(&found[p * alone.len()..][..alone.len()], alone.as_slice());
@@ -241,7 +251,8 @@ fn first_problem_that_fails_is_named() {
     problems[5][2][[1, 2]] = f64::NAN;
     problems[4][3][[3]] = f64::INFINITY;
     let failure = |problems: &[[ArrayD<f64>; 4]]| {
-        let plan = Plan { n_leading: 2, parallel: true, stop: &|| false };
+        let monitor = Monitor::default();
+        let plan = Plan { n_leading: 2, parallel: true, monitor: &monitor };
         evaluate(&Batch::<Marginal>::new(f64::NAN), views(&stacked(problems)), [false; 4], &plan).unwrap_err()
     };
     assert_eq!(failure(&problems), Error::NonFinite { what: "y", index: vec![1, 1, 3] });
@@ -256,7 +267,8 @@ fn first_problem_that_fails_is_named() {
 fn arguments_that_do_not_match_are_refused() {
     let [prior_var, noise_var, x, y] = problem((4, 7, 1), false, 0);
     let go = |at: [&ArrayD<f64>; 4], n_leading| {
-        let plan = Plan { n_leading, parallel: false, stop: &|| false };
+        let monitor = Monitor::default();
+        let plan = Plan { n_leading, parallel: false, monitor: &monitor };
         evaluate(&Batch::<Marginal>::new(f64::NAN), at.map(|array| array.view()), [true; 4], &plan)
             .unwrap_err()
             .to_string()
@@ -273,7 +285,7 @@ fn arguments_that_do_not_match_are_refused() {
 fn room_of_another_size_is_refused() {
     let (at, mut short) = (problem((4, 7, 1), false, 0), [0.0; 6]);
     let error =
-        evaluate_into(&Batch::<Marginal>::new(f64::NAN), views(&at), [Some(&mut short), None, None, None], &ONE)
+        evaluate_into(&Batch::<Marginal>::new(f64::NAN), views(&at), [Some(&mut short), None, None, None], &one())
             .unwrap_err();
     assert_eq!(error.to_string(), "`the room for derivatives` has shape (6,), but (7,) is needed");
 }
@@ -282,14 +294,16 @@ fn room_of_another_size_is_refused() {
 fn encoder_factor_needs_a_nonzero_diagonal() {
     let mut at = autoencoder((3, 4, 1), 0);
     at[1][[2, 2]] = 0.0;
-    let error = evaluate(&ElboEnergy, views(&at), [false; 6], &ONE).unwrap_err();
+    let error = evaluate(&ElboEnergy, views(&at), [false; 6], &one()).unwrap_err();
     assert!(error.to_string().starts_with("`encoder_factor` is 0 on its diagonal"));
 }
 
 #[test]
 fn evaluation_that_is_stopped_says_so() {
     let at = problem((4, 7, 1), false, 0);
-    let plan = Plan { n_leading: 0, parallel: false, stop: &|| true };
+    let monitor = Monitor::default();
+    monitor.stop();
+    let plan = Plan { n_leading: 0, parallel: false, monitor: &monitor };
     assert_eq!(
         evaluate(&Batch::<Marginal>::new(f64::NAN), views(&at), [true; 4], &plan).unwrap_err(),
         Error::Interrupted { step: 0 }

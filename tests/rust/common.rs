@@ -5,7 +5,7 @@ use sparsevae::FitReport;
 use sparsevae::datasets::{Design, Law, make_design, make_sparse_coef};
 use sparsevae::energy::elbo::Parameters;
 use sparsevae::model::{fit, settings::Settings};
-use std::ops::ControlFlow;
+use sparsevae::monitor::Monitor;
 
 /// A standard normal matrix.
 pub fn gaussian(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
@@ -73,7 +73,7 @@ pub fn plain() -> Settings {
 }
 
 pub fn fitted(x: ArrayView2<'_, f64>, y: &[f64], settings: &Settings) -> FitReport {
-    fit(x, y, settings, &mut |_| ControlFlow::Continue(())).unwrap()
+    fit(x, y, settings, &Monitor::default()).unwrap()
 }
 
 /// Inverse and log-determinant (of the magnitude) by Gauss-Jordan elimination with partial pivoting.

@@ -10,9 +10,11 @@ use sparsevae::energy::elbo::{Elbo, Parameters, triangle_row};
 use sparsevae::energy::{Responses, marginal_energy, preconditioned_energy};
 use sparsevae::model::fit;
 use sparsevae::model::settings::{Noise, Optimizer, Settings};
+use sparsevae::monitor::{Monitor, Progress};
 use sparsevae::solver::adam::{Start, Structure, Training, train};
 use sparsevae::{Error, Status};
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 
 const POWERS: [Option<f64>; 3] = [None, Some(1.0), Some(0.4)];
 
@@ -150,7 +152,7 @@ fn training_takes_the_steps_of_adam_along_the_gradient() {
         let start = Start { noise_var: 0.3, floor: Some(1e-9) };
         let at = |n_steps: usize| {
             let training = Training { n_steps, ..Training::default() };
-            train(&model, &training, start, &Structure::default(), seed, &mut |_| ControlFlow::Continue(())).unwrap()
+            train(&model, &training, start, &Structure::default(), seed, &Monitor::default()).unwrap()
         };
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut normals = |len: usize| (0..len).map(|_| StandardNormal.sample(&mut rng)).collect::<Vec<f64>>();
@@ -189,13 +191,14 @@ fn noise_variance_is_never_more_than_halved_in_a_step_and_stays_above_its_floor(
     let (x, y) = problem(4, 9, 1);
     let model = model(&x, &vec![1e-4; y.len()], None);
     let training = Training { n_steps: 400, learning_rate: 0.1, learning_rate_drop: 1.0 };
-    let mut seen = Vec::new();
+    let seen = Mutex::new(Vec::new());
     let start = Start { noise_var: 0.1, floor: Some(1e-3) };
-    let trained = train(&model, &training, start, &Structure::default(), 0, &mut |info| {
-        seen.push(info.noise_var);
+    let observer = |now: &Progress| {
+        seen.lock().unwrap().push(now.noise_var);
         ControlFlow::Continue(())
-    })
-    .unwrap();
+    };
+    let trained = train(&model, &training, start, &Structure::default(), 0, &Monitor::new(&observer)).unwrap();
+    let seen = seen.into_inner().unwrap();
     assert!(seen.windows(2).all(|pair| pair[1] >= 0.5 * pair[0]) && seen.iter().all(|v| *v >= 1e-3));
     assert!(trained.settled && trained.parameters.noise_var.is_finite());
 }
@@ -210,44 +213,44 @@ fn training_recovers_planted_columns_and_repeats_itself() {
     for power in [None, Some(1.0)] {
         let planted = Planted::of(Design::Gaussian, 30, 60, 3, 2);
         let settings = Settings { power, ..adam() };
-        let mut hook = |_: &_| ControlFlow::Continue(());
-        let report = fit(planted.x.view(), &planted.y, &settings, &mut hook).unwrap();
+        let report = fit(planted.x.view(), &planted.y, &settings, &Monitor::default()).unwrap();
         assert_eq!((&report.support, report.status), (&planted.support(), Status::Certified));
         let mean = report.posterior_mean.clone().unwrap();
         for (mean, z) in mean.iter().zip(&planted.z) {
             assert!((mean - z).abs() < 0.1, "{mean} {z}");
         }
-        assert_eq!(fit(planted.x.view(), &planted.y, &settings, &mut hook).unwrap(), report);
+        assert_eq!(fit(planted.x.view(), &planted.y, &settings, &Monitor::default()).unwrap(), report);
         let other = Settings { seed: 1, ..settings.clone() };
-        assert_ne!(fit(planted.x.view(), &planted.y, &other, &mut hook).unwrap().posterior_mean, report.posterior_mean);
+        assert_ne!(
+            fit(planted.x.view(), &planted.y, &other, &Monitor::default()).unwrap().posterior_mean,
+            report.posterior_mean
+        );
     }
 }
 
 #[test]
 fn energy_of_a_training_is_that_of_its_prior_variances() {
     let planted = Planted::of(Design::RandomWalk, 12, 20, 2, 5);
-    let mut hook = |_: &_| ControlFlow::Continue(());
     let y = planted.noisy(20.0, 1);
     for noise in [Noise::Learn, Noise::Fixed(0.02)] {
         let learned = Settings { noise, power: Some(0.7), ..adam() };
-        let report = fit(planted.x.view(), &y, &learned, &mut hook).unwrap();
+        let report = fit(planted.x.view(), &y, &learned, &Monitor::default()).unwrap();
         let energy = preconditioned_energy(planted.x.view(), &y, &report.prior_var, report.noise_var, 0.7).unwrap();
         assert_close(report.energy, energy.value, 1e-9, "preconditioned");
-        let report = fit(planted.x.view(), &y, &Settings { noise, ..adam() }, &mut hook).unwrap();
+        let report = fit(planted.x.view(), &y, &Settings { noise, ..adam() }, &Monitor::default()).unwrap();
         let energy = marginal_energy(planted.x.view(), &y, &report.prior_var, report.noise_var).unwrap().value;
         assert_close(report.energy, energy, 1e-9, "plain");
         let last = &report.energy_path[report.energy_path.len() - 500..];
         assert!(last.iter().sum::<f64>() / 500.0 > energy, "a bound below what it bounds");
     }
     let settings = Settings { noise: Noise::Fixed(0.02), ..adam() };
-    let report = fit(planted.x.view(), &y, &settings, &mut hook).unwrap();
+    let report = fit(planted.x.view(), &y, &settings, &Monitor::default()).unwrap();
     assert_close(report.noise_var, 0.02, 1e-12, "a given noise variance is kept");
 }
 
 #[test]
 fn bad_trainings_are_refused_and_short_ones_say_so() {
     let planted = Planted::of(Design::Gaussian, 8, 12, 1, 1);
-    let mut hook = |_: &_| ControlFlow::Continue(());
     let training = Training::default();
     let bad = [
         (Settings { noise: Noise::Anneal, ..adam() }, "noise_var"),
@@ -257,17 +260,16 @@ fn bad_trainings_are_refused_and_short_ones_say_so() {
         (Settings { training: Training { learning_rate_drop: 1.1, ..training }, ..adam() }, "learning_rate_drop"),
     ];
     for (settings, parameter) in bad {
-        match fit(planted.x.view(), &planted.y, &settings, &mut hook) {
+        match fit(planted.x.view(), &planted.y, &settings, &Monitor::default()) {
             Err(Error::InvalidParameter { name, .. }) => assert_eq!(name, parameter),
             other => panic!("{parameter}: {other:?}"),
         }
     }
     let short = Settings { training: Training { n_steps: 3, ..training }, noise: Noise::Learn, ..adam() };
-    let report = fit(planted.x.view(), &planted.y, &short, &mut hook).unwrap();
+    let report = fit(planted.x.view(), &planted.y, &short, &Monitor::default()).unwrap();
     assert_eq!((report.status, report.n_iter), (Status::IterationLimit, 3));
-    let stopped = fit(planted.x.view(), &planted.y, &adam(), &mut |info| {
-        if info.step == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
+    let observer = |now: &Progress| if now.done == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let stopped = fit(planted.x.view(), &planted.y, &adam(), &Monitor::new(&observer));
     assert!(matches!(stopped, Err(Error::Interrupted { step: 5 })));
 }
 
@@ -279,7 +281,7 @@ fn exact_fits_at_a_given_noise_variance_have_no_superfluous_columns() {
         let planted = Planted::of(Design::RandomWalk, 30, 60, 6, seed);
         let noise = Noise::Fixed(1e-4);
         let settings = Settings { noise, power: Some(1.0), training, ..adam() };
-        let report = fit(planted.x.view(), &planted.y, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+        let report = fit(planted.x.view(), &planted.y, &settings, &Monitor::default()).unwrap();
         let largest = report.coef.iter().fold(0.0_f64, |m, z| m.max(z.abs()));
         assert!(report.support.iter().all(|&j| report.coef[j].abs() > 1e-10 * largest), "{seed}: {report:?}");
         assert!(!report.certified);

@@ -5,16 +5,14 @@ use ndarray::Array2;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
 use sparsevae::model::settings::{Noise, Settings, names};
 use sparsevae::model::{fit, fit_many};
-use sparsevae::report::IterInfo;
+use sparsevae::monitor::{Monitor, Progress};
+use sparsevae::settings::Settings as _;
 use sparsevae::{Error, Status};
 use std::ops::ControlFlow;
-
-fn go(_: &IterInfo) -> ControlFlow<()> {
-    ControlFlow::Continue(())
-}
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn refused(settings: &Settings) -> (&'static str, String) {
-    match fit(gaussian(4, 6, 1).view(), &normal(4, 2), settings, &mut go) {
+    match fit(gaussian(4, 6, 1).view(), &normal(4, 2), settings, &Monitor::default()) {
         Err(Error::InvalidParameter { name, value, allowed }) => {
             assert!(!allowed.is_empty());
             (name, value)
@@ -52,8 +50,8 @@ fn ends_of_the_ranges_are_allowed() {
         Settings { n_restarts: usize::MAX, max_iter: 70, ..plain() },
         Settings { max_iter: usize::MAX, n_restarts: 2, ..plain() },
     ] {
-        assert_eq!(settings.check(), Ok(()));
-        fit(gaussian(4, 6, 1).view(), &normal(4, 2), &settings, &mut go).unwrap();
+        assert_eq!(settings.validate(), Ok(()));
+        fit(gaussian(4, 6, 1).view(), &normal(4, 2), &settings, &Monitor::default()).unwrap();
     }
 }
 
@@ -77,14 +75,14 @@ fn unknown_names_are_refused_with_the_known_ones() {
 #[test]
 fn shapes_that_do_not_fit_are_refused() {
     for dim in [(0, 3), (3, 0), (0, 0)] {
-        let error = fit(Array2::zeros(dim).view(), &vec![1.0; dim.0], &plain(), &mut go).unwrap_err();
+        let error = fit(Array2::zeros(dim).view(), &vec![1.0; dim.0], &plain(), &Monitor::default()).unwrap_err();
         assert!(matches!(error, Error::Shape { what: "X", .. }), "{error}");
     }
-    let error = fit(gaussian(4, 6, 1).view(), &[1.0; 5], &plain(), &mut go).unwrap_err();
+    let error = fit(gaussian(4, 6, 1).view(), &[1.0; 5], &plain(), &Monitor::default()).unwrap_err();
     assert_eq!(error.to_string(), "`y` has shape (5,), but (4,), one value per row of `X` is needed");
     let error = marginal_energy(gaussian(4, 6, 1).view(), &[1.0; 4], &[1.0; 5], 1.0).unwrap_err();
     assert!(matches!(error, Error::Shape { what: "prior_var", .. }), "{error}");
-    let many = fit_many(gaussian(4, 6, 1).view(), gaussian(5, 2, 1).view(), &plain(), &[], &|| false);
+    let many = fit_many(gaussian(4, 6, 1).view(), gaussian(5, 2, 1).view(), &plain(), &[], &Monitor::default());
     assert!(matches!(many, Err(Error::Shape { what: "y", .. })));
 }
 
@@ -93,9 +91,9 @@ fn values_that_are_not_finite_are_refused_with_their_index() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let mut x = gaussian(4, 6, 1);
         x[[2, 5]] = bad;
-        let error = fit(x.view(), &[1.0; 4], &plain(), &mut go).unwrap_err();
+        let error = fit(x.view(), &[1.0; 4], &plain(), &Monitor::default()).unwrap_err();
         assert_eq!(error, Error::NonFinite { what: "X", index: vec![2, 5] });
-        let error = fit(gaussian(4, 6, 1).view(), &[1.0, 1.0, 1.0, bad], &plain(), &mut go).unwrap_err();
+        let error = fit(gaussian(4, 6, 1).view(), &[1.0, 1.0, 1.0, bad], &plain(), &Monitor::default()).unwrap_err();
         assert_eq!(error, Error::NonFinite { what: "y", index: vec![3] });
         let error = marginal_energy(gaussian(1, 2, 1).view(), &[1.0], &[1.0, bad], 1.0).unwrap_err();
         assert!(matches!(error, Error::InvalidParameter { name: "prior_var", .. }), "{error}");
@@ -117,30 +115,32 @@ fn failed_factorisation_carries_step_and_pivot() {
     assert!(matches!(error, Error::NotPositiveDefinite { step: 0, .. }), "{error}");
     assert!(error.to_string().contains("noise_var"), "{error}");
     let settings = Settings { noise: Noise::Fixed(1e-300), ..plain() };
-    match fit(x.view(), &normal(6, 2), &settings, &mut go) {
+    match fit(x.view(), &normal(6, 2), &settings, &Monitor::default()) {
         Err(Error::NotPositiveDefinite { step, pivot }) => assert!(step >= 1 && pivot < 6),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn a_hook_that_breaks_interrupts_every_kind_of_fit() {
+fn an_observer_that_breaks_interrupts_every_kind_of_fit() {
     let (x, y) = (gaussian(20, 40, 1), normal(20, 2));
     for noise in [Noise::Auto, Noise::Anneal, Noise::Learn, Noise::Fixed(0.1)] {
         for name in ["auto", "em", "mm", "mackay"] {
             for power in [None, Some(0.5)] {
                 let settings = Settings { noise, power, optimizer: names::optimizer(name).unwrap(), ..plain() };
-                let mut seen = 0;
-                let mut hook = |_: &IterInfo| {
-                    seen += 1;
-                    if seen == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                let seen = AtomicUsize::new(0);
+                let observer = |_: &Progress| {
+                    let fifth = seen.fetch_add(1, Ordering::Relaxed) == 4;
+                    if fifth { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 };
-                let error = fit(x.view(), &y, &settings, &mut hook).unwrap_err();
+                let error = fit(x.view(), &y, &settings, &Monitor::new(&observer)).unwrap_err();
                 assert!(matches!(error, Error::Interrupted { step: 5 }), "{noise:?} {name}: {error}");
             }
         }
     }
-    let many = fit_many(x.view(), gaussian(20, 3, 2).view(), &plain(), &[], &|| true);
+    let monitor = Monitor::default();
+    monitor.stop();
+    let many = fit_many(x.view(), gaussian(20, 3, 2).view(), &plain(), &[], &monitor);
     assert!(matches!(many, Err(Error::Interrupted { .. })));
 }
 

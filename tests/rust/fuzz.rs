@@ -6,9 +6,10 @@ use proptest::test_runner::RngSeed;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
 use sparsevae::model::settings::{Noise, Settings, Start, names};
 use sparsevae::model::{fit, fit_many, fit_simultaneous};
+use sparsevae::monitor::Monitor;
+use sparsevae::settings::Settings as _;
 use sparsevae::solver::EncoderCovariance;
 use sparsevae::solver::adam::Training;
-use std::ops::ControlFlow;
 
 fn value() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -94,9 +95,9 @@ proptest! {
     #[test]
     fn fits_end_in_an_error_or_in_finite_numbers((x, y) in design(), settings in settings()) {
         let y = planted(&x, y);
-        let result = fit(x.view(), &y, &settings, &mut |_| ControlFlow::Continue(()));
+        let result = fit(x.view(), &y, &settings, &Monitor::default());
         if let Ok(report) = result {
-            prop_assert!(settings.check().is_ok());
+            prop_assert!(settings.validate().is_ok());
             prop_assert!(x.iter().chain(&y).all(|v| v.is_finite()));
             let numbers = report.coef.iter().chain(&report.prior_var).chain(&report.support_cov);
             prop_assert!(numbers.chain([&report.intercept[0], &report.noise_var]).all(|v| v.is_finite()), "{report:?}");
@@ -137,9 +138,9 @@ proptest! {
             1 => exact[i],
             _ => y[i] - 0.5 * exact[i],
         });
-        let result = fit_simultaneous(x.view(), y.view(), &settings, &mut |_| ControlFlow::Continue(()));
+        let result = fit_simultaneous(x.view(), y.view(), &settings, &Monitor::default());
         if let Ok(report) = result {
-            prop_assert!(settings.check().is_ok());
+            prop_assert!(settings.validate().is_ok());
             let numbers = report.coef.iter().chain(&report.intercept).chain(&report.prior_var).chain(&report.support_cov);
             prop_assert!(numbers.chain([&report.noise_var]).all(|v| v.is_finite()), "{report:?}");
             prop_assert!(report.energy.is_finite() || report.noise_var == 0.0);
@@ -151,11 +152,11 @@ proptest! {
     #[test]
     fn many_fits_are_each_as_alone((x, y) in design(), settings in settings()) {
         let both = Array2::from_shape_fn((x.nrows(), 2), |(i, k)| if k == 0 { y[i] } else { planted(&x, y.clone())[i] });
-        let many = fit_many(x.view(), both.view(), &settings, &[], &|| false);
+        let many = fit_many(x.view(), both.view(), &settings, &[], &Monitor::default());
         let alone: Vec<_> = both
             .columns()
             .into_iter()
-            .map(|y| fit(x.view(), &y.to_vec(), &settings, &mut |_| ControlFlow::Continue(())))
+            .map(|y| fit(x.view(), &y.to_vec(), &settings, &Monitor::default()))
             .collect();
         match many {
             Ok(reports) => {

@@ -12,11 +12,10 @@ use sparsevae::energy::{
 use sparsevae::linalg::covariance::Covariance;
 use sparsevae::linalg::packed::Packed;
 use sparsevae::linalg::packed_covariance::PackedCovariance;
-use sparsevae::report::IterInfo;
+use sparsevae::monitor::{Monitor, Progress};
 use sparsevae::solver::descent::{Descent, Groups, Next, Rule};
 use sparsevae::solver::propagation::ExpectationPropagation;
 use sparsevae::support::certificate::Certifier;
-use std::ops::ControlFlow;
 
 /// Tolerance of derivatives, which the script takes numerically.
 const NUMERICAL: f64 = 1e-7;
@@ -84,10 +83,9 @@ fn kernel_and_update_rules_match_the_reference() {
             let energy = Marginal { kernel: &packed, responses: Responses::new(&y, n_responses) };
             let groups = Groups::default();
             let mut descent = Descent::new(&energy, w.clone(), &groups);
-            let before = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var: gamma };
+            let before = Progress::of_round(0, 0);
             let noise = |_| gamma;
-            let hook = &mut |_: &IterInfo| ControlFlow::Continue(());
-            descent.run(rule, 2, noise, before, hook, |_, _| Ok(Next::Continue)).unwrap();
+            descent.run(rule, 2, noise, before, &Monitor::default(), |_, _| Ok(Next::Continue)).unwrap();
             assert_all_close(&descent.w, &steps[name], 1e-10, name);
         }
     }
@@ -141,18 +139,14 @@ fn a_round_of_expectation_propagation_matches_the_reference() {
         let (basis, responses) = (matrix(&case["basis"]), vector(&case["responses"]));
         let packed = Packed::new(basis.view());
         let mut propagation = ExpectationPropagation::new(basis.view(), &packed, &responses, 0);
-        let (mut energies, mut norms) = (Vec::new(), Vec::new());
+        let mut norms = Vec::new();
         let len = case["energies"].as_array().unwrap().len();
-        let mut hook = |info: &IterInfo| {
-            energies.push(info.energy);
-            ControlFlow::Continue(())
-        };
         let attempt = |means: &[f64]| {
             norms.extend_from_slice(means);
             None::<()>
         };
-        assert!(propagation.round(0, len, &mut 0, &mut hook, attempt).unwrap().is_none());
-        assert_all_close(&energies, &case["energies"], 1e-8, "energies of the steps");
+        assert!(propagation.round(0, len, &mut 0, &Monitor::default(), attempt).unwrap().is_none());
+        assert_all_close(&propagation.energies, &case["energies"], 1e-8, "energies of the steps");
         assert_all_close(&norms, &case["norms"], 1e-8, "norms of the posterior means");
     }
 }

@@ -6,6 +6,7 @@ use sparsevae::FitReport;
 use sparsevae::datasets::Design;
 use sparsevae::model::fit_many;
 use sparsevae::model::settings::{Noise, Optimizer, Settings, names};
+use sparsevae::monitor::Monitor;
 
 use sparsevae::solver::adam::Training;
 
@@ -161,7 +162,7 @@ fn fit_many_gives_the_bits_of_single_fits_on_any_number_of_threads() {
             y.columns().into_iter().map(|y| fitted(x.view(), &y.to_vec(), &settings)).collect();
         for threads in [1, 2, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let many = pool.install(|| fit_many(x.view(), y.view(), &settings, &[], &|| false)).unwrap();
+            let many = pool.install(|| fit_many(x.view(), y.view(), &settings, &[], &Monitor::default())).unwrap();
             assert_eq!(many, single, "{threads} threads");
         }
     }

@@ -6,11 +6,13 @@ use sparsevae::datasets::Design;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
 use sparsevae::model::settings::{Noise, Optimizer, Settings, Start, SupportRule, names};
 use sparsevae::model::{fit, fit_many};
+use sparsevae::monitor::{Monitor, Progress};
 use sparsevae::solver::adam::Training;
 use sparsevae::solver::descent::Rule;
 use sparsevae::support::evidence::Criterion;
 use sparsevae::{Error, FitReport, Status};
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 
 fn noisy(rows: usize, cols: usize, seed: u64) -> (Array2<f64>, Vec<f64>) {
     let planted = Planted::of(Design::Gaussian, rows, cols, (rows.min(cols) / 5).max(1), seed);
@@ -265,15 +267,18 @@ fn annealed_restarts_do_not_repeat_a_descent() {
     let planted = Planted::of(Design::Gaussian, 30, 60, 26, 1);
     let optimizer = Optimizer::Rule(Rule::Em);
     let settings = Settings { optimizer, noise: Noise::Anneal, n_restarts: 3, ..plain() };
-    let mut rounds: Vec<Vec<u64>> = vec![Vec::new(); 4];
-    let report = fit(planted.x.view(), &planted.y, &settings, &mut |info| {
+    let rounds: Mutex<Vec<Vec<u64>>> = Mutex::new(vec![Vec::new(); 4]);
+    let observer = |now: &Progress| {
         // The support path between rounds has no energy.
-        if info.energy.is_finite() && rounds[info.round].len() < 200 {
-            rounds[info.round].push(info.energy.to_bits());
+        let round = &mut rounds.lock().unwrap()[now.round];
+        if now.energy.is_finite() && round.len() < 200 {
+            round.push(now.energy.to_bits());
         }
         ControlFlow::Continue(())
-    });
+    };
+    let report = fit(planted.x.view(), &planted.y, &settings, &Monitor::new(&observer));
     assert!(!report.unwrap().certified);
+    let rounds = rounds.into_inner().unwrap();
     // A round whose start was used before is skipped, the second never is.
     assert!(rounds[..2].iter().all(|round| round.len() == 200));
     for (i, round) in rounds.iter().enumerate().filter(|(_, round)| !round.is_empty()) {
@@ -315,13 +320,13 @@ fn many_fits_have_a_start_each() {
     let both = concatenate![Axis(1), Array2::from_shape_vec((20, 1), y).unwrap(), gaussian(20, 1, 8)];
     let settings = Settings { noise: Noise::Fixed(0.1), max_iter: 10, ..plain() };
     let starts = [1.0, 2.0].map(|w| Start { prior_var: vec![w; 40], steps: 1 });
-    let many = fit_many(x.view(), both.view(), &settings, &starts, &|| false).unwrap();
+    let many = fit_many(x.view(), both.view(), &settings, &starts, &Monitor::default()).unwrap();
     for ((found, y), start) in many.iter().zip(both.columns()).zip(&starts) {
         assert_eq!(*found, fitted(x.view(), &y.to_vec(), &Settings { start: Some(start.clone()), ..settings.clone() }));
     }
-    let error = fit_many(x.view(), both.view(), &settings, &starts[..1], &|| false);
+    let error = fit_many(x.view(), both.view(), &settings, &starts[..1], &Monitor::default());
     assert!(matches!(error, Err(Error::Shape { what: "prior_var_init", .. })));
     let bad = [starts[0].clone(), Start { prior_var: vec![-1.0; 40], steps: 0 }];
-    let error = fit_many(x.view(), both.view(), &settings, &bad, &|| false);
+    let error = fit_many(x.view(), both.view(), &settings, &bad, &Monitor::default());
     assert!(matches!(error, Err(Error::InvalidParameter { name: "prior_var_init", .. })));
 }

@@ -4,11 +4,9 @@ use crate::common::{assert_close, gaussian, normal};
 use ndarray::Array2;
 use sparsevae::energy::{Energy, Marginal, Responses, marginal_energy};
 use sparsevae::linalg::packed::Packed;
-use sparsevae::report::IterInfo;
+use sparsevae::monitor::{Monitor, Progress};
 use sparsevae::solver::descent::{Descent, Groups, Next, Rule, Schedule, restart};
 use std::ops::ControlFlow;
-
-const BEFORE: IterInfo = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var: f64::NAN };
 
 /// Prior variances and energies after `len` evaluations at fixed noise.
 fn descend(x: &Array2<f64>, y: &[f64], rule: Rule, noise: f64, len: usize) -> (Vec<f64>, Vec<f64>) {
@@ -16,8 +14,9 @@ fn descend(x: &Array2<f64>, y: &[f64], rule: Rule, noise: f64, len: usize) -> (V
     let energy = Marginal { kernel: &packed, responses: Responses::new(y, 1) };
     let groups = Groups::default();
     let mut descent = Descent::new(&energy, vec![1.0; x.ncols()], &groups);
-    let hook = &mut |_: &IterInfo| ControlFlow::Continue(());
-    let stopped = descent.run(rule, len, |_| noise, BEFORE, hook, |_, _| Ok(Next::Continue)).unwrap();
+    let stopped = descent
+        .run(rule, len, |_| noise, Progress::of_round(0, 0), &Monitor::default(), |_, _| Ok(Next::Continue))
+        .unwrap();
     assert!(!stopped);
     (descent.w, descent.energies)
 }
@@ -107,13 +106,20 @@ fn restart_holds_back_the_weaker_half_of_the_active_set() {
 }
 
 #[test]
-fn a_hook_that_breaks_interrupts_at_its_step() {
+fn an_observer_that_breaks_interrupts_at_its_step() {
     let (x, y) = (gaussian(6, 9, 1), normal(6, 2));
     let packed = Packed::new(x.view());
     let energy = Marginal { kernel: &packed, responses: Responses::new(&y, 1) };
     let groups = Groups::default();
     let mut descent = Descent::new(&energy, vec![1.0; 9], &groups);
-    let hook = &mut |info: &IterInfo| if info.step == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let result = descent.run(Rule::Em, 10, |_| WHITE, BEFORE, hook, |_, _| Ok(Next::Continue));
+    let observer = |now: &Progress| if now.done == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let result = descent.run(
+        Rule::Em,
+        10,
+        |_| WHITE,
+        Progress::of_round(0, 0),
+        &Monitor::new(&observer),
+        |_, _| Ok(Next::Continue),
+    );
     assert_eq!(result, Err(sparsevae::Error::Interrupted { step: 3 }));
 }

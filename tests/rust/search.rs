@@ -2,11 +2,11 @@
 
 use crate::common::{Planted, assert_close, gaussian, least_squares, normal};
 use ndarray::{Array2, Axis};
+use sparsevae::Error;
 use sparsevae::datasets::Design;
 use sparsevae::design::Standardised;
 use sparsevae::support::evidence::{Criterion, Evidence};
 use sparsevae::support::search::Search;
-use std::ops::ControlFlow;
 
 fn unit_columns(mut x: Array2<f64>) -> Array2<f64> {
     for mut column in x.axis_iter_mut(Axis(1)) {
@@ -27,7 +27,7 @@ fn every_candidate_of_the_path_has_the_residual_of_least_squares() {
             let (x, y) = (unit_columns(gaussian(d, n, 1)), normal(d, 2));
             let design = Standardised::as_it_is(x.to_owned());
             let search = Search { design: &design, response: &y, evidence: evidence(kind, d, n, &y) };
-            let path = search.path(|| ControlFlow::Continue(()));
+            let path = search.path(|| Ok(())).unwrap();
             assert!(path[0].support.is_empty());
             for candidate in &path {
                 assert!(candidate.support.windows(2).all(|pair| pair[0] < pair[1]));
@@ -45,7 +45,7 @@ fn no_single_exchange_improves_a_candidate() {
     let (x, y) = (unit_columns(gaussian(25, 40, 5)), normal(25, 6));
     let design = Standardised::as_it_is(x.to_owned());
     let search = Search { design: &design, response: &y, evidence: evidence(Criterion::Evidence, 25, 40, &y) };
-    let candidate = search.local(&[3, 5, 8, 13], || ControlFlow::Continue(()));
+    let candidate = search.local(&[3, 5, 8, 13], || Ok(())).unwrap();
     for i in 0..candidate.support.len() {
         for j in (0..40).filter(|j| !candidate.support.contains(j)) {
             let mut other = candidate.support.clone();
@@ -66,10 +66,10 @@ fn clear_signals_in_noise_are_found() {
         for kind in [Criterion::Evidence, Criterion::ExtendedBic] {
             let design = Standardised::as_it_is(planted.x.to_owned());
             let search = Search { design: &design, response: &y, evidence: evidence(kind, 80, 160, &y) };
-            let path = search.path(|| ControlFlow::Continue(()));
+            let path = search.path(|| Ok(())).unwrap();
             let best = path.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion)).unwrap();
             assert_eq!(best.support, [7, 70, 111, 150]);
-            assert_eq!(search.local(&[1, 2], || ControlFlow::Continue(())).support, [7, 70, 111, 150]);
+            assert_eq!(search.local(&[1, 2], || Ok(())).unwrap().support, [7, 70, 111, 150]);
         }
     }
 }
@@ -85,21 +85,22 @@ fn dependent_columns_never_join_the_same_set() {
     let y = normal(12, 6);
     let design = Standardised::as_it_is(x.to_owned());
     let search = Search { design: &design, response: &y, evidence: evidence(Criterion::Evidence, 12, 20, &y) };
-    for candidate in search.path(|| ControlFlow::Continue(())) {
+    for candidate in search.path(|| Ok(())).unwrap() {
         for j in 0..3 {
             assert!(!(candidate.support.contains(&j) && candidate.support.contains(&(j + 10))));
         }
     }
-    assert!(!search.local(&[0, 10], || ControlFlow::Continue(())).support.ends_with(&[0, 10]));
+    assert!(!search.local(&[0, 10], || Ok(())).unwrap().support.ends_with(&[0, 10]));
 }
 
 #[test]
-fn a_search_that_is_stopped_returns_what_it_has() {
+fn a_search_ends_with_the_error_of_its_step() {
     let (x, y) = (unit_columns(gaussian(25, 40, 5)), normal(25, 6));
     let design = Standardised::as_it_is(x.to_owned());
     let search = Search { design: &design, response: &y, evidence: evidence(Criterion::Evidence, 25, 40, &y) };
-    assert!(search.path(|| ControlFlow::Break(())).len() <= 2);
-    assert_eq!(search.local(&[4], || ControlFlow::Break(())).support.len(), 1);
+    let interrupted = || Err(Error::Interrupted { step: 1 });
+    assert_eq!(search.path(interrupted), Err(Error::Interrupted { step: 1 }));
+    assert_eq!(search.local(&[4], interrupted), Err(Error::Interrupted { step: 1 }));
 }
 
 #[test]

@@ -16,11 +16,10 @@ use sparsevae::linalg::packed_covariance::PackedCovariance;
 use sparsevae::linalg::principal::PrincipalAxes;
 use sparsevae::model::fit_simultaneous;
 use sparsevae::model::settings::{Noise, Optimizer, Settings, Start};
-use sparsevae::report::IterInfo;
+use sparsevae::monitor::{Monitor, Progress};
 use sparsevae::solver::EncoderCovariance;
 use sparsevae::solver::descent::{Descent, Groups, Next, Rule};
 use sparsevae::{Error, FitReport, Status};
-use std::ops::ControlFlow;
 
 /// Responses one after the other, as the core holds them.
 fn flat(y: &Array2<f64>) -> Vec<f64> {
@@ -28,7 +27,7 @@ fn flat(y: &Array2<f64>) -> Vec<f64> {
 }
 
 fn fit(x: ArrayView2<'_, f64>, y: &Array2<f64>, settings: &Settings) -> FitReport {
-    fit_simultaneous(x, y.view(), settings, &mut |_| ControlFlow::Continue(())).unwrap()
+    fit_simultaneous(x, y.view(), settings, &Monitor::default()).unwrap()
 }
 
 struct RowSparse {
@@ -112,9 +111,8 @@ fn separable_energy_bounds_the_marginal_one_and_meets_it_for_orthogonal_columns(
 fn descend<E: Energy>(energy: &E, rule: Rule, groups: &[usize]) -> (Vec<f64>, Vec<f64>) {
     let groups = Groups::new(groups);
     let mut descent = Descent::new(energy, vec![1.0; energy.n_columns()], &groups);
-    let before = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var: f64::NAN };
-    let hook = &mut |_: &IterInfo| ControlFlow::Continue(());
-    descent.run(rule, 60, |_| 0.1, before, hook, |_, _| Ok(Next::Continue)).unwrap();
+    let before = Progress::of_round(0, 0);
+    descent.run(rule, 60, |_| 0.1, before, &Monitor::default(), |_, _| Ok(Next::Continue)).unwrap();
     (descent.w, descent.energies)
 }
 
@@ -356,9 +354,7 @@ fn large_designs_take_their_first_steps_block_by_block_to_the_same_end() {
 #[test]
 fn bad_structures_are_refused() {
     let (x, y) = (gaussian(4, 6, 1), gaussian(4, 2, 2));
-    let error = |settings: &Settings| {
-        fit_simultaneous(x.view(), y.view(), settings, &mut |_| ControlFlow::Continue(())).unwrap_err()
-    };
+    let error = |settings: &Settings| fit_simultaneous(x.view(), y.view(), settings, &Monitor::default()).unwrap_err();
     assert!(matches!(error(&Settings { groups: vec![0; 5], ..plain() }), Error::Shape { what: "groups", .. }));
     let fixed = Settings { noise: Noise::Fixed(0.1), ..plain() };
     let start = |values: Vec<f64>| Settings { start: Some(Start { prior_var: values, steps: 0 }), ..fixed.clone() };
@@ -369,7 +365,7 @@ fn bad_structures_are_refused() {
     let trained = Settings { optimizer: Optimizer::Adam, ..start(vec![1.0; 6]) };
     assert!(matches!(error(&trained), Error::InvalidParameter { name: "prior_var_init", .. }));
     let none = Array2::<f64>::zeros((4, 0));
-    let empty = fit_simultaneous(x.view(), none.view(), &plain(), &mut |_| ControlFlow::Continue(()));
+    let empty = fit_simultaneous(x.view(), none.view(), &plain(), &Monitor::default());
     assert!(matches!(empty, Err(Error::Shape { what: "y", .. })));
     let preconditioned = Settings { power: Some(0.5), optimizer: Optimizer::Adam, ..plain() };
     assert!(matches!(error(&preconditioned), Error::InvalidParameter { name: "power", .. }));

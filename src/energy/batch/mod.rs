@@ -6,6 +6,7 @@ mod preconditioned;
 
 pub use bound::ElboEnergy;
 
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{ArrayViewD, Axis};
 use rayon::prelude::*;
@@ -55,8 +56,8 @@ pub struct Plan<'a> {
     pub n_leading: usize,
     /// Whether rayon's current threads share the problems.
     pub parallel: bool,
-    /// Asked before each problem; true ends the evaluation.
-    pub stop: &'a (dyn Fn() -> bool + Sync),
+    /// Asked before each problem whether to go on.
+    pub monitor: &'a Monitor<'a>,
 }
 
 /// Evaluates an energy for each problem of a batch. The result does not depend on the number of threads.
@@ -116,9 +117,7 @@ pub fn evaluate_into<E: BatchEnergy<N>, const N: usize>(
         rooms.iter_mut().zip(whole.chunks_exact_mut(size)).for_each(|(room, part)| room[k] = Some(part));
     }
     let one = |(problem, room)| {
-        if (plan.stop)() {
-            return Err(Error::Interrupted { step: problem });
-        }
+        plan.monitor.check()?;
         let place = unravel(problem, &leading);
         let parts = arguments.each_ref().map(|argument| part(argument, &place));
         energy.evaluate(parts, room).map_err(|error| placed(error, &place))

@@ -8,8 +8,8 @@ use crate::design::Standardised;
 use crate::energy::{Energy, Marginal, Point, Responses};
 use crate::linalg::blockwise::Blockwise;
 use crate::linalg::packed::Packed;
+use crate::monitor::{Monitor, Progress};
 use crate::problem::renumber;
-use crate::report::{Hook, IterInfo};
 use crate::solver::descent::{Descent, Groups, Next, Rule};
 
 /// A descent on an active set.
@@ -22,13 +22,13 @@ pub(super) struct ActiveSet<'a> {
 }
 
 /// How far it is: prior variances of all columns, the columns that are left, and the energies so far.
-struct Progress {
+struct State {
     w: Vec<f64>,
     active: Vec<usize>,
     energies: Vec<f64>,
 }
 
-impl Progress {
+impl State {
     /// The prior variances of the columns that are left.
     fn chosen(&self) -> Vec<f64> {
         self.active.iter().map(|&j| self.w[j]).collect()
@@ -56,33 +56,33 @@ impl ActiveSet<'_> {
     /// # Complexity
     /// A step costs `O(r^2 k)` for `k` columns that are left; each time that columns are taken back, all are
     /// looked at once.
-    pub fn minimise(&self, w: Vec<f64>, hook: &mut Hook<'_>) -> Result<Minimum> {
-        let mut progress = Progress { active: (0..w.len()).collect(), w, energies: Vec::new() };
-        self.descend_blockwise(&mut progress, hook)?;
+    pub fn minimise(&self, w: Vec<f64>, monitor: &Monitor<'_>) -> Result<Minimum> {
+        let mut state = State { active: (0..w.len()).collect(), w, energies: Vec::new() };
+        self.descend_blockwise(&mut state, monitor)?;
         let mut returns = 0;
         loop {
-            let columns = self.design.gather(&progress.active);
+            let columns = self.design.gather(&state.active);
             let energy = Marginal { kernel: Packed::new(columns.view()), responses: self.responses };
-            let labels = self.labels(&progress.active);
+            let labels = self.labels(&state.active);
             let groups = Groups::new(&labels);
-            let mut descent = Descent::new(&energy, progress.chosen(), &groups);
-            let (keep, stopped) = self.descend(&mut descent, returns, progress.energies.len(), hook)?;
-            progress.energies.append(&mut descent.energies);
+            let mut descent = Descent::new(&energy, state.chosen(), &groups);
+            let (keep, stopped) = self.descend(&mut descent, returns, state.energies.len(), monitor)?;
+            state.energies.append(&mut descent.energies);
             if let Some(keep) = keep {
-                progress.retain(&descent.w, &keep);
+                state.retain(&descent.w, &keep);
                 continue;
             }
-            progress.active.iter().zip(&descent.w).for_each(|(&j, value)| progress.w[j] = *value);
-            let back = if stopped && returns < RETURNS { self.missed(&progress)? } else { Vec::new() };
+            state.active.iter().zip(&descent.w).for_each(|(&j, value)| state.w[j] = *value);
+            let back = if stopped && returns < RETURNS { self.missed(&state)? } else { Vec::new() };
             if back.is_empty() {
-                return Ok(self.over_all(descent, progress, stopped));
+                return Ok(self.over_all(descent, state, stopped));
             }
             returns += 1;
             for (j, value) in back {
-                progress.w[j] = value;
-                progress.active.push(j);
+                state.w[j] = value;
+                state.active.push(j);
             }
-            progress.active.sort_unstable();
+            state.active.sort_unstable();
         }
     }
 
@@ -96,32 +96,32 @@ impl ActiveSet<'_> {
     }
 
     /// Steps while the columns that are left are too many to be packed.
-    fn descend_blockwise(&self, progress: &mut Progress, hook: &mut Hook<'_>) -> Result<()> {
+    fn descend_blockwise(&self, state: &mut State, monitor: &Monitor<'_>) -> Result<()> {
         let max_iter = self.limits.max_iter;
-        while progress.active.len() * self.design.nrows() > BLOCKWISE && progress.energies.len() < max_iter {
-            let kernel = Blockwise::new(self.design, progress.active.clone());
+        while state.active.len() * self.design.nrows() > BLOCKWISE && state.energies.len() < max_iter {
+            let kernel = Blockwise::new(self.design, state.active.clone());
             let energy = Marginal { kernel, responses: self.responses };
-            let labels = self.labels(&progress.active);
+            let labels = self.labels(&state.active);
             let groups = Groups::new(&labels);
-            let mut descent = Descent::new(&energy, progress.chosen(), &groups);
-            let before = self.before(0, progress.energies.len());
+            let mut descent = Descent::new(&energy, state.chosen(), &groups);
+            let before = self.before(0, state.energies.len());
             let (mut keep, mut slow) = (Vec::new(), false);
-            let len = max_iter - progress.energies.len();
+            let len = max_iter - state.energies.len();
             descent.run(
                 Rule::Mm,
                 len,
                 |_| self.noise_var,
                 before,
-                hook,
+                monitor,
                 |descent, _| {
-                    progress.energies.extend(descent.energies.last());
+                    state.energies.extend(descent.energies.last());
                     keep = descent.weights().into_iter().map(|share| share > FADED).collect();
-                    slow = fall(&progress.energies) < self.least();
+                    slow = fall(&state.energies) < self.least();
                     Ok(if slow || keep.contains(&false) { Next::Stop } else { Next::Continue })
                 },
             )?;
             descent.update(Rule::Mm);
-            progress.retain(&descent.w, &keep);
+            state.retain(&descent.w, &keep);
             if slow {
                 break;
             }
@@ -129,8 +129,8 @@ impl ActiveSet<'_> {
         Ok(())
     }
 
-    fn before(&self, round: usize, step: usize) -> IterInfo {
-        IterInfo { round, step, energy: f64::NAN, noise_var: self.noise_var }
+    fn before(&self, round: usize, step: usize) -> Progress {
+        Progress { noise_var: self.noise_var, ..Progress::of_round(round, step) }
     }
 
     /// Steps until they have converged or enough columns have vanished: those to keep, then.
@@ -139,7 +139,7 @@ impl ActiveSet<'_> {
         descent: &mut Descent<'_, Marginal<'_>>,
         round: usize,
         done: usize,
-        hook: &mut Hook<'_>,
+        monitor: &Monitor<'_>,
     ) -> Result<(Option<Vec<bool>>, bool)> {
         let Limits { max_iter, tol } = self.limits;
         let mut previous = descent.w.clone();
@@ -150,7 +150,7 @@ impl ActiveSet<'_> {
             len,
             |_| self.noise_var,
             before,
-            hook,
+            monitor,
             |descent, step| {
                 if step > 0 && (settled(&mut previous, &descent.w, tol) || fall(&descent.energies) < self.least()) {
                     return Ok(Next::Stop);
@@ -171,15 +171,15 @@ impl ActiveSet<'_> {
 
     /// Columns left out whose return lowers the energy, each with the prior variance that is best for it alone (Theorem
     /// 4.4: `(q^2 - s) / s^2`); only those at least half as promising as the best.
-    fn missed(&self, progress: &Progress) -> Result<Vec<(usize, f64)>> {
-        let n = progress.w.len();
-        if progress.active.len() == n {
+    fn missed(&self, state: &State) -> Result<Vec<(usize, f64)>> {
+        let n = state.w.len();
+        if state.active.len() == n {
             return Ok(Vec::new());
         }
         let kernel = Blockwise::new(self.design, (0..n).collect());
         let energy = Marginal { kernel, responses: self.responses };
         let mut scratch = energy.scratch();
-        let at = Point { prior_var: &progress.w, noise_var: self.noise_var };
+        let at = Point { prior_var: &state.w, noise_var: self.noise_var };
         energy.evaluate(at, &mut scratch).map_err(|pivot| pivot.at(0))?;
         let (mut q, mut s) = (energy.q_squared(&scratch).to_vec(), energy.s(&scratch).to_vec());
         if !self.groups.is_empty() {
@@ -187,7 +187,7 @@ impl ActiveSet<'_> {
             self.groups.add_up(&mut s);
         }
         let mut inside = vec![false; n];
-        progress.active.iter().for_each(|&j| inside[j] = true);
+        state.active.iter().for_each(|&j| inside[j] = true);
         let responses = self.responses.n_responses as f64;
         let excess = |j: usize| if s[j] > 0.0 && !inside[j] { q[j] / responses / s[j] - 1.0 } else { 0.0 };
         let most = (0..n).map(excess).fold(EXCESS, f64::max);
@@ -196,11 +196,11 @@ impl ActiveSet<'_> {
     }
 
     /// The minimum over all columns from that over those that are left.
-    fn over_all(&self, descent: Descent<'_, Marginal<'_>>, progress: Progress, converged: bool) -> Minimum {
+    fn over_all(&self, descent: Descent<'_, Marginal<'_>>, state: State, converged: bool) -> Minimum {
         let part = Minimum::of(descent, self.noise_var, converged, false);
         let over_all = |values: &[f64]| {
-            let mut all = vec![0.0; progress.w.len()];
-            progress.active.iter().zip(values).for_each(|(&j, v)| all[j] = *v);
+            let mut all = vec![0.0; state.w.len()];
+            state.active.iter().zip(values).for_each(|(&j, v)| all[j] = *v);
             all
         };
         Minimum {
@@ -208,8 +208,8 @@ impl ActiveSet<'_> {
             column_norms: over_all(&part.column_norms),
             norms: over_all(&part.norms),
             variance: over_all(&part.variance),
-            energy: progress.energies.last().copied().unwrap_or(f64::NAN),
-            energies: progress.energies,
+            energy: state.energies.last().copied().unwrap_or(f64::NAN),
+            energies: state.energies,
             ..part
         }
     }

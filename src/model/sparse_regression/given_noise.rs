@@ -16,8 +16,9 @@ use crate::linalg::blockwise::Blockwise;
 use crate::linalg::covariance::Kernel;
 use crate::linalg::least_squares::independent;
 use crate::linalg::packed::Packed;
+use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
-use crate::report::{FitReport, Hook, Status};
+use crate::report::{FitReport, Status};
 use crate::solver::EncoderCovariance;
 use crate::solver::descent::restart::strongest_first;
 use crate::solver::descent::{Groups, Rule};
@@ -43,13 +44,13 @@ pub(super) fn descend(
     response: &Response,
     settings: &Settings,
     given: Option<f64>,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
     let trained = settings.optimizer == Optimizer::Adam;
     let Outcome { minimum, shift, design, gamma, singular } = if trained {
-        minimise_bound(problem, response, settings, given, hook)?
+        minimise_bound(problem, response, settings, given, monitor)?
     } else {
-        minimise_energy(problem, response, settings, given, hook)?
+        minimise_energy(problem, response, settings, given, monitor)?
     };
     let known = given.filter(|_| settings.power.is_none());
     let noisy = Noisy { problem, response, evidence: evidence(problem, response, settings, known) };
@@ -60,7 +61,7 @@ pub(super) fn descend(
         SupportRule::Criterion(_) => {
             let start = noisy.prefix(&minimum.norms);
             let best = if settings.covariance == EncoderCovariance::Full {
-                noisy.local(&start.support, &mut steps, hook)?
+                noisy.local(&start.support, &mut steps, monitor)?
             } else {
                 start
             };
@@ -106,10 +107,10 @@ pub(super) fn learn(
     response: &Response,
     settings: &Settings,
     steps: &mut usize,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<Minimum> {
     let from = LEARN_FROM / (problem.freedom * response.n_responses()) as f64;
-    let minimum = minimise_plain(problem, response, settings, Rule::Em, None, from, true, hook)?;
+    let minimum = minimise_plain(problem, response, settings, Rule::Em, None, from, true, monitor)?;
     *steps += minimum.energies.len();
     Ok(minimum)
 }
@@ -119,7 +120,7 @@ fn minimise_energy(
     response: &Response,
     settings: &Settings,
     given: Option<f64>,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<Outcome> {
     let scale = response.norm * response.norm;
     let learn = given.is_none();
@@ -130,10 +131,10 @@ fn minimise_energy(
         _ => Rule::Mm,
     };
     if let Some(power) = settings.power {
-        return minimise_preconditioned(problem, response, settings, rule, power, noise_var, learn, hook);
+        return minimise_preconditioned(problem, response, settings, rule, power, noise_var, learn, monitor);
     }
     let w = settings.start.as_ref().map(|start| problem.prior_var_to_solver(&start.prior_var, response)).transpose()?;
-    let minimum = minimise_plain(problem, response, settings, rule, w, noise_var / scale, learn, hook)?;
+    let minimum = minimise_plain(problem, response, settings, rule, w, noise_var / scale, learn, monitor)?;
     let gamma = minimum.noise_var * scale;
     Ok(Outcome { minimum, shift: problem.energy_shift(response), design: None, gamma, singular: None })
 }
@@ -148,7 +149,7 @@ fn minimise_plain(
     w: Option<Vec<f64>>,
     noise_var: f64,
     learn: bool,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<Minimum> {
     let (responses, groups) = (response.responses(), Groups::new(&problem.groups));
     let total = responses.values.iter().map(|v| v * v).sum::<f64>() / response.n_responses() as f64;
@@ -161,13 +162,14 @@ fn minimise_plain(
     let limits = Limits { max_iter: settings.max_iter, tol: settings.tol };
     let auto = settings.optimizer == Optimizer::Auto && settings.covariance == EncoderCovariance::Full && !learn;
     if auto && (response.n_responses() > 1 || problem.design.len() > BLOCKWISE) {
-        return ActiveSet { design: &problem.design, responses, groups: &groups, noise_var, limits }.minimise(w, hook);
+        return ActiveSet { design: &problem.design, responses, groups: &groups, noise_var, limits }
+            .minimise(w, monitor);
     }
     let floor = NOISE_LEARNING_FLOOR * responses.square() / (problem.freedom * response.n_responses()) as f64;
     let noise = NoiseVar { start: noise_var, learned: learn.then_some((NoiseStep::Expectation, floor)) };
     let columns = Packed::new(problem.design.copied());
     let marginal = Marginal { kernel: &columns, responses };
-    with_energy!(settings.covariance, marginal, |energy| minimise(energy, &groups, rule, w, &noise, limits, hook))
+    with_energy!(settings.covariance, marginal, |energy| minimise(energy, &groups, rule, w, &noise, limits, monitor))
 }
 
 /// A minimum of the preconditioned energy, found in the caller's units.
@@ -180,7 +182,7 @@ fn minimise_preconditioned(
     power: f64,
     noise_var: f64,
     learn: bool,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<Outcome> {
     let (columns, in_units) = problem.in_caller_units(response);
     let model = Preconditioned::new(columns.view(), in_units.responses(), power)?;
@@ -189,7 +191,7 @@ fn minimise_preconditioned(
     let (design, seen) = model.at(noise_var.max(if learn { floor } else { 0.0 }));
     let w = equal_parts(&Packed::new(design.view()).squares(), seen.iter().map(|v| v * v).sum());
     let limits = Limits { max_iter: settings.max_iter, tol: settings.tol };
-    let mut found = minimise(&model, &Groups::default(), rule, w, &noise, limits, hook)?;
+    let mut found = minimise(&model, &Groups::default(), rule, w, &noise, limits, monitor)?;
     for j in 0..found.w.len() {
         let unit = problem.unit(response, j);
         found.column_norms[j] /= unit;

@@ -4,7 +4,7 @@
 use super::tolerances::{SETTLED_NOISE, SLOPE_EVERY, STRIDE};
 use crate::energy::{Energy, Point};
 use crate::linalg::covariance::FailedPivot;
-use crate::report::{Hook, IterInfo};
+use crate::monitor::{Monitor, Progress};
 use crate::solver::descent::{Descent, Groups, Next, Rule};
 use crate::{Error, Result};
 use std::cell::Cell;
@@ -90,7 +90,7 @@ pub(super) fn minimise<E: Energy>(
     w: Vec<f64>,
     noise: &Noise,
     limits: Limits,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<Minimum> {
     let floor = noise.learned.map_or(0.0, |(_, floor)| floor);
     let (gamma, used, collapsed) = (Cell::new(noise.start.max(floor)), Cell::new(noise.start), Cell::new(false));
@@ -99,12 +99,12 @@ pub(super) fn minimise<E: Energy>(
     // Steps since the noise variance moved: prior variances settle between two such moves only.
     let mut since = 0;
     let mut descent = Descent::new(energy, w, groups);
-    let before = IterInfo { round: 0, step: 0, energy: f64::NAN, noise_var: noise.start };
+    let before = Progress { noise_var: noise.start, ..Progress::of_round(0, 0) };
     let noise_var = |_| {
         used.set(gamma.get());
         gamma.get()
     };
-    let converged = descent.run(rule, limits.max_iter, noise_var, before, hook, |descent, step| {
+    let converged = descent.run(rule, limits.max_iter, noise_var, before, monitor, |descent, step| {
         let still = settled(&mut previous, &descent.w, limits.tol) && since > 0;
         since += 1;
         let stop = |done: bool| if done { Next::Stop } else { Next::Continue };

@@ -15,14 +15,15 @@ mod tolerances;
 mod train;
 
 use crate::design::Design;
+use crate::monitor::Monitor;
 use crate::problem::Problem;
-use crate::report::{FitReport, Hook};
+use crate::report::FitReport;
+use crate::settings::Settings as _;
 use crate::{Error, Result};
 use given_noise::{condition_numbers, descend};
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use settings::{Noise, Optimizer, Settings, Start};
-use std::ops::ControlFlow;
 use strategy::search;
 
 /// Evaluates an expression with the energy of an encoder covariance, made of a marginal energy.
@@ -46,7 +47,7 @@ use with_energy;
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::NonFinite`], [`Error::InvalidParameter`] for bad input; [`Error::NotPositiveDefinite`]
-/// where float64 does not suffice; [`Error::Interrupted`] where the hook breaks.
+/// where float64 does not suffice; [`Error::Interrupted`] where the monitor was stopped.
 ///
 /// # Complexity
 /// A step of the search costs `O(r^2 n)` for a design of rank `r`; easy problems take a handful, hopeless ones
@@ -59,21 +60,21 @@ use with_energy;
 ///
 /// let x = array![[1.0, 0.5, 0.1], [0.2, 1.0, 0.7]];
 /// let settings = Settings { fit_intercept: false, ..Settings::default() };
-/// let report = fit(x.view(), &[2.0, 0.4], &settings, &mut |_| std::ops::ControlFlow::Continue(()))?;
+/// let report = fit(x.view(), &[2.0, 0.4], &settings, &Monitor::default())?;
 /// assert_eq!(report.support, [0]);
 /// # Ok::<(), sparsevae::Error>(())
 /// ```
-pub fn fit(x: impl Design, y: &[f64], settings: &Settings, hook: &mut Hook<'_>) -> Result<FitReport> {
-    settings.check()?;
+pub fn fit(x: impl Design, y: &[f64], settings: &Settings, monitor: &Monitor<'_>) -> Result<FitReport> {
+    settings.validate()?;
     let problem = Problem::new(&x, settings.fit_intercept, &settings.groups)?;
-    fit_problem(&problem, ArrayView1::from(y).insert_axis(Axis(1)), settings, hook)
+    fit_problem(&problem, ArrayView1::from(y).insert_axis(Axis(1)), settings, monitor)
 }
 
 /// Fits many responses, the columns of `y`, independently and side by side on rayon's current threads; the design is
 /// problem once.
 ///
-/// `starts` is empty, or has one for each response in place of the one in `settings`. `stop` is asked by every fit at
-/// every step. Results do not depend on the number of threads.
+/// `starts` is empty, or has one for each response in place of the one in `settings`. `monitor`
+/// can stop all of them. Results do not depend on the number of threads.
 ///
 /// # Errors
 /// As [`fit`]; of several, that of the first response. [`Error::Shape`] for another number of starts.
@@ -85,9 +86,9 @@ pub fn fit_many(
     y: ArrayView2<'_, f64>,
     settings: &Settings,
     starts: &[Start],
-    stop: &(dyn Fn() -> bool + Sync),
+    monitor: &Monitor<'_>,
 ) -> Result<Vec<FitReport>> {
-    settings.check()?;
+    settings.validate()?;
     if !starts.is_empty() && starts.len() != y.ncols() {
         return Err(Error::Shape {
             what: "prior_var_init",
@@ -97,12 +98,11 @@ pub fn fit_many(
     }
     let problem = Problem::new(&x, settings.fit_intercept, &settings.groups)?;
     let responses: Vec<_> = y.axis_chunks_iter(Axis(1), 1).enumerate().collect();
-    let hook = |_: &_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let fit_one = |(i, y): (usize, ArrayView2<'_, f64>)| {
-        let Some(start) = starts.get(i) else { return fit_problem(&problem, y, settings, &mut { hook }) };
+        let Some(start) = starts.get(i) else { return fit_problem(&problem, y, settings, &monitor.inner()) };
         let own = Settings { start: Some(start.clone()), ..settings.clone() };
-        own.check()?;
-        fit_problem(&problem, y, &own, &mut { hook })
+        own.validate()?;
+        fit_problem(&problem, y, &own, &monitor.inner())
     };
     let fits: Vec<Result<FitReport>> = responses.into_par_iter().map(fit_one).collect();
     fits.into_iter().collect()
@@ -119,11 +119,11 @@ pub fn fit_simultaneous(
     x: impl Design,
     y: ArrayView2<'_, f64>,
     settings: &Settings,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
-    settings.check()?;
+    settings.validate()?;
     let problem = Problem::new(&x, settings.fit_intercept, &settings.groups)?;
-    fit_problem(&problem, y, settings, hook)
+    fit_problem(&problem, y, settings, monitor)
 }
 
 /// Fits responses that share their support on a design that is ready.
@@ -137,7 +137,7 @@ pub fn fit_problem(
     problem: &Problem<'_>,
     y: ArrayView2<'_, f64>,
     settings: &Settings,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
     let response = problem.respond(y, settings.precision)?;
     if let Some(power) = settings.power
@@ -153,9 +153,9 @@ pub fn fit_problem(
         report::trivial(problem, &response, settings.noise)?
     } else {
         match (settings.optimizer, settings.noise) {
-            (_, Noise::Fixed(noise_var)) => descend(problem, &response, settings, Some(noise_var), hook)?,
-            (_, Noise::Learn) | (Optimizer::Adam, _) => descend(problem, &response, settings, None, hook)?,
-            _ => search(problem, &response, settings, hook)?,
+            (_, Noise::Fixed(noise_var)) => descend(problem, &response, settings, Some(noise_var), monitor)?,
+            (_, Noise::Learn) | (Optimizer::Adam, _) => descend(problem, &response, settings, None, monitor)?,
+            _ => search(problem, &response, settings, monitor)?,
         }
     };
     report.n_iter += before;

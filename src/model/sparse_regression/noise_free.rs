@@ -7,8 +7,8 @@ use crate::energy::{Energy, Marginal, Responses, Separable};
 use crate::linalg::least_squares::row_norms;
 use crate::linalg::packed::Packed;
 use crate::linalg::principal::PrincipalAxes;
+use crate::monitor::{Monitor, Progress};
 use crate::problem::{Problem, Response};
-use crate::report::{Hook, IterInfo};
 use crate::solver::EncoderCovariance;
 use crate::solver::descent::{Descent, Groups, Next, Rule, Schedule, restart};
 use crate::solver::propagation::ExpectationPropagation;
@@ -143,17 +143,17 @@ impl<'a> NoiseFree<'a> {
     }
 
     /// Rounds `rounds` of the search that the settings name, until certified or the steps run out.
-    pub fn search(&self, rounds: Range<usize>, trace: &mut Trace, hook: &mut Hook<'_>) -> Result<Option<Certified>> {
+    pub fn search(&self, rounds: Range<usize>, trace: &mut Trace, monitor: &Monitor<'_>) -> Result<Option<Certified>> {
         match self.settings.optimizer {
-            Optimizer::Rule(rule) => self.anneal(rule, rounds, trace, hook),
+            Optimizer::Rule(rule) => self.anneal(rule, rounds, trace, monitor),
             _ if self.settings.covariance == EncoderCovariance::Diagonal || !self.problem.groups.is_empty() => {
-                self.anneal(Rule::Em, rounds, trace, hook)
+                self.anneal(Rule::Em, rounds, trace, monitor)
             }
-            _ => self.propagate(rounds, trace, hook),
+            _ => self.propagate(rounds, trace, monitor),
         }
     }
 
-    fn propagate(&self, rounds: Range<usize>, trace: &mut Trace, hook: &mut Hook<'_>) -> Result<Option<Certified>> {
+    fn propagate(&self, rounds: Range<usize>, trace: &mut Trace, monitor: &Monitor<'_>) -> Result<Option<Certified>> {
         let (basis, certifier) = (self.basis()?, self.certifier()?);
         let packed = Packed::new(basis);
         let responses = self.axes.as_deref().unwrap_or(&self.whitened);
@@ -164,11 +164,6 @@ impl<'a> NoiseFree<'a> {
                 break;
             }
             trace.rounds = round + 1;
-            let mut energies = Vec::with_capacity(len);
-            let mut watch = |info: &IterInfo| {
-                energies.push(info.energy);
-                hook(info)
-            };
             let several = self.axes.is_some();
             let unproved = &mut trace.unproved;
             let attempt = |norms: &[f64]| {
@@ -179,8 +174,8 @@ impl<'a> NoiseFree<'a> {
                 }
                 exact.proved.then_some(exact.solution)
             };
-            let found = search.round(round, len, &mut trace.steps, &mut watch, attempt)?;
-            trace.energies = energies;
+            let found = search.round(round, len, &mut trace.steps, monitor, attempt)?;
+            trace.energies.clone_from(&search.energies);
             if found.is_some() {
                 return Ok(found);
             }
@@ -194,7 +189,7 @@ impl<'a> NoiseFree<'a> {
         rule: Rule,
         rounds: Range<usize>,
         trace: &mut Trace,
-        hook: &mut Hook<'_>,
+        monitor: &Monitor<'_>,
     ) -> Result<Option<Certified>> {
         let plan = restart::plan(self.settings.power.unwrap_or(0.0), self.settings.n_restarts);
         let groups = Groups::new(&self.problem.groups);
@@ -222,7 +217,7 @@ impl<'a> NoiseFree<'a> {
             let schedule = Schedule { len, end: whitened.end, ..ANNEAL };
             let marginal = Marginal { kernel: &whitened.columns, responses: self.responses(&whitened.response) };
             let found = with_energy!(self.settings.covariance, marginal, |energy| self
-                .descend(energy, &groups, rule, w, schedule, round, trace, hook))?;
+                .descend(energy, &groups, rule, w, schedule, round, trace, monitor))?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -245,18 +240,18 @@ impl<'a> NoiseFree<'a> {
         schedule: Schedule,
         round: usize,
         trace: &mut Trace,
-        hook: &mut Hook<'_>,
+        monitor: &Monitor<'_>,
     ) -> Result<Option<Certified>> {
         let certifier = self.certifier()?;
         let mut descent = Descent::new(energy, w, groups);
-        let before = IterInfo { round, step: trace.steps, energy: f64::NAN, noise_var: f64::NAN };
+        let before = Progress::of_round(round, trace.steps);
         let mut found = None;
         let outcome = descent.run(
             rule,
             schedule.len,
             |step| schedule.at(step),
             before,
-            hook,
+            monitor,
             |descent, step| {
                 if step % ANNEAL_LOOK == ANNEAL_LOOK - 1 || step + 1 == schedule.len {
                     found = certifier.attempt(&descent.norms());

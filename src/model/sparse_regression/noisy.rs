@@ -9,15 +9,14 @@ use super::with_energy;
 use crate::energy::{Energy, Marginal, Responses, Separable};
 use crate::linalg::least_squares::{NestedLeastSquares, independent, inverse_without};
 use crate::linalg::packed::Packed;
+use crate::monitor::{Monitor, Progress};
 use crate::problem::{Problem, Response};
-use crate::report::{Hook, IterInfo};
 use crate::solver::descent::{Descent, Groups, Next, Rule, restart};
 use crate::support::evidence::{Criterion, Evidence};
 use crate::support::group_search::GroupSearch;
 use crate::support::search::{Candidate, Search};
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
-use std::ops::ControlFlow;
 
 /// The criterion of a problem, in the solver's units.
 pub(super) fn evidence(
@@ -71,18 +70,15 @@ impl Noisy<'_> {
     }
 
     /// The best support found of every size along the path.
-    pub fn path(&self, steps: &mut usize, hook: &mut Hook<'_>) -> Result<Vec<Candidate>> {
-        let mut interrupted = false;
-        let candidates = self.search().path(|| stop(steps, &mut interrupted, hook));
-        if interrupted { Err(Error::Interrupted { step: *steps }) } else { Ok(candidates) }
+    pub fn path(&self, steps: &mut usize, monitor: &Monitor<'_>) -> Result<Vec<Candidate>> {
+        self.search().path(|| count(steps, monitor))
     }
 
     /// The local search from `start`.
-    pub fn local(&self, start: &[usize], steps: &mut usize, hook: &mut Hook<'_>) -> Result<Candidate> {
-        let mut interrupted = false;
+    pub fn local(&self, start: &[usize], steps: &mut usize, monitor: &Monitor<'_>) -> Result<Candidate> {
         let groups = &self.problem.groups;
-        let candidate = if groups.is_empty() {
-            self.search().local(start, || stop(steps, &mut interrupted, hook))
+        if groups.is_empty() {
+            self.search().local(start, || count(steps, monitor))
         } else {
             let rows = self.problem.design.nrows();
             let responses = Array2::from_shape_fn((rows, self.response.values.len() / rows.max(1)), |(i, l)| {
@@ -95,9 +91,8 @@ impl Noisy<'_> {
                 outside: self.response.off_range.norm.powi(2),
                 evidence: self.evidence,
             };
-            search.local(start, || stop(steps, &mut interrupted, hook))
-        };
-        if interrupted { Err(Error::Interrupted { step: *steps }) } else { Ok(candidate) }
+            search.local(start, || count(steps, monitor))
+        }
     }
 
     /// Another start, where a path by single columns is blind: an annealed descent, whose order of coefficients is read
@@ -110,7 +105,7 @@ impl Noisy<'_> {
         rule: Rule,
         settings: &Settings,
         steps: &mut usize,
-        hook: &mut Hook<'_>,
+        monitor: &Monitor<'_>,
     ) -> Result<Option<Candidate>> {
         let space = self.problem.row_space()?;
         let packed = Packed::new(space.basis.view());
@@ -119,7 +114,7 @@ impl Noisy<'_> {
         whitened.iter_mut().for_each(|v| *v *= unit);
         let responses = Responses::new(&whitened, self.response.n_responses());
         let marginal = Marginal { kernel: &packed, responses };
-        with_energy!(settings.covariance, marginal, |energy| self.descend(energy, rule, steps, hook))
+        with_energy!(settings.covariance, marginal, |energy| self.descend(energy, rule, steps, monitor))
     }
 
     fn descend<E: Energy>(
@@ -127,18 +122,18 @@ impl Noisy<'_> {
         energy: &E,
         rule: Rule,
         steps: &mut usize,
-        hook: &mut Hook<'_>,
+        monitor: &Monitor<'_>,
     ) -> Result<Option<Candidate>> {
         let groups = Groups::new(&self.problem.groups);
         let mut descent = Descent::new(energy, vec![1.0; energy.n_columns()], &groups);
-        let before = IterInfo { round: 0, step: *steps, energy: f64::NAN, noise_var: f64::NAN };
+        let before = Progress::of_round(0, *steps);
         let mut best: Option<Candidate> = None;
         let outcome = descent.run(
             rule,
             BACKGROUND.len,
             |step| BACKGROUND.at(step),
             before,
-            hook,
+            monitor,
             |descent, step| {
                 if step % BACKGROUND_LOOK == BACKGROUND_LOOK - 1 {
                     let found = self.prefix(&descent.norms());
@@ -237,10 +232,8 @@ impl Noisy<'_> {
     }
 }
 
-fn stop(steps: &mut usize, interrupted: &mut bool, hook: &mut Hook<'_>) -> ControlFlow<()> {
+/// Counts a step.
+fn count(steps: &mut usize, monitor: &Monitor<'_>) -> Result<()> {
     *steps += 1;
-    let info = IterInfo { round: 0, step: *steps, energy: f64::NAN, noise_var: f64::NAN };
-    let flow = hook(&info);
-    *interrupted |= flow.is_break();
-    flow
+    monitor.step(&Progress::of_round(0, *steps))
 }

@@ -107,12 +107,8 @@ impl Default for Settings {
 /// The default power of the preconditioner.
 pub const DEFAULT_POWER: f64 = 0.5;
 
-impl Settings {
-    /// Refuses values outside their range.
-    ///
-    /// # Errors
-    /// [`Error::InvalidParameter`].
-    pub fn check(&self) -> Result<()> {
+impl crate::settings::Settings for Settings {
+    fn validate(&self) -> Result<()> {
         if let Noise::Fixed(value) = self.noise
             && !(value.is_finite() && value > 0.0)
         {

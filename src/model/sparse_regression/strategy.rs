@@ -13,8 +13,9 @@ use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use super::tolerances::{DEPENDENT, EXACT, LARGE, LEARNING, POSTERIOR_DEVIATIONS};
 use crate::Result;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
+use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
-use crate::report::{FitReport, Hook, Status};
+use crate::report::{FitReport, Status};
 use crate::solver::EncoderCovariance;
 use crate::solver::descent::Rule;
 use crate::support::certificate::Certified;
@@ -23,7 +24,7 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 /// A stage of the search: a certified solution ends it.
-type Stage = fn(&mut Context<'_, '_>) -> Result<Option<Certified>>;
+type Stage = fn(&mut Context<'_>) -> Result<Option<Certified>>;
 
 /// The search, read aloud.
 const STAGES: [Stage; 9] = [
@@ -42,11 +43,11 @@ const STAGES: [Stage; 9] = [
 const NOTHING: Candidate = Candidate { support: Vec::new(), rss: 1.0, criterion: 0.0 };
 
 /// What the stages share.
-struct Context<'a, 'h> {
+struct Context<'a> {
     problem: &'a Problem<'a>,
     response: &'a Response,
     settings: &'a Settings,
-    hook: &'a mut Hook<'h>,
+    monitor: &'a Monitor<'a>,
     noisy: Noisy<'a>,
     noise_free: OnceCell<Option<NoiseFree<'a>>>,
     trace: Trace,
@@ -64,13 +65,13 @@ pub(super) fn search(
     problem: &Problem<'_>,
     response: &Response,
     settings: &Settings,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
     let mut context = Context {
         problem,
         response,
         settings,
-        hook,
+        monitor,
         noisy: Noisy { problem, response, evidence: evidence(problem, response, settings, None) },
         noise_free: OnceCell::new(),
         trace: Trace::default(),
@@ -95,7 +96,7 @@ pub(super) fn search(
     context.report(Found::Support(support), status)
 }
 
-impl<'a> Context<'a, '_> {
+impl<'a> Context<'a> {
     fn report(self, found: Found, status: Status) -> Result<FitReport> {
         let Trace { steps, rounds, energies, .. } = self.trace;
         let mut report = assemble(self.problem, self.response, found, None, self.settings.covariance, status)?;
@@ -131,9 +132,9 @@ impl<'a> Context<'a, '_> {
     }
 
     fn rounds(&mut self, rounds: Range<usize>) -> Result<Option<Certified>> {
-        let Self { problem, response, settings, noise_free, trace, hook, .. } = self;
+        let Self { problem, response, settings, noise_free, trace, monitor, .. } = self;
         match ready(noise_free, problem, response, settings)? {
-            Some(search) => search.search(rounds, trace, hook),
+            Some(search) => search.search(rounds, trace, monitor),
             None => Ok(None),
         }
     }
@@ -154,7 +155,7 @@ fn ready<'c, 'a>(
 }
 
 /// The order of the prior variances that another search has left.
-fn start_of_the_caller(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+fn start_of_the_caller(context: &mut Context<'_>) -> Result<Option<Certified>> {
     let Some(start) = &context.settings.start else { return Ok(None) };
     let w = context.problem.prior_var_to_solver(&start.prior_var, context.response)?;
     match context.noise_free()? {
@@ -164,7 +165,7 @@ fn start_of_the_caller(context: &mut Context<'_, '_>) -> Result<Option<Certified
 }
 
 /// The solution of independent columns, where there is no other.
-fn only_solution(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+fn only_solution(context: &mut Context<'_>) -> Result<Option<Certified>> {
     if context.is_large() {
         return Ok(None);
     }
@@ -175,14 +176,14 @@ fn only_solution(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
 }
 
 /// One round of the noise-free search, for small designs.
-fn first_round(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+fn first_round(context: &mut Context<'_>) -> Result<Option<Certified>> {
     if context.is_large() { Ok(None) } else { context.rounds(0..1) }
 }
 
 /// The best support of each size along a path of single columns.
-fn support_path(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+fn support_path(context: &mut Context<'_>) -> Result<Option<Certified>> {
     let plain = context.is_plain();
-    let candidates = if plain { context.noisy.path(&mut context.trace.steps, context.hook)? } else { Vec::new() };
+    let candidates = if plain { context.noisy.path(&mut context.trace.steps, context.monitor)? } else { Vec::new() };
     for candidate in &candidates {
         if let Some(found) = context.certify(candidate)? {
             return Ok(Some(found));
@@ -196,14 +197,14 @@ fn support_path(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
 
 /// A path cannot see a sum of many columns that none explains alone; several responses teach the noise, and a descent
 /// with them.
-fn learn_from_several_responses(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Certified>> {
     if !context.is_plain() || context.response.n_responses() == 1 {
         return Ok(None);
     }
-    let Context { problem, response, settings, noisy, trace, hook, .. } = context;
+    let Context { problem, response, settings, noisy, trace, monitor, .. } = context;
     let few = Settings { max_iter: LEARNING.min(settings.max_iter), ..(*settings).clone() };
-    let minimum = learn(problem, response, &few, &mut trace.steps, hook)?;
-    let other = noisy.local(&noisy.prefix(&minimum.norms).support, &mut trace.steps, hook)?;
+    let minimum = learn(problem, response, &few, &mut trace.steps, monitor)?;
+    let other = noisy.local(&noisy.prefix(&minimum.norms).support, &mut trace.steps, monitor)?;
     if other.criterion < context.best.criterion {
         context.best = other;
     }
@@ -211,29 +212,29 @@ fn learn_from_several_responses(context: &mut Context<'_, '_>) -> Result<Option<
 }
 
 /// Whether what the best support leaves looks like noise.
-fn noise_verdict(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Certified>> {
     context.looks_noisy = context.noisy.is_noisy(&context.best);
     context.doubtful = !(context.looks_noisy && context.noisy.is_quiet(&context.best));
     Ok(None)
 }
 
 /// One round of the noise-free search, for large designs whose noise is in doubt.
-fn late_first_round(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+fn late_first_round(context: &mut Context<'_>) -> Result<Option<Certified>> {
     if context.doubtful && context.is_large() { context.rounds(0..1) } else { Ok(None) }
 }
 
 /// Another start of the local search, where a path by single columns is blind.
-fn descent_through_a_background(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+fn descent_through_a_background(context: &mut Context<'_>) -> Result<Option<Certified>> {
     let blind = !context.is_plain() || !context.is_tall() && context.doubtful;
     if context.problem.design.nrows() <= 1 || !blind {
         return Ok(None);
     }
     let settings = context.settings;
     let rule = if let Optimizer::Rule(rule) = settings.optimizer { rule } else { Rule::Em };
-    let Context { noisy, trace, hook, .. } = context;
-    let Some(start) = noisy.descent_start(rule, settings, &mut trace.steps, hook)? else { return Ok(None) };
+    let Context { noisy, trace, monitor, .. } = context;
+    let Some(start) = noisy.descent_start(rule, settings, &mut trace.steps, monitor)? else { return Ok(None) };
     let full = settings.covariance == EncoderCovariance::Full;
-    let other = if full { noisy.local(&start.support, &mut trace.steps, hook)? } else { start };
+    let other = if full { noisy.local(&start.support, &mut trace.steps, monitor)? } else { start };
     if let Some(found) = context.certify(&other)? {
         return Ok(Some(found));
     }
@@ -245,7 +246,7 @@ fn descent_through_a_background(context: &mut Context<'_, '_>) -> Result<Option<
 }
 
 /// All other rounds of the noise-free search, unless the data look noisy.
-fn restarts(context: &mut Context<'_, '_>) -> Result<Option<Certified>> {
+fn restarts(context: &mut Context<'_>) -> Result<Option<Certified>> {
     if context.settings.noise != Noise::Anneal && context.looks_noisy {
         return Ok(None);
     }

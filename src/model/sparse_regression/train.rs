@@ -10,8 +10,8 @@ use crate::energy::elbo::{Elbo, triangle_row};
 use crate::energy::{Energy, Marginal, Point, Preconditioned, Separable};
 use crate::linalg::least_squares::row_norms;
 use crate::linalg::packed::Packed;
+use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
-use crate::report::Hook;
 use crate::solver::adam::{Start, Structure, train};
 use crate::solver::descent::Groups;
 
@@ -24,7 +24,7 @@ pub(super) fn minimise_bound(
     response: &Response,
     settings: &Settings,
     given: Option<f64>,
-    hook: &mut Hook<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<Outcome> {
     let (columns, in_units) = problem.in_caller_units(response);
     let responses = in_units.responses();
@@ -44,7 +44,7 @@ pub(super) fn minimise_bound(
             Start { noise_var: ADAM_NOISE_VAR, floor }
         }
     };
-    let trained = train(&bound, &settings.training, start, &structure, settings.seed, hook)?;
+    let trained = train(&bound, &settings.training, start, &structure, settings.seed, monitor)?;
 
     let singular = preconditioned.as_ref().map(|model| model.singular().to_vec());
     let parameters = trained.parameters;

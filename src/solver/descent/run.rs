@@ -1,10 +1,9 @@
-//! The one loop: schedule, energy, update rule, stopping criterion, hook.
+//! The one loop: schedule, energy, update rule, stopping criterion, monitor.
 
 use super::{Groups, Rule};
+use crate::Result;
 use crate::energy::{Energy, Point};
-use crate::report::{Hook, IterInfo};
-use crate::{Error, Result};
-use std::ops::ControlFlow;
+use crate::monitor::{Monitor, Progress};
 
 /// An energy on its way to a minimum, with the memory of its evaluations.
 pub struct Descent<'a, E: Energy> {
@@ -74,7 +73,7 @@ impl<'a, E: Energy> Descent<'a, E> {
     /// Evaluates the energy at the present `w`, and appends it.
     ///
     /// # Errors
-    /// [`Error::NotPositiveDefinite`].
+    /// [`Error::NotPositiveDefinite`](crate::Error::NotPositiveDefinite).
     pub fn evaluate(&mut self, noise_var: f64) -> Result<()> {
         let step = self.energies.len() + 1;
         let at = Point { prior_var: &self.w, noise_var };
@@ -103,7 +102,7 @@ impl<'a, E: Energy> Descent<'a, E> {
     /// together. So does the caller at the end: no update follows the last evaluation.
     ///
     /// # Errors
-    /// [`Error::NotPositiveDefinite`]; [`Error::Interrupted`] where the hook breaks.
+    /// [`Error::NotPositiveDefinite`](crate::Error::NotPositiveDefinite); [`Error::Interrupted`](crate::Error::Interrupted) where the monitor was stopped.
     ///
     /// # Complexity
     /// `2 r^2 n + r^3 / 3` operations a step for packed columns `(r, n)`, and `3 r n` for each response after the first;
@@ -113,19 +112,16 @@ impl<'a, E: Energy> Descent<'a, E> {
         rule: Rule,
         len: usize,
         noise_var: impl Fn(usize) -> f64,
-        before: IterInfo,
-        hook: &mut Hook<'_>,
+        before: Progress,
+        monitor: &Monitor<'_>,
         mut each: impl FnMut(&mut Self, usize) -> Result<Next>,
     ) -> Result<bool> {
         for step in 0..len {
             let noise_var = noise_var(step);
             self.evaluate(noise_var)?;
-            let done = before.step + step + 1;
+            let done = before.done + step + 1;
             let energy = self.energies.last().copied().unwrap_or(f64::NAN);
-            let info = IterInfo { step: done, energy, noise_var, ..before };
-            if let ControlFlow::Break(()) = hook(&info) {
-                return Err(Error::Interrupted { step: done });
-            }
+            monitor.step(&Progress { done, energy, noise_var, ..before })?;
             match each(self, step)? {
                 Next::Stop => return Ok(true),
                 Next::Continue if step + 1 < len => self.update(rule),
