@@ -182,7 +182,7 @@ impl Noisy<'_> {
     /// White noise has the same share in all directions; a background of small coefficients is coloured like `X X^T`.
     /// With `N` the inverse of `X X^T` on what the support leaves, `q = y^T N y` tells the two apart. The score adds
     /// how small a background would explain the residual, and how sparse the support is; its weights were fitted to
-    /// simulated problems of both kinds. Several responses make the whiteness alone decisive.
+    /// simulated problems of both kinds (`benches/calibration`). Several responses make the whiteness alone decisive.
     ///
     /// # Complexity
     /// `O(r^2 (r + n))` for a design `(r, n)`.
