@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2, s};
 use std::sync::OnceLock;
 
 /// Below this share of its size before centring, a column is constant.
-const CONSTANT: f64 = 16.0 * f64::EPSILON;
+pub(crate) const CONSTANT: f64 = 16.0 * f64::EPSILON;
 /// Entries that are read at a time: a panel of columns stays in the second-level cache.
 const PANEL: usize = 1 << 16;
 /// Mean over standard deviation up to which a product with the columns as they lie may be corrected for their means: it

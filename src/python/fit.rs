@@ -188,6 +188,32 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(out)
 }
 
+/// The constants that decide in noise-free fits, for those on other devices: see where they stand in Rust.
+#[pyfunction]
+fn tolerances(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    use crate::model::sparse_regression::tolerances as fit;
+    use crate::support::certificate;
+    let out = PyDict::new(py);
+    for (name, value) in [
+        ("constant", crate::design::CONSTANT),
+        ("anneal_start", fit::ANNEAL.start),
+        ("anneal_end", fit::ANNEAL.end),
+        ("below_spectrum", fit::BELOW_SPECTRUM),
+        ("lowest", fit::LOWEST),
+        ("unit", fit::UNIT),
+        ("dependent", fit::DEPENDENT),
+        ("noise_free_floor", fit::NOISE_FREE_FLOOR),
+        ("rounding", certificate::ROUNDING),
+        ("exchange_margin", certificate::EXCHANGE_MARGIN),
+        ("accident", certificate::ACCIDENT),
+    ] {
+        out.set_item(name, value)?;
+    }
+    out.set_item("anneal_steps", fit::ANNEAL.len)?;
+    out.set_item("anneal_look", fit::ANNEAL_LOOK)?;
+    Ok(out)
+}
+
 /// Adds what this file defines to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check, module)?)?;
@@ -195,5 +221,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fit_simultaneous, module)?)?;
     module.add_function(wrap_pyfunction!(fit_many, module)?)?;
     module.add_function(wrap_pyfunction!(energy, module)?)?;
+    module.add_function(wrap_pyfunction!(tolerances, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)
 }

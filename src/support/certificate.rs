@@ -12,9 +12,9 @@ use libm::lgamma;
 use ndarray::{ArrayView2, Axis};
 
 /// Rounding in the caller's own product `X z`, in units of the precision of the data.
-const ROUNDING: f64 = 32.0;
+pub(crate) const ROUNDING: f64 = 32.0;
 /// Margin, in factors of the tolerance, by which exchanging one column must spoil the fit.
-const EXCHANGE_MARGIN: f64 = 10.0;
+pub(crate) const EXCHANGE_MARGIN: f64 = 10.0;
 /// Chance, by the union bound over all supports of the same size, below which an accidental fit is ruled out.
 pub(crate) const ACCIDENT: f64 = 1e-9;
 

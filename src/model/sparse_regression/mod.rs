@@ -11,7 +11,7 @@ mod noisy;
 mod report;
 pub mod settings;
 mod strategy;
-mod tolerances;
+pub(crate) mod tolerances;
 mod train;
 
 use crate::design::Design;
