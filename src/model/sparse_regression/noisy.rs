@@ -1,11 +1,11 @@
 //! Noisy data: the best support by a criterion, and whether the data look noisy at all.
 
+use super::encoder::with_energy;
 use super::noise_free::unit_scale;
 use super::settings::{Settings, SupportRule};
 use super::tolerances::{
     BACKGROUND, BACKGROUND_LOOK, BACKGROUND_WEIGHT, DECISIVE, DEPENDENT, NOISY_SCORE, QUIET, SPARSITY_WEIGHT,
 };
-use super::with_energy;
 use crate::energy::{Energy, Marginal, Responses, Separable};
 use crate::linalg::least_squares::{NestedLeastSquares, independent, inverse_without};
 use crate::linalg::packed::Packed;

@@ -1,8 +1,8 @@
 //! From a support in the solver's units to a report in the caller's.
 
+use super::encoder::with_energy;
 use super::settings::Noise;
 use super::tolerances::{DEPENDENT, NOISE_FREE_FLOOR};
-use super::with_energy;
 use crate::energy::{Energy, Marginal, Point, Separable};
 use crate::linalg::least_squares::{NestedLeastSquares, independent, least_norm, posterior_covariance, row_norms};
 use crate::linalg::packed::Packed;
