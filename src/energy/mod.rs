@@ -5,6 +5,7 @@
 //! the end of this file names those that users can ask for.
 
 mod affine;
+mod background;
 pub mod batch;
 
 pub mod elbo;
@@ -16,6 +17,7 @@ mod separable;
 
 pub use crate::problem::{OffRange, Responses};
 pub use affine::{AffineEvaluation, AffinePoint, affine_energy, affine_separable_energy};
+pub use background::Background;
 pub use interface::{Energy, Evaluation, Point, gradient};
 pub use marginal::{Marginal, MarginalScratch};
 pub use preconditioned::Preconditioned;
@@ -40,7 +42,8 @@ macro_rules! energies {
         /// The energy of a name, and its gradient, at one point.
         ///
         /// `x` has shape `(n_samples, n_features)`, `y` holds `L` responses of `n_samples` values, one after the other,
-        /// `prior_var` one value per feature. `parameter` is the power of the preconditioner; others ignore it.
+        /// `prior_var` one value per feature. `parameter` is the power of the preconditioner, or the variance of the
+        /// background; others ignore it.
         ///
         /// # Errors
         /// [`Error::Shape`], [`Error::NonFinite`] and [`Error::InvalidParameter`] for what cannot be evaluated;
@@ -95,6 +98,7 @@ energies! {
     "marginal" => Marginal,
     "separable" => Separable,
     "preconditioned" => Preconditioned own,
+    "background" => Background,
 }
 
 /// `tr[Y Y^T Sigma_x^-1] + L log |Sigma_x|` and its gradient: see [`Marginal`] and [`evaluate`].
