@@ -177,7 +177,10 @@ class FitReport(TypedDict):
     support: NDArray[np.int64]
     prior_var: NDArray[np.float64]
     support_cov: NDArray[np.float64]
+    coef_var: NDArray[np.float64]
+    support_mean: NDArray[np.float64]
     noise_var: float
+    response_noise_var: float
     energy: float
     energy_path: NDArray[np.float64]
     n_iter: int

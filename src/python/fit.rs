@@ -85,7 +85,10 @@ fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDic
     out.set_item("support", report.support.iter().map(|&j| j as i64).collect::<Vec<_>>().to_pyarray(py))?;
     out.set_item("prior_var", report.prior_var.to_pyarray(py))?;
     out.set_item("support_cov", report.support_cov.to_pyarray(py))?;
+    out.set_item("coef_var", report.coef_var.to_pyarray(py))?;
+    out.set_item("support_mean", report.support_mean.to_pyarray(py))?;
     out.set_item("noise_var", report.noise_var)?;
+    out.set_item("response_noise_var", report.response_noise_var)?;
     out.set_item("energy", report.energy)?;
     out.set_item("energy_path", report.energy_path.to_pyarray(py))?;
     out.set_item("n_iter", report.n_iter)?;
@@ -181,7 +184,7 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     out.set_item("learning_rate", settings.training.learning_rate)?;
     out.set_item("learning_rate_drop", settings.training.learning_rate_drop)?;
     out.set_item("fit_intercept", settings.fit_intercept)?;
-    out.set_item("optimizer", names::OPTIMIZERS.map(|(name, _)| name).first())?;
+    out.set_item("optimizer", names::optimizers().first().map(|(name, _)| *name))?;
     out.set_item("noise_var", names::NOISES.map(|(name, _)| name).first())?;
     out.set_item("covariance", names::COVARIANCES.map(|(name, _)| name).first())?;
     out.set_item("support_rule", names::SUPPORT_RULES.map(|(name, _)| name).first())?;

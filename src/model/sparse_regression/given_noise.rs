@@ -73,6 +73,9 @@ pub(super) fn descend(
     let mut report = assemble(problem, response, found, Some(at), settings.covariance, status)?;
     if let Some(noise_var) = given {
         report.noise_var = noise_var;
+        if settings.power.is_none() {
+            report.response_noise_var = noise_var;
+        }
     }
     (report.n_iter, report.n_rounds) = (minimum.energies.len(), 1);
     report.energy_path = minimum.energies.into_iter().map(|energy| energy + shift).collect();
