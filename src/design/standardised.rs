@@ -7,14 +7,15 @@ use faer::{Accum, Mat, MatRef, Par};
 use ndarray::{Array2, ArrayView2, s};
 use std::sync::OnceLock;
 
-/// Below this share of its size before centring, a column is constant.
+/// Below this share of its size before centring, a column is constant: rounding of its mean.
 pub const CONSTANT: f64 = 16.0 * f64::EPSILON;
 /// Entries that are read at a time: a panel of columns stays in the second-level cache.
 const PANEL: usize = 1 << 16;
 /// Mean over standard deviation up to which a product with the columns as they lie may be corrected for their means: it
-/// costs so many units of rounding.
+/// costs so many units of rounding. Chosen by hand.
 const MODERATE_MEAN: f64 = 1e3;
 /// Largest entries of a column, and their reciprocals, up to which products with it neither overflow nor vanish.
+/// Chosen by hand, as a third of the exponents of float64.
 const MODERATE_SCALE: f64 = 1e100;
 
 /// Columns of norm 1, of those that are not constant, with what they were before.

@@ -7,6 +7,10 @@ use faer::linalg::triangular_solve;
 use faer::{Mat, MatMut, MatRef, Par};
 use ndarray::{Array1, Array2, ArrayView2};
 
+/// Share of its mean diagonal that is added to `X X^T` before it is inverted. Chosen by hand, above the rounding of its
+/// entries.
+const JITTER: f64 = 1e-13;
+
 /// Least squares of one or more responses on nested sets of columns: the first, the first two, and so on.
 pub struct NestedLeastSquares {
     qr: Qr,
@@ -171,7 +175,7 @@ pub fn inverse_without(x: &Standardised<'_>, chosen: &[usize]) -> Option<Array2<
     let mut gram = x.weighted_gram(&(0..n).collect::<Vec<usize>>(), &vec![1.0; n]);
     let trace: f64 = gram.diagonal().column_vector().iter().sum();
     for i in 0..rows {
-        gram[(i, i)] += 1e-13 * trace / rows as f64;
+        gram[(i, i)] += JITTER * trace / rows as f64;
     }
     let mut left = inverse(cholesky(gram)?.as_ref());
     if !chosen.is_empty() {

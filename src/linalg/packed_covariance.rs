@@ -12,7 +12,8 @@ use faer::linalg::triangular_solve;
 use faer::{Auto, MatMut, MatRef, Par, Spec};
 use ndarray::Array2;
 
-/// Responses from which solving for all at once is faster than one after the other.
+/// Responses from which solving for all at once is faster than one after the other. Chosen by
+/// hand; it decides on speed alone.
 const MANY: usize = 8;
 
 /// Scratch and results of one evaluation: `q = X^T Sigma_x^-1 x` for each response `x`, `s_j = x_j^T Sigma_x^-1 x_j`,

@@ -25,9 +25,12 @@ enum Coordinates {
     Singular { u: Mat<f64>, s: Vec<f64> },
 }
 
-/// Designs at least this many times as wide as high are tried with Cholesky factors first.
+/// Designs at least this many times as wide as high are tried with Cholesky factors first. Chosen by hand;
+/// it decides on speed alone.
 const WIDE: usize = 4;
-/// Smallest ratio of diagonal entries of a Cholesky factor at which two passes still give orthonormal rows.
+/// Smallest ratio of diagonal entries of a Cholesky factor at which two passes still give orthonormal rows: the first
+/// errs by rounding over its square, about 1e-6, which the second mends. Chosen by hand, well above 1e-8, the root of
+/// the rounding, where the first fails.
 const CHOLESKY_LIMIT: f64 = 1e-5;
 
 /// Smallest and largest magnitude on a diagonal.
@@ -36,8 +39,12 @@ fn extremes(matrix: MatRef<'_, f64>) -> (f64, f64) {
     diagonal.iter().fold((f64::INFINITY, 0.0), |(low, high), v| (low.min(v.abs()), high.max(v.abs())))
 }
 
-/// Directions whose singular value is smaller than this share of the largest are treated as absent.
+/// Directions whose singular value is smaller than this share of the largest are treated as absent. A few hundred units
+/// of rounding, by which a decomposition misses singular values.
 const RANK_TOLERANCE: f64 = 1e-13;
+/// A QR without pivots shows full rank where its smallest diagonal entry is this many times the tolerance. Chosen by
+/// hand: the smallest singular value lies below that entry, and an SVD decides what is closer.
+const UNDOUBTED: f64 = 1e3;
 
 impl RowSpace {
     /// Finds the row space of `x`, shape `(n_rows, n_cols)`.
@@ -59,7 +66,7 @@ impl RowSpace {
             let qr = Qr::new(copy(&x.t()));
             let r = qr.r();
             let (smallest, largest) = extremes(r);
-            if smallest > 1e3 * RANK_TOLERANCE * largest {
+            if smallest > UNDOUBTED * RANK_TOLERANCE * largest {
                 let q = qr.q();
                 let basis = Array2::from_shape_fn(x.dim(), |(i, j)| q[(j, i)]);
                 return Ok(Self { basis, coordinates: Coordinates::Triangular(r.to_owned()) });

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 
 /// Principal axes of the responses below this share of the strongest, in units of the precision of the data and of the
-/// root of the size, are rounding.
+/// root of the size, are rounding. Chosen by hand.
 const RANK_ROUNDING: f64 = 16.0;
 
 /// One or more responses whose norm, over all samples and responses, is 1.

@@ -195,7 +195,7 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 #[pyfunction]
 fn tolerances(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     use crate::model::sparse_regression::tolerances as fit;
-    use crate::support::certificate;
+    use crate::support::tolerances as certificate;
     let out = PyDict::new(py);
     for (name, value) in [
         ("constant", crate::design::CONSTANT),

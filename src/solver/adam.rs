@@ -13,14 +13,15 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// Decay of the running mean of a derivative, and of its square.
+/// Decay of the running mean of a derivative, and of its square: those of Kingma and Ba (2015).
 const DECAY: (f64, f64) = (0.9, 0.999);
-/// What keeps a step finite where the derivative was always 0.
+/// What keeps a step finite where the derivative was always 0; theirs too.
 const EPSILON: f64 = 1e-8;
-/// Standard deviations of the first decoder scales, encoder weights and entries of the encoder factor.
+/// Standard deviations of the first decoder scales, encoder weights and entries of the encoder factor. Chosen by
+/// hand.
 const INITIAL: (f64, f64, f64) = (0.1, 0.01, 0.01);
 /// A step leaves at least this share of the noise variance: Adam's steps are as large as the noise itself near the end,
-/// and a variance below 0 would end the training.
+/// and a variance below 0 would end the training. The share was chosen by hand.
 const SHRINKAGE: f64 = 0.5;
 
 /// How to train. [`Training::default`] has the paper's values.

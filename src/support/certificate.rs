@@ -7,16 +7,10 @@
 //! checked, in coordinates where the rows of the design are orthonormal, so that no direction hides a misfit.
 
 use super::evidence::ln_choose;
+use super::tolerances::{ACCIDENT, EXCHANGE_MARGIN, ROUNDING};
 use crate::linalg::least_squares::NestedLeastSquares;
 use libm::lgamma;
 use ndarray::{ArrayView2, Axis};
-
-/// Rounding in the caller's own product `X z`, in units of the precision of the data.
-pub(crate) const ROUNDING: f64 = 32.0;
-/// Margin, in factors of the tolerance, by which exchanging one column must spoil the fit.
-pub(crate) const EXCHANGE_MARGIN: f64 = 10.0;
-/// Chance, by the union bound over all supports of the same size, below which an accidental fit is ruled out.
-pub(crate) const ACCIDENT: f64 = 1e-9;
 
 /// What a certificate is checked against.
 #[derive(Debug, Clone)]

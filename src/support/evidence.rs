@@ -4,6 +4,7 @@
 //! plus the length of the name of the support under a uniform prior over sizes and over supports of one size.
 //! Scale-free, with nothing to tune. Several responses share the support, `g` and `sigma^2`.
 
+use super::tolerances::LEAST_RESIDUAL;
 use libm::lgamma;
 
 /// `ln (n choose k)`.
@@ -63,7 +64,7 @@ impl Evidence {
             return match self.noise_var {
                 Some(noise_var) => (rss - self.total) / noise_var + size * freedom.ln() + names,
                 None if k + 1 >= self.freedom => f64::INFINITY,
-                None => responses * freedom * (rss / self.total).max(1e-30).ln() + size * freedom.ln() + names,
+                None => responses * freedom * (rss / self.total).max(LEAST_RESIDUAL).ln() + size * freedom.ln() + names,
             };
         }
         if let Some(noise_var) = self.noise_var {
@@ -75,7 +76,7 @@ impl Evidence {
             return f64::INFINITY;
         }
         let (freedom, spare) = (responses * self.freedom as f64, responses * (self.freedom - k) as f64);
-        let left = (rss / self.total).max(1e-30);
+        let left = (rss / self.total).max(LEAST_RESIDUAL);
         let g = ((1.0 - left) / size * spare / left - 1.0).max(0.0);
         freedom * (g * left).ln_1p() - spare * g.ln_1p() + names
     }

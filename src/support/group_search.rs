@@ -3,15 +3,10 @@
 
 use super::evidence::Evidence;
 use super::search::Candidate;
+use super::tolerances::{DEPENDENT_IN_GROUP, EXCHANGE_LIMIT, EXCHANGE_SHARE, IMPROVED};
 use crate::Result;
 use crate::linalg::least_squares::independent;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-
-/// An exchange must explain this share of the residual more than what it replaces.
-const EXCHANGE_SHARE: f64 = 1e-6;
-const EXCHANGE_LIMIT: usize = 50;
-/// Distance of a column of norm 1 from the span of others within which it counts as dependent on them.
-const DEPENDENT: f64 = 1e-6;
 
 /// The problem that a search works on.
 #[derive(Clone, Copy)]
@@ -87,7 +82,7 @@ impl GroupSearch<'_> {
             self.exchange(&mut set, &members, &mut step)?;
             let next = self.candidate(&set, &members);
             // Written so that NaN ends the search too.
-            let better = next.criterion < best.criterion - 1e-9;
+            let better = next.criterion < best.criterion - IMPROVED;
             if !better {
                 break;
             }
@@ -130,7 +125,7 @@ impl GroupSearch<'_> {
 
     fn fit(&self, set: &[usize], members: &[Vec<usize>]) -> Fitted {
         let columns = self.columns(set, members);
-        let kept: Vec<usize> = independent(self.design.select(Axis(1), &columns).view(), DEPENDENT)
+        let kept: Vec<usize> = independent(self.design.select(Axis(1), &columns).view(), DEPENDENT_IN_GROUP)
             .into_iter()
             .map(|i| columns[i])
             .collect();
@@ -159,7 +154,7 @@ impl GroupSearch<'_> {
                 correlation.scaled_add(-share, response);
             }
             let distance = products[i].max(0.0).sqrt();
-            if distance > DEPENDENT {
+            if distance > DEPENDENT_IN_GROUP {
                 products.iter_mut().for_each(|p| *p /= distance);
                 correlation /= distance;
                 gain.fall += correlation.dot(&correlation);
@@ -173,7 +168,7 @@ impl GroupSearch<'_> {
     fn candidate(&self, set: &[usize], members: &[Vec<usize>]) -> Candidate {
         let mut support = self.columns(set, members);
         support.sort_unstable();
-        let kept: Vec<usize> = independent(self.design.select(Axis(1), &support).view(), DEPENDENT)
+        let kept: Vec<usize> = independent(self.design.select(Axis(1), &support).view(), DEPENDENT_IN_GROUP)
             .into_iter()
             .map(|i| support[i])
             .collect();

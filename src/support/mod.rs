@@ -5,4 +5,5 @@ pub mod certificate;
 pub mod evidence;
 pub mod group_search;
 pub mod search;
+pub(crate) mod tolerances;
 mod working_set;

@@ -2,17 +2,10 @@
 //! start.
 
 use super::evidence::Evidence;
+use super::tolerances::{EXCHANGE_LIMIT, EXCHANGE_SHARE, IMPROVED, PATIENCE, SMALL, ZERO_SHARE};
 use super::working_set::WorkingSet;
 use crate::Result;
 use crate::design::Standardised;
-
-/// An exchange must lower the residual by this share to be made.
-const EXCHANGE_SHARE: f64 = 1e-6;
-const EXCHANGE_LIMIT: usize = 50;
-/// Below this share of the total, a residual is a candidate for being zero.
-const ZERO_SHARE: f64 = 1e-13;
-/// Designs up to this many entries get the longer patience.
-const SMALL: usize = 100_000;
 
 /// The best set found of one size.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +48,7 @@ impl Search<'_> {
     /// One product with the design for each column taken in, and a table of `O(k n)` for each change at size `k`,
     /// times the number of responses.
     pub fn path(&self, mut step: impl FnMut() -> Result<()>) -> Result<Vec<Candidate>> {
-        let (base, share) = if self.design.len() <= SMALL { (20, 1.0) } else { (8, 0.5) };
+        let (base, share) = PATIENCE[usize::from(self.design.len() > SMALL)];
         let mut set = WorkingSet::new(self.design, self.response, self.evidence.total);
         let mut best: Vec<Option<Candidate>> = vec![None; self.largest() + 1];
         self.record(&set, &mut best);
@@ -117,7 +110,7 @@ impl Search<'_> {
             set.exchange_all(EXCHANGE_SHARE, EXCHANGE_LIMIT);
             let next = self.candidate(&set);
             // Written so that NaN, of a noise variance beyond all scales, ends the search too.
-            let better = next.criterion < best.criterion - 1e-9;
+            let better = next.criterion < best.criterion - IMPROVED;
             if !better {
                 break;
             }
@@ -134,7 +127,7 @@ impl Search<'_> {
 
     fn record(&self, set: &WorkingSet<'_>, best: &mut [Option<Candidate>]) {
         let slot = &mut best[set.len()];
-        if slot.as_ref().is_none_or(|c| set.rss() < c.rss * (1.0 - 1e-9)) {
+        if slot.as_ref().is_none_or(|c| set.rss() < c.rss * (1.0 - IMPROVED)) {
             *slot = Some(self.candidate(set));
         }
     }

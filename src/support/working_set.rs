@@ -1,11 +1,10 @@
 //! Least squares on a set of columns that grows, shrinks and exchanges its members, with the worth of every such move
 //! at hand.
 
+use super::tolerances::DEPENDENT;
 use crate::design::Standardised;
 use pulp::Arch;
 
-/// A column whose squared distance to the span of the set is below this share of its squared norm cannot join.
-const DEPENDENT: f64 = 1e-7;
 /// Lanes of the hand-blocked loops.
 const LANES: usize = 8;
 

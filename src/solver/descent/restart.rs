@@ -1,11 +1,12 @@
 //! Where an annealed descent starts again: from other powers of the preconditioner, and away from the active set that
 //! failed.
 
-/// Descents from one power before the next is tried.
+/// Descents from one power before the next is tried. Chosen by hand.
 const PER_POWER: usize = 5;
-/// Powers tried after the first.
+/// Powers tried after the first: away from a failed active set alone was not enough (docs/search.md).
 const POWERS: [f64; 3] = [0.5, 0.25, 0.0];
-/// Prior variance at which the weaker half of a failed active set starts again, where all others start at 1.
+/// Prior variance at which the weaker half of a failed active set starts again, where all others start at 1. Chosen by
+/// hand.
 const HELD_BACK: f64 = 0.01;
 
 /// One descent of a plan.

@@ -16,6 +16,8 @@
 //! Letters: `a`, `b` are precision and precision times mean of a site; `m` the posterior mean; `R`, `S` mean and
 //! variance of a cavity.
 
+mod tolerances;
+
 use crate::Result;
 use crate::energy::{Energy, Marginal, MarginalScratch, Point, Responses};
 use crate::linalg::covariance::Covariance;
@@ -27,59 +29,10 @@ use ndarray::ArrayView2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-
-/// What the rounds of a search try.
-struct Plan {
-    /// Slab variances that rounds start from, in turn, relative to the scale of the problem.
-    slabs: &'static [&'static [f64]],
-    /// Share of a new site that a step takes, by round, in turn.
-    damping: &'static [f64],
-    /// Steps in a round.
-    len: usize,
-    /// From step [`DECIDED`] on, a round whose expected number of nonzeros exceeds this share of the rank is given up.
-    crowded: f64,
-    /// Largest share of the rank that the prior expects to be nonzero; no share of the columns beyond [`MOST_DENSE`].
-    most: f64,
-    /// A slab this much wider than the scale of the problem ends a round.
-    runaway: f64,
-    /// Means are worth a look once those outside the `rank - 1` largest hold less than this share of the norm.
-    tail: f64,
-}
-
-/// One response.
-const SINGLE: Plan = Plan {
-    slabs: &[&[0.03, 0.3, 3.0], &[0.1, 1.0], &[1.0], &[0.1, 1.0], &[1e-4, 1e-2, 0.1, 1.0, 6.0]],
-    damping: &[0.5, 0.3, 0.4, 0.6],
-    len: 60,
-    crowded: 0.9,
-    most: f64::INFINITY,
-    runaway: 20.0,
-    tail: 0.01,
+use tolerances::{
+    DECIDED, DENSEST, EARLY, EXPECTED, JOINT, LEAST_COUNT, LEAST_SHARE, LEAST_WEIGHT, MOST_DENSE, MOST_SLABS,
+    NARROWEST_SLAB, Plan, ROUNDING, SHARPEST, SINGLE, TILT, UNCONDITIONAL, WEAKEST_SITE, WIDEST_CAVITY,
 };
-/// Several: nearly as many nonzeros as rows can be found, at smaller steps, and rows may differ by orders of magnitude.
-const JOINT: Plan = Plan {
-    slabs: &[&[0.03, 0.3, 3.0], DECADES, MORE_DECADES],
-    damping: &[0.3, 0.15, 0.2, 0.4],
-    len: 150,
-    crowded: f64::INFINITY,
-    most: 1.0,
-    runaway: 1e3,
-    tail: 0.01,
-};
-const DECADES: &[f64] = &[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0];
-const MORE_DECADES: &[f64] = &[1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0];
-/// Nonzeros expected at first, as a share of the rank; at most [`DENSEST`] of the columns.
-const EXPECTED: f64 = 0.6;
-/// Largest share of columns expected to be nonzero at first.
-const DENSEST: f64 = 0.3;
-/// Standard deviation of the tilt of the prior log-odds.
-const TILT: f64 = 0.6;
-/// Steps before a round can be given up for being crowded.
-const DECIDED: usize = 8;
-/// Largest share of columns that the prior expects to be nonzero.
-const MOST_DENSE: f64 = 0.95;
-/// Room for the weights of a round.
-const MOST_SLABS: usize = 11;
 
 /// A noise-free problem in coordinates where the rows of the design are orthonormal.
 pub struct ExpectationPropagation<'a> {
@@ -147,7 +100,7 @@ impl Prior {
         for (o, (w, v)) in odds.iter_mut().zip(self.weights.iter().zip(&self.variances)) {
             // The share of the slab in slab plus cavity, and its complement without cancellation.
             let (gain, rest) = (v / (v + variance), variance / (v + variance));
-            *o = base + w.ln() + 0.5 * responses * rest.max(1e-16).ln() + half_square * gain / variance;
+            *o = base + w.ln() + 0.5 * responses * rest.max(LEAST_SHARE).ln() + half_square * gain / variance;
             largest = largest.max(*o);
         }
         let spike = (-largest).exp();
@@ -179,8 +132,8 @@ impl Prior {
         let total: f64 = counts.iter().sum();
         self.density = (total / n_cols as f64).clamp(2.0 / n_cols.max(3) as f64, most);
         for (c, (weight, variance)) in self.weights.iter_mut().zip(&mut self.variances).enumerate() {
-            *weight = (counts[c] / total).max(1e-6);
-            *variance = (moments[c] / counts[c].max(1e-9)).max(1e-10 * unit);
+            *weight = (counts[c] / total).max(LEAST_WEIGHT);
+            *variance = (moments[c] / counts[c].max(LEAST_COUNT)).max(NARROWEST_SLAB * unit);
         }
     }
 }
@@ -291,7 +244,7 @@ impl<'a> ExpectationPropagation<'a> {
             }
         }
         for (j, &s) in marginal.s().iter().enumerate() {
-            cavity_var[j] = (1.0 / s - variance[j]).clamp(1e-14 * scale, 1e8 * *unit);
+            cavity_var[j] = (1.0 / s - variance[j]).clamp(ROUNDING * scale, WIDEST_CAVITY * *unit);
             let (odds, counts, moments) = (&mut odds[..slabs], &mut counts[..slabs], &mut moments[..slabs]);
             column.iter_mut().zip(cavity_mean[j..].iter().step_by(n)).for_each(|(to, m)| *to = *m);
             variance[j] = prior.tilted(column, cavity_var[j], tilt[j], odds, counts, moments);
@@ -306,10 +259,10 @@ impl<'a> ExpectationPropagation<'a> {
         if crowded || !in_bounds {
             return false;
         }
-        let weakest = 1e-2 / prior.variances.iter().copied().fold(0.0, f64::max);
+        let weakest = WEAKEST_SITE / prior.variances.iter().copied().fold(0.0, f64::max);
         for j in 0..n {
-            let spread = variance[j].max(1e-14 * scale);
-            let site = (1.0 / spread - 1.0 / cavity_var[j]).clamp(weakest, 1e14 / scale);
+            let spread = variance[j].max(ROUNDING * scale);
+            let site = (1.0 / spread - 1.0 / cavity_var[j]).clamp(weakest, SHARPEST / scale);
             precision[j] = ((1.0 - damping) * precision[j].ln() + damping * site.ln()).exp();
             for i in (j..means.len()).step_by(n) {
                 let moved = means[i] * (site + 1.0 / cavity_var[j]) - cavity_mean[i] / cavity_var[j];
@@ -352,10 +305,10 @@ impl<'a> ExpectationPropagation<'a> {
             if !usable {
                 return Ok(None);
             }
-            if step <= 6 && step % 2 == 0 || step > 6 && step % 3 == 0 {
+            if step <= EARLY && step % 2 == 0 || step > EARLY && step % 3 == 0 {
                 let norms = row_norms(&self.means, n);
                 let (top, tail) = strongest(&norms, rank.saturating_sub(1));
-                if (step <= 4 || tail < self.plan.tail) && top != looked_at {
+                if (step <= UNCONDITIONAL || tail < self.plan.tail) && top != looked_at {
                     looked_at = top;
                     if let Some(found) = attempt(&norms) {
                         return Ok(Some(found));
