@@ -88,9 +88,16 @@ pub struct FitReport {
     pub prior_var: Vec<f64>,
     /// Posterior covariance of the coefficients of one response on the support, row by row.
     pub support_cov: Vec<f64>,
+    /// Posterior variance of each feature's coefficient, given the support; 0 off it.
+    pub coef_var: Vec<f64>,
+    /// Mean of each column on the support; 0 unless centred.
+    pub support_mean: Vec<f64>,
     /// Noise variance: of the model if it was given or learned, else of the residual; a floor if the data are
     /// noise-free.
     pub noise_var: f64,
+    /// Variance of a response about its mean: the noise variance, but where that belongs to a preconditioned decoder what
+    /// the residual tells.
+    pub response_noise_var: f64,
     /// Energy at `prior_var` and `noise_var`; of centred data, in the `n_samples - 1` dimensions that they have.
     pub energy: f64,
     /// What the search minimised, step by step.

@@ -36,6 +36,7 @@ __all__ = [
     "robust_defaults",
     "sample_support",
     "sarvas_field",
+    "tolerances",
     "train",
     "welper_defaults",
 ]
@@ -58,6 +59,22 @@ def make_row_sparse_coef(
     n_features: int, n_responses: int, n_nonzero: int, rank: int | None, row_scale: str, seed: int
 ) -> NDArray[np.float64]: ...
 def add_response_noise(signal: NDArray[np.float64], snr_db: float, seed: int) -> tuple[NDArray[np.float64], float]: ...
+
+@type_check_only
+class Tolerances(TypedDict):
+    constant: float
+    anneal_start: float
+    anneal_end: float
+    below_spectrum: float
+    lowest: float
+    unit: float
+    dependent: float
+    noise_free_floor: float
+    rounding: float
+    exchange_margin: float
+    accident: float
+    anneal_steps: int
+    anneal_look: int
 
 @type_check_only
 class Leadfield(TypedDict):
@@ -160,7 +177,10 @@ class FitReport(TypedDict):
     support: NDArray[np.int64]
     prior_var: NDArray[np.float64]
     support_cov: NDArray[np.float64]
+    coef_var: NDArray[np.float64]
+    support_mean: NDArray[np.float64]
     noise_var: float
+    response_noise_var: float
     energy: float
     energy_path: NDArray[np.float64]
     n_iter: int
@@ -288,4 +308,5 @@ def encode_robust(
     n_threads: int,
 ) -> NDArray[np.float64]: ...
 def robust_defaults() -> dict[str, dict[str, Any]]: ...
+def tolerances() -> Tolerances: ...
 def defaults() -> dict[str, Any]: ...

@@ -10,7 +10,7 @@ from ._input.arrays import real_array, response_columns
 from ._input.interchange import exchange
 from ._input.parameters import as_float, check_type
 
-__all__ = ["affine_energy", "marginal_energy", "preconditioned_energy", "separable_energy"]
+__all__ = ["affine_energy", "background_energy", "marginal_energy", "preconditioned_energy", "separable_energy"]
 
 
 Array = NDArray[np.float64]
@@ -151,6 +151,50 @@ def preconditioned_energy(
     """
     gamma, p = _number("noise_var", noise_var), _number("power", power)
     return _core.energy(*_arrays(X, y, prior_var, one_response=True), gamma, "preconditioned", p)[:3]
+
+
+@exchange
+def background_energy(
+    X: ArrayLike, y: ArrayLike, prior_var: ArrayLike, noise_var: float, background_var: float
+) -> tuple[float, NDArray[np.float64], float, float]:
+    r"""Evaluate the marginal energy with a dense background of small coefficients.
+
+    Every coefficient has a variance :math:`\tau` beside its own:
+    :math:`\Sigma = X (\mathrm{diag}(w) + \tau I) X^T + \gamma I`.
+
+    Parameters
+    ----------
+    X, y, prior_var, noise_var
+        As in :func:`marginal_energy`.
+    background_var : float
+        Variance of the background, :math:`\tau`, in squared units of `y` over units of the columns; not negative.
+
+    Returns
+    -------
+    value, grad_prior_var, grad_noise_var
+        As in :func:`marginal_energy`.
+    grad_background_var : float
+        Derivative in `background_var`: the sum of `grad_prior_var`.
+
+    Raises
+    ------
+    ShapeError, NonFiniteError, DataTypeError, ParameterError, NumericalError
+        As in :func:`marginal_energy`.
+
+    Notes
+    -----
+    As `background_var` falls from large values to 0 and the noise is 0, EM on this energy takes the path of EM on the
+    design whitened by :math:`(X X^T)^{-1/2}` whose noise is annealed. Costs what :func:`marginal_energy` does.
+
+    Examples
+    --------
+    >>> value, _, _, slope = background_energy([[1.0, 0.0]], [2.0], [0.5, 0.5], 1.0, 0.5)
+    >>> round(value, 6), round(slope, 6)  # as marginal_energy at prior variances of 1
+    (2.693147, -0.5)
+    """
+    gamma, tau = _number("noise_var", noise_var), _number("background_var", background_var)
+    value, grad_prior_var, grad_noise_var, slope = _core.energy(*_arrays(X, y, prior_var), gamma, "background", tau)
+    return value, grad_prior_var, grad_noise_var, float("nan") if slope is None else slope
 
 
 @exchange

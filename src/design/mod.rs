@@ -7,6 +7,7 @@ mod dense;
 mod standardised;
 
 pub use dense::multiply_transposed;
+pub use standardised::CONSTANT;
 pub use standardised::Standardised;
 
 use ndarray::ArrayViewMut2;

@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2, s};
 use std::sync::OnceLock;
 
 /// Below this share of its size before centring, a column is constant: rounding of its mean.
-const CONSTANT: f64 = 16.0 * f64::EPSILON;
+pub const CONSTANT: f64 = 16.0 * f64::EPSILON;
 /// Entries that are read at a time: a panel of columns stays in the second-level cache.
 const PANEL: usize = 1 << 16;
 /// Mean over standard deviation up to which a product with the columns as they lie may be corrected for their means: it
@@ -170,11 +170,11 @@ impl<'a> Standardised<'a> {
         }
     }
 
-    /// Divides each column by one number more.
-    pub fn rescale(&mut self, divisors: &[f64]) {
-        for ((map, norm), divisor) in self.maps.iter_mut().zip(&mut self.norms).zip(divisors) {
-            map.factor /= divisor;
-            *norm *= divisor;
+    /// Divides each column by another number than its norm.
+    pub fn rescale(&mut self, norms: &[f64]) {
+        for ((map, own), norm) in self.maps.iter_mut().zip(&mut self.norms).zip(norms) {
+            map.factor *= *own / norm;
+            *own = *norm;
         }
         self.copy = OnceLock::new();
     }

@@ -2,9 +2,11 @@
 //! `encoder_weights`, `S` is `encoder_factor`, gamma is `noise_var`, p is `power`, mu is the mean of the encoder
 //! (docs/notation).
 
-use super::{Energy, OffRange, Preconditioned, Responses};
+use super::interface::Energy;
+use super::preconditioned::Preconditioned;
 use crate::Result;
 use crate::linalg::dot;
+use crate::problem::{OffRange, Responses};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use pulp::{Scalar, Simd};
 

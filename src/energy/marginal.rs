@@ -1,9 +1,11 @@
 //! The marginal energy. Letters: w is `prior_var`, gamma is `noise_var`, L is the number of responses (docs/notation).
 
-use super::{Energy, Point, Responses};
+use super::in_data::InData;
+use super::interface::{Energy, Point};
 use crate::Result;
 use crate::linalg::covariance::{Covariance, FailedPivot, Kernel};
 use crate::linalg::packed::Packed;
+use crate::problem::Responses;
 use ndarray::ArrayView2;
 
 /// `tr[Y Y^T Sigma_x^-1] + L log |Sigma_x|` with `Sigma_x = X diag(w) X^T + gamma I`; its derivative is `L s_j - ||q_j||^2`
@@ -108,4 +110,20 @@ impl<K: Kernel> Marginal<'_, K> {
 
 fn squared(values: &[f64]) -> f64 {
     values.iter().map(|v| v * v).sum()
+}
+
+impl InData for Marginal<'_> {
+    const SOLVES_FOR_S: bool = true;
+
+    fn multipliers(&self, scratch: &Self::Scratch) -> Vec<f64> {
+        scratch.covariance.multipliers()
+    }
+
+    fn solve(&self, _at: Point<'_>, _first: usize, columns: &mut [f64], s: &mut [f64], scratch: &Self::Scratch) {
+        scratch.covariance.solve_lower(columns);
+        let rows = columns.len() / s.len();
+        let each = s.iter_mut().zip(columns.chunks_exact(rows));
+        each.for_each(|(s, column)| *s = squared(column));
+        scratch.covariance.solve_transposed(columns);
+    }
 }

@@ -1,11 +1,13 @@
 //! The energy of the preconditioned model. Letters: w is `prior_var`, gamma is `noise_var`, p is `power`
 //! (docs/notation).
 
-use super::{Energy, Marginal, MarginalScratch, OffRange, Point, Responses};
+use super::interface::{Energy, Point};
+use super::marginal::{Marginal, MarginalScratch};
 use crate::linalg::covariance::{Covariance, FailedPivot};
 use crate::linalg::packed::Packed;
 use crate::linalg::packed_covariance::PackedCovariance;
 use crate::linalg::row_space::RowSpace;
+use crate::problem::{OffRange, Responses};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 

@@ -1,10 +1,13 @@
 //! The energy of a diagonal encoder covariance. Letters: w is `prior_var`, gamma is `noise_var`, d and n are the rows
 //! and columns of the design, L is the number of responses (docs/notation).
 
-use super::{Energy, Marginal, MarginalScratch, Point, Responses};
+use super::in_data::InData;
+use super::interface::{Energy, Point};
+use super::marginal::{Marginal, MarginalScratch};
 use crate::Result;
 use crate::linalg::covariance::{Covariance, FailedPivot, Kernel};
 use crate::linalg::packed::Packed;
+use crate::problem::Responses;
 use ndarray::ArrayView2;
 
 /// `tr[Y Y^T Sigma_x^-1] + L sum_j log(gamma + w_j ||x_j||^2) + L (d - n) log gamma`.
@@ -18,13 +21,13 @@ use ndarray::ArrayView2;
 /// Wipf (2023), "Marginalization is not Marginal", eq. 50.
 #[derive(Debug, Clone)]
 pub struct Separable<'a, K: Kernel = Packed> {
-    pub(super) marginal: Marginal<'a, K>,
+    marginal: Marginal<'a, K>,
     squares: Vec<f64>,
 }
 
 /// Memory of a [`Separable`] energy.
 pub struct SeparableScratch<C> {
-    pub(super) marginal: MarginalScratch<C>,
+    marginal: MarginalScratch<C>,
     s: Vec<f64>,
 }
 
@@ -43,7 +46,7 @@ impl<'a, K: Kernel> Separable<'a, K> {
     }
 
     /// What the variance of a column and the noise make of its direction, `t_j`.
-    pub(super) fn spread(&self, at: Point<'_>) -> impl Iterator<Item = f64> {
+    fn spread(&self, at: Point<'_>) -> impl Iterator<Item = f64> {
         at.prior_var.iter().zip(&self.squares).map(move |(w, square)| at.noise_var + w * square)
     }
 
@@ -106,5 +109,22 @@ impl<K: Kernel> Energy for Separable<'_, K> {
 
     fn residual(&self, at: Point<'_>, scratch: &Self::Scratch) -> f64 {
         self.marginal.residual(at, &scratch.marginal)
+    }
+}
+
+/// `X diag(1 / t)` stands for `Sigma^-1 X`.
+impl InData for Separable<'_> {
+    const SOLVES_FOR_S: bool = false;
+
+    fn multipliers(&self, scratch: &Self::Scratch) -> Vec<f64> {
+        self.marginal.multipliers(&scratch.marginal)
+    }
+
+    fn solve(&self, at: Point<'_>, first: usize, columns: &mut [f64], s: &mut [f64], _scratch: &Self::Scratch) {
+        let rows = columns.len() / s.len();
+        for ((column, s), t) in columns.chunks_exact_mut(rows).zip(s).zip(self.spread(at).skip(first)) {
+            *s = column.iter().map(|v| v * v).sum::<f64>() / t;
+            column.iter_mut().for_each(|v| *v /= t);
+        }
     }
 }

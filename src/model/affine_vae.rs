@@ -54,8 +54,8 @@ pub struct AffineFit {
 ///
 /// # Errors
 /// [`Error::Shape`] for less than two samples, [`Error::NonFinite`]; [`Error::InvalidParameter`] for a number of components
-/// outside 1..=`n_features`, and where all samples are equal and no
-/// noise variance is given, or the data so large that their squares overflow; [`Error::NoDecomposition`].
+/// outside 1..=`n_features`, and where all samples are equal and no noise variance is given, or the data so large that
+/// their squares overflow; [`Error::NoDecomposition`].
 ///
 /// # Complexity
 /// One thin SVD, `O(n_samples n_features min(n_samples, n_features))`.

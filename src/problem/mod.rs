@@ -90,8 +90,7 @@ impl<'a> Problem<'a> {
         let groups = if groups.is_empty() { Vec::new() } else { renumber(columns.iter().map(|&j| groups[j])) };
         if !groups.is_empty() {
             let shared = shared_norms(design.norms(), &groups);
-            let ratios: Vec<f64> = shared.iter().zip(design.norms()).map(|(shared, own)| shared / own).collect();
-            design.rescale(&ratios);
+            design.rescale(&shared);
         }
         let norms = design.norms().to_vec();
         let compression = if design.nrows() > design.ncols() && design.ncols() > 0 {

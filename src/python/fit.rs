@@ -85,7 +85,10 @@ fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDic
     out.set_item("support", report.support.iter().map(|&j| j as i64).collect::<Vec<_>>().to_pyarray(py))?;
     out.set_item("prior_var", report.prior_var.to_pyarray(py))?;
     out.set_item("support_cov", report.support_cov.to_pyarray(py))?;
+    out.set_item("coef_var", report.coef_var.to_pyarray(py))?;
+    out.set_item("support_mean", report.support_mean.to_pyarray(py))?;
     out.set_item("noise_var", report.noise_var)?;
+    out.set_item("response_noise_var", report.response_noise_var)?;
     out.set_item("energy", report.energy)?;
     out.set_item("energy_path", report.energy_path.to_pyarray(py))?;
     out.set_item("n_iter", report.n_iter)?;
@@ -181,10 +184,36 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     out.set_item("learning_rate", settings.training.learning_rate)?;
     out.set_item("learning_rate_drop", settings.training.learning_rate_drop)?;
     out.set_item("fit_intercept", settings.fit_intercept)?;
-    out.set_item("optimizer", names::OPTIMIZERS.map(|(name, _)| name).first())?;
+    out.set_item("optimizer", names::optimizers().first().map(|(name, _)| *name))?;
     out.set_item("noise_var", names::NOISES.map(|(name, _)| name).first())?;
     out.set_item("covariance", names::COVARIANCES.map(|(name, _)| name).first())?;
     out.set_item("support_rule", names::SUPPORT_RULES.map(|(name, _)| name).first())?;
+    Ok(out)
+}
+
+/// The constants that decide in noise-free fits, for those on other devices: see where they stand in Rust.
+#[pyfunction]
+fn tolerances(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    use crate::model::sparse_regression::tolerances as fit;
+    use crate::support::tolerances as certificate;
+    let out = PyDict::new(py);
+    for (name, value) in [
+        ("constant", crate::design::CONSTANT),
+        ("anneal_start", fit::ANNEAL.start),
+        ("anneal_end", fit::ANNEAL.end),
+        ("below_spectrum", fit::BELOW_SPECTRUM),
+        ("lowest", fit::LOWEST),
+        ("unit", fit::UNIT),
+        ("dependent", fit::DEPENDENT),
+        ("noise_free_floor", fit::NOISE_FREE_FLOOR),
+        ("rounding", certificate::ROUNDING),
+        ("exchange_margin", certificate::EXCHANGE_MARGIN),
+        ("accident", certificate::ACCIDENT),
+    ] {
+        out.set_item(name, value)?;
+    }
+    out.set_item("anneal_steps", fit::ANNEAL.len)?;
+    out.set_item("anneal_look", fit::ANNEAL_LOOK)?;
     Ok(out)
 }
 
@@ -195,5 +224,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fit_simultaneous, module)?)?;
     module.add_function(wrap_pyfunction!(fit_many, module)?)?;
     module.add_function(wrap_pyfunction!(energy, module)?)?;
+    module.add_function(wrap_pyfunction!(tolerances, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)
 }

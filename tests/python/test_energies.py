@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from problems import golden
 from sparsevae import energies
+from sparsevae.exceptions import ParameterError
 
 CASE = golden("energy")[6]
 ARGUMENTS = [np.array(CASE["X"]), np.array(CASE["y"][0]), np.array(CASE["prior_var"]), CASE["noise_var"]]
@@ -59,3 +60,16 @@ def test_preconditioned_energy_matches_the_reference():
 
 def test_power_of_the_preconditioner_is_one_as_in_the_paper():
     assert energies.preconditioned_energy(*ARGUMENTS)[0] == energies.preconditioned_energy(*ARGUMENTS, 1.0)[0]
+
+
+def test_a_background_adds_to_every_prior_variance():
+    rng = np.random.default_rng(3)
+    X, y, w = rng.standard_normal((6, 9)), rng.standard_normal((6, 2)), rng.random(9)
+    value, grad_prior_var, grad_noise_var, slope = energies.background_energy(X, y, w, 0.3, 0.2)
+    expected = energies.marginal_energy(X, y, w + 0.2, 0.3)
+    np.testing.assert_allclose(value, expected[0], rtol=1e-12)
+    np.testing.assert_allclose(grad_prior_var, expected[1], rtol=1e-10)
+    np.testing.assert_allclose(grad_noise_var, expected[2], rtol=1e-10)
+    np.testing.assert_allclose(slope, grad_prior_var.sum(), rtol=1e-10)
+    with pytest.raises(ParameterError, match="`background_var` is -1"):
+        energies.background_energy(X, y, w, 0.3, -1.0)

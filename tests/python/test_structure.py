@@ -59,13 +59,13 @@ UPWARDS = {
 # The only places that import these.
 PLACES = {
     "torch": ["sparsevae.torch"],
-    "matplotlib": ["sparsevae.plotting", "sparsevae.experiments.heat_maps", "sparsevae.experiments.latent_drawing"],
+    "matplotlib": ["sparsevae.plotting", "sparsevae.experiments"],
     "sparsevae._core": [
         "sparsevae.__init__",
         "sparsevae.baselines.robust_pca",
         "sparsevae.datasets",
         "sparsevae.energies",
-        "sparsevae.experiments.genes",
+        "sparsevae.experiments.families.goldfish",
         "sparsevae.latent",
         "sparsevae.metrics",
         "sparsevae.regression",

@@ -55,7 +55,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     let precision = prop::sample::select(vec![f64::EPSILON / 2.0, f64::from(f32::EPSILON) / 2.0]);
     (0_usize..5, noise, power, 0_usize..3, 0_usize..60, tol, 0_usize..3, any::<bool>(), precision).prop_map(
         |(optimizer, noise, power, n_restarts, max_iter, tol, rule, fit_intercept, precision)| Settings {
-            optimizer: names::OPTIMIZERS[optimizer].1,
+            optimizer: names::optimizers()[optimizer].1,
             noise,
             power,
             n_restarts,

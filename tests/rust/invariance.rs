@@ -181,7 +181,7 @@ fn memory_order_of_the_design_changes_no_bit() {
 fn every_rule_recovers_an_easy_problem() {
     let planted = Planted::of(Design::RandomWalk, 40, 80, 5, 2);
     let training = Training { n_steps: 10_000, ..Training::default() };
-    for (_, optimizer) in names::OPTIMIZERS {
+    for (_, optimizer) in names::optimizers() {
         for power in [None, Some(0.0), Some(0.5), Some(1.0)] {
             let report = fitted(planted.x.view(), &planted.y, &Settings { optimizer, power, training, ..plain() });
             assert!(report.certified && report.support == planted.support(), "{optimizer:?} {power:?}");

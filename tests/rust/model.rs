@@ -22,7 +22,7 @@ fn noisy(rows: usize, cols: usize, seed: u64) -> (Array2<f64>, Vec<f64>) {
 
 fn every_setting() -> Vec<Settings> {
     let mut all = Vec::new();
-    for (_, optimizer) in names::OPTIMIZERS {
+    for (_, optimizer) in names::optimizers() {
         for noise in [Noise::Auto, Noise::Anneal, Noise::Learn, Noise::Fixed(0.02)] {
             if (optimizer, noise) == (Optimizer::Adam, Noise::Anneal) {
                 continue;

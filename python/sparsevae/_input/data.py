@@ -27,10 +27,13 @@ def check_design(X: Any) -> tuple[int, ...]:
     return shape
 
 
-def fit_arrays(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) -> tuple[Any, Any, float]:
+def fit_arrays(
+    estimator: Any, X: Any, y: Any, *, multi_output: bool = False, core_checks: bool = False
+) -> tuple[Any, Any, float]:
     """Return float64 views or copies of the data, and the unit roundoff of the least precise of them.
 
-    Sets the number of columns of `estimator`, and their names.
+    Sets the number of columns of `estimator`, and their names. Where the core checks `X` for values that are not finite,
+    they are not looked for here.
 
     Raises
     ------
@@ -57,7 +60,9 @@ def fit_arrays(estimator: Any, X: Any, y: Any, *, multi_output: bool = False) ->
     except ValueError as error:
         culprit = name if y is None or 0 in shape[1:] else "X"
         raise ShapeError(f"`{culprit}` cannot be used: {error}") from error
-    check_finite("X", X)
+    # The core finds values that are not finite on its first pass over the design.
+    if not core_checks:
+        check_finite("X", X)
     single = X.dtype == np.float32 or y.dtype == np.float32
     precision = np.finfo(np.float32 if single else np.float64).eps / 2
     # The core reads any strides, but no misaligned values.

@@ -110,8 +110,7 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
         self.certified_ = report["certified"]
         size = len(self.support_)
         self.support_cov_ = report["support_cov"].reshape(size, size)
-        self.coef_var_ = np.zeros(len(self.prior_var_))
-        self.coef_var_[self.support_] = self.support_cov_.diagonal()
+        self.coef_var_ = report["coef_var"]
 
 
 class LinearVae(CoreEstimator):
@@ -158,10 +157,10 @@ class LinearVae(CoreEstimator):
         decomposition that a large design with more samples than features begins with.
         """
         arguments = self._arguments()
-        X, y, precision = fit_arrays(self, X, y)
+        X, y, precision = fit_arrays(self, X, y, core_checks=backend is None)
         arguments = self._descend_on(backend, X, y.reshape(-1, 1), arguments | {"precision": precision})
         report = self._call(_core.fit, X, y.ravel(), arguments)
-        self._absorb(report, X, y.ravel(), precision)
+        self._absorb(report, len(X), precision)
         self._warn()
         return self
 
@@ -184,28 +183,16 @@ class LinearVae(CoreEstimator):
         start = backend.descend(X, Y, Descent(optimizer, given, **options))
         return arguments if start is None else arguments | {"start": start}
 
-    def _absorb(
-        self,
-        report: "_core.FitReport",
-        X: NDArray[np.float64],
-        y: NDArray[np.float64],
-        precision: float,
-    ) -> None:
+    def _absorb(self, report: "_core.FitReport", n_samples: int, precision: float) -> None:
         """Turn a report into fitted attributes."""
         self._absorb_search(report)
-        support, intercept = self.support_, float(report["intercept"][0])
-        size = len(support)
+        intercept = float(report["intercept"][0])
         dtype = result_dtype(precision, max(np.abs(report["coef"]).max(), abs(intercept)))
         self.coef_ = report["coef"].astype(dtype)
         self.intercept_ = dtype(intercept)
-        self._support_mean = X[:, support].mean(axis=0) if self.fit_intercept else np.zeros(size)
-        self._mean_share = 1 / len(X) if self.fit_intercept else 0.0
-        self._response_noise_var = self.noise_var_
-        if self._power_parameter is not None and (self.noise_var not in ("auto", "anneal") or self.optimizer == "adam"):
-            # The noise variance is that of the preconditioned decoder; the residual tells that of the response.
-            left = y - X[:, support] @ report["coef"][support] - intercept
-            spare = len(y) - size - int(self.fit_intercept)
-            self._response_noise_var = float(left @ left) / max(spare, 1)
+        self._support_mean = report["support_mean"]
+        self._mean_share = 1 / n_samples if self.fit_intercept else 0.0
+        self._response_noise_var = report["response_noise_var"]
         if report["posterior_mean"] is not None:
             self.posterior_mean_ = report["posterior_mean"]
         if self._power_parameter is not None:

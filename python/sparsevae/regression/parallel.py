@@ -68,15 +68,15 @@ def fit_many(
     thread_count(n_jobs, 1)
     arguments = estimator._arguments()
     first = clone(estimator)
-    X, Y, precision = fit_arrays(first, X, Y, multi_output=True)
+    X, Y, precision = fit_arrays(first, X, Y, multi_output=True, core_checks=backend is None)
     arguments = first._descend_on(backend, X, Y, arguments | {"precision": precision})
     reports = _core.fit_many(X, Y, arguments, thread_count(n_jobs, Y.shape[1]))
     models = [first, *(clone(estimator) for _ in reports[1:])]
-    for model, report, y in zip(models, reports, Y.T, strict=True):
+    for model, report in zip(models, reports, strict=True):
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(first, name):
                 setattr(model, name, getattr(first, name))
-        model._absorb(report, X, y, precision)
+        model._absorb(report, len(X), precision)
     unfinished = sum(report["status"] in ("iteration_limit", "noise_collapsed") for report in reports)
     if unfinished:
         message = f"{unfinished} of {len(reports)} fits ended without convergence; see their `status_`"

@@ -236,7 +236,7 @@ class SimultaneousSparseVae(CoreEstimator):
         """
         check_type("covariance", self.covariance, str, "a string")
         arguments = self._arguments() | {"covariance": self.covariance}
-        X, Y, precision = fit_arrays(self, X, Y, multi_output=True)
+        X, Y, precision = fit_arrays(self, X, Y, multi_output=True, core_checks=self.noise_cov is None)
         labels = group_labels(self.groups, X.shape[1])
         arguments |= {"precision": precision, "groups": [] if labels is None else labels.tolist()}
         if self.prior_var_init is not None:

@@ -1,6 +1,7 @@
 """Noise-free problems side by side: one annealed descent each, until a certificate proves its solution the sparsest.
 
-The constants and the order of work are the Rust core's (`model::noise_free`, `support::certificate`).
+The order of work is the Rust core's (`model::sparse_regression::noise_free`, `support::certificate`), and so are the
+constants, which are read from there.
 """
 
 import math
@@ -9,17 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .. import _core
 from ..exceptions import NumericalError
 from ._batch import Found, Rooms, evaluate, take, update
 from ._problems import Problems
 
-# Noise at the start and at the end, and the steps between; where the spectrum reaches lower, the end lies below it.
-_START, _END, _STEPS, _BELOW_SPECTRUM, _LOWEST = 1e-1, 1e-11, 250, 1e-3, 1e-15
-# Mean square of the whitened response, and steps between two looks at the certificate.
-_UNIT, _LOOK = 0.2, 15
-# Rounding in the product of design and coefficients, the margin of an exchange, and the chance of an accident.
-_ROUNDING, _EXCHANGE_MARGIN, _ACCIDENT = 32.0, 10.0, 1e-9
-_DEPENDENT = 1e-10
+_AT = _core.tolerances()
 
 
 @dataclass
@@ -41,7 +37,7 @@ class RowSpace:
         """
         basis, upper = torch.linalg.qr(X.mT)
         diagonal = upper.diagonal(dim1=-2, dim2=-1).abs()
-        if bool((diagonal.amin(-1) <= _DEPENDENT * diagonal.amax(-1)).any()):
+        if bool((diagonal.amin(-1) <= _AT["dependent"] * diagonal.amax(-1)).any()):
             raise NumericalError('`X` has linearly dependent rows; noise_var="anneal" needs independent ones')
         singular: Tensor = torch.linalg.svdvals(upper)
         return cls(basis.mT, upper, singular[..., -1])
@@ -106,7 +102,7 @@ class Certifier:
         return Certifier(self.space.at(chosen), self.y[chosen], self.present[chosen], self.precision)
 
     def _tolerance(self, z: Tensor) -> Tensor:
-        return _ROUNDING * self.precision * (1.0 + z.abs().sum(-1)) / self.space.smallest
+        return _AT["rounding"] * self.precision * (1.0 + z.abs().sum(-1)) / self.space.smallest
 
     def attempt(self, score: Tensor) -> tuple[Tensor, Tensor]:
         """Try the columns in falling order of `score`; return which problems are certified, and their coefficients."""
@@ -149,7 +145,7 @@ class Certifier:
         norm = torch.linalg.vector_norm(self.y, dim=-1)
         chance = (volume + spare * (tolerance / norm).log()).clamp_max(0.0)
         sets = torch.lgamma(count + 1) - torch.lgamma(k + 1) - torch.lgamma(count - k + 1)
-        ruled_out = sets + chance < math.log(_ACCIDENT)
+        ruled_out = sets + chance < math.log(_AT["accident"])
         # Another column in the place of a chosen one leaves a misfit.
         inside = _first(size, order.shape[-1])
         chosen = torch.where(inside[:, None, :], _columns(basis, order), 0.0)
@@ -159,7 +155,7 @@ class Certifier:
         upper = _leading(directions.mT @ chosen, size)
         exchanged = torch.linalg.solve_triangular(upper, shares, upper=True).abs()
         misfit = z.abs()[..., None] * distance[:, None, :]
-        worse = misfit > _EXCHANGE_MARGIN * tolerance[:, None, None] * exchanged
+        worse = misfit > _AT["exchange_margin"] * tolerance[:, None, None] * exchanged
         other = self.present.expand(len(z), n).scatter(-1, order, ~inside & self.present.gather(-1, order))
         settled = (worse | ~inside[..., None] | ~other[:, None, :]).all(-1).all(-1)
         return fits & ruled_out & settled, z
@@ -178,20 +174,20 @@ def anneal(problems: Problems, space: RowSpace, rule: str, max_iter: int, precis
     present = (problems.column_norms > 0).expand(len(y), n)[left]
     X, space, y = take(X, left), space.at(left), y[left]
     whitened = space.whiten(y)
-    factor = (_UNIT * y.shape[-1] / whitened.square().sum(-1)).sqrt()
+    factor = (_AT["unit"] * y.shape[-1] / whitened.square().sum(-1)).sqrt()
     y = y * factor[:, None]
-    end = (_BELOW_SPECTRUM * space.smallest.square()).clamp(_LOWEST, _END).expand(len(y))
+    end = (_AT["below_spectrum"] * space.smallest.square()).clamp(_AT["lowest"], _AT["anneal_end"]).expand(len(y))
     certifier = Certifier(space, whitened, present, precision)
-    w, steps, rooms = present.to(y.dtype), min(_STEPS, max_iter), Rooms()
+    w, steps, rooms = present.to(y.dtype), min(_AT["anneal_steps"], max_iter), Rooms()
     for step in range(steps):
         if not len(left):
             break
         share = step / (steps - 1) if steps > 1 else 1.0
-        gamma = _START * (end / _START).pow(share)
+        gamma = _AT["anneal_start"] * (end / _AT["anneal_start"]).pow(share)
         q, s, failed = evaluate(X, y, w, gamma, rooms)
         u, proved = torch.where(failed[:, None], 0.0, w * q), torch.zeros_like(failed)
         z = u
-        if step % _LOOK == _LOOK - 1 or step + 1 == steps:
+        if step % _AT["anneal_look"] == _AT["anneal_look"] - 1 or step + 1 == steps:
             proved, z = certifier.attempt(u.abs())
         done = torch.ones_like(proved) if step + 1 == steps else proved | failed
         if bool(done.any()):

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .. import _core
 from ..exceptions import NonFiniteError, ParameterError, ShapeError
 from ._tensors import check_tensors, spread
-
-# Below this share of its size before centring, a column is constant, as in the core.
-_CONSTANT = 16.0 * torch.finfo(torch.float64).eps
 
 
 @dataclass
@@ -100,7 +98,7 @@ def centred(values: Tensor) -> Tensor:
     values = values - values.mean(0)
     # The reflection that takes the constant direction to the first axis.
     rest = values[1:] - (values.sum(0) / root + values[0]) / (root + 1.0)
-    constant = torch.linalg.vector_norm(rest, dim=0) <= _CONSTANT * root * largest
+    constant = torch.linalg.vector_norm(rest, dim=0) <= _core.tolerances()["constant"] * root * largest
     return torch.where(constant, 0.0, rest)
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .. import _core
 from .._input.parameters import check_count, check_not_negative, check_optional_count
 from ..exceptions import DerivativeError, NumericalError, ParameterError, ShapeError
 from ._batch import descend
@@ -15,8 +16,6 @@ __all__ = ["BatchSolution", "solve_batch"]
 
 # Entries of the work arrays of a chunk: the caches of a CPU are small, a CUDA device wants many problems at once.
 _ENTRIES_CPU, _ENTRIES_CUDA = 1 << 21, 1 << 28
-# What stands for no noise, as a share of the mean square of the response.
-_NOISE_FLOOR = 1e-12
 
 
 class BatchSolution(NamedTuple):
@@ -220,7 +219,10 @@ def solve(
             found = descend(problems, relative, optimizer, max_iter, tol, first)
         elif space is not None:
             found, noise = anneal(problems, space, optimizer, max_iter, precision)
-            noise = torch.where(found.converged, _NOISE_FLOOR / design.shape[-2], noise) * size.square()
+            noise = (
+                torch.where(found.converged, _core.tolerances()["noise_free_floor"] / design.shape[-2], noise)
+                * size.square()
+            )
         parts.append((found.u * problems.unit, found.w * problems.unit.square(), noise, found.n_iter, found.converged))
     if not parts:
         empty = design.new_zeros(0, n, dtype=torch.float64)

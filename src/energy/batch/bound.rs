@@ -2,8 +2,8 @@
 //! is `decoder_scale`, gamma is `noise_var`, d and n are the rows and columns of the design, L is the number of
 //! responses (docs/notation).
 
-use super::in_data::{number, shape, vector};
-use super::{BatchEnergy, Slopes, finite};
+use super::BatchEnergy;
+use crate::energy::in_data::{Slopes, finite, number, shape, vector};
 use crate::linalg::packed_spd::{Rows, multiply};
 use crate::problem::validate::{check_matrix, check_response};
 use crate::{Error, Result};

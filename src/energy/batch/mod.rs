@@ -1,9 +1,9 @@
 //! Energies of many problems at once, with their derivatives in every argument: what automatic differentiation needs.
 
 mod bound;
-mod in_data;
 mod preconditioned;
 
+pub use super::in_data::Slopes;
 pub use bound::ElboEnergy;
 
 use crate::monitor::Monitor;
@@ -35,10 +35,34 @@ impl<E> Batch<E> {
     pub fn new(parameter: f64) -> Self {
         Self { parameter, energy: PhantomData }
     }
+
+    /// That value.
+    pub fn parameter(&self) -> f64 {
+        self.parameter
+    }
 }
 
-/// Room for the derivatives in those arguments in which they are wanted.
-pub type Slopes<'a, const N: usize> = [Option<&'a mut [f64]>; N];
+/// The batch of an energy that is [`InData`]; one that has a batch of its own says so.
+macro_rules! batch_in_data {
+    ($energy:ident) => {
+        impl batch::BatchEnergy<4> for batch::Batch<$energy<'_>> {
+            fn evaluate(
+                &self,
+                arguments: [ndarray::ArrayViewD<'_, f64>; 4],
+                slopes: batch::Slopes<'_, 4>,
+            ) -> Result<f64> {
+                let problem = in_data::Problem::new(&arguments)?;
+                in_data::evaluate_one(
+                    &$energy::for_data(problem.x, problem.responses(), self.parameter())?,
+                    &problem,
+                    slopes,
+                )
+            }
+        }
+    };
+    ($energy:ident own) => {};
+}
+pub(super) use batch_in_data;
 
 /// Energies of a batch of problems.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,18 +177,4 @@ fn placed(error: Error, place: &[usize]) -> Error {
         }
         error => error,
     }
-}
-
-/// Refuses an energy or a derivative beyond the range of float64.
-fn finite<const N: usize>(value: f64, slopes: &Slopes<'_, N>) -> Result<f64> {
-    let all = |values: &[f64]| values.iter().fold(true, |ok, v| ok & v.is_finite());
-    if value.is_finite() && slopes.iter().flatten().all(|slopes| all(slopes)) {
-        return Ok(value);
-    }
-    const WITHIN: &str = "rescaled to within 1e100 of each other";
-    Err(Error::invalid(
-        "X, y and the parameters",
-        "scaled so far apart that the energy or a derivative is infinite",
-        WITHIN,
-    ))
 }

@@ -1,9 +1,10 @@
 //! The preconditioned energy. Letters: w is `prior_var`, gamma is `noise_var`, p is `power`, L is the number of
 //! responses (docs/notation).
 
-use super::in_data::{Problem, differentiate};
-use super::{Batch, BatchEnergy, Slopes, finite};
-use crate::energy::{Marginal, Preconditioned};
+use super::{Batch, BatchEnergy};
+use crate::energy::in_data::{Problem, Slopes, differentiate, finite};
+use crate::energy::marginal::Marginal;
+use crate::energy::preconditioned::Preconditioned;
 use crate::linalg::affine::ThinSvd;
 use crate::linalg::covariance::Covariance;
 use crate::linalg::packed_spd::{Rows, multiply};

@@ -2,14 +2,14 @@
 //! (docs/notation).
 
 use super::active::ActiveSet;
-use super::minimise::{Limits, Minimum, Noise as NoiseVar, NoiseStep, equal_parts, minimise};
+use super::encoder::with_energy;
+use super::minimise::{Limits, Minimum, Noise as NoiseVar, NoiseStep, Outcome, equal_parts, minimise};
 use super::noise_free::NoiseFree;
 use super::noisy::{Noisy, evidence};
 use super::report::{AtMinimum, Found, assemble};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use super::tolerances::{BLOCKWISE, DEPENDENT, EXACT, LEARN_FROM, NOISE_LEARNING_FLOOR, POSTERIOR_DEVIATIONS};
 use super::train::minimise_bound;
-use super::with_energy;
 use crate::Result;
 use crate::energy::{Marginal, Preconditioned, Separable};
 use crate::linalg::blockwise::Blockwise;
@@ -22,21 +22,6 @@ use crate::report::{FitReport, Status};
 use crate::solver::EncoderCovariance;
 use crate::solver::descent::restart::strongest_first;
 use crate::solver::descent::{Groups, Rule};
-use ndarray::Array2;
-
-/// Where a descent ended.
-pub(super) struct Outcome {
-    /// In the solver's units, but for the energies.
-    pub minimum: Minimum,
-    /// What its energies lack to be those of the caller's units.
-    pub shift: f64,
-    /// The design that the model sees, where it is not the problem one.
-    pub design: Option<Array2<f64>>,
-    /// The noise variance in the caller's units, the number in the preconditioner.
-    pub gamma: f64,
-    /// Singular values of the design in the caller's units, where it is preconditioned.
-    pub singular: Option<Vec<f64>>,
-}
 
 /// Noise `given`, in the caller's units, or to be learned: a minimum of the energy, then the support.
 pub(super) fn descend(
@@ -88,6 +73,9 @@ pub(super) fn descend(
     let mut report = assemble(problem, response, found, Some(at), settings.covariance, status)?;
     if let Some(noise_var) = given {
         report.noise_var = noise_var;
+        if settings.power.is_none() {
+            report.response_noise_var = noise_var;
+        }
     }
     (report.n_iter, report.n_rounds) = (minimum.energies.len(), 1);
     report.energy_path = minimum.energies.into_iter().map(|energy| energy + shift).collect();

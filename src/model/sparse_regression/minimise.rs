@@ -7,6 +7,7 @@ use crate::linalg::covariance::FailedPivot;
 use crate::monitor::{Monitor, Progress};
 use crate::solver::descent::{Descent, Groups, Next, Rule};
 use crate::{Error, Result};
+use ndarray::Array2;
 use std::cell::Cell;
 
 /// Where a descent ended.
@@ -27,6 +28,20 @@ pub(super) struct Minimum {
     pub energies: Vec<f64>,
     pub converged: bool,
     pub collapsed: bool,
+}
+
+/// A minimum, on its way back to the caller.
+pub(super) struct Outcome {
+    /// In the solver's units, but for the energies.
+    pub minimum: Minimum,
+    /// What its energies lack to be those of the caller's units.
+    pub shift: f64,
+    /// The design that the model sees, where it is not the problem one.
+    pub design: Option<Array2<f64>>,
+    /// The noise variance in the caller's units, the number in the preconditioner.
+    pub gamma: f64,
+    /// Singular values of the design in the caller's units, where it is preconditioned.
+    pub singular: Option<Vec<f64>>,
 }
 
 /// How the noise variance is learned.

@@ -4,6 +4,7 @@
 //! The energies part where the noise variance is given or learned, and in the path that an annealed descent takes.
 
 mod active;
+mod encoder;
 mod given_noise;
 mod minimise;
 mod noise_free;
@@ -11,7 +12,7 @@ mod noisy;
 mod report;
 pub mod settings;
 mod strategy;
-mod tolerances;
+pub(crate) mod tolerances;
 mod train;
 
 use crate::design::Design;
@@ -25,23 +26,6 @@ use ndarray::{ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use settings::{Noise, Optimizer, Settings, Start};
 use strategy::search;
-
-/// Evaluates an expression with the energy of an encoder covariance, made of a marginal energy.
-macro_rules! with_energy {
-    ($covariance:expr, $marginal:expr, |$energy:ident| $body:expr) => {
-        match $covariance {
-            $crate::solver::EncoderCovariance::Full => {
-                let $energy = &$marginal;
-                $body
-            }
-            $crate::solver::EncoderCovariance::Diagonal => {
-                let $energy = &Separable::new($marginal);
-                $body
-            }
-        }
-    };
-}
-use with_energy;
 
 /// Fits one response: `x` of shape `(n_samples, n_features)`, `y` of length `n_samples`.
 ///
@@ -57,6 +41,7 @@ use with_energy;
 /// ```
 /// use ndarray::array;
 /// use sparsevae::model::sparse_regression::{fit, settings::Settings};
+/// use sparsevae::monitor::Monitor;
 ///
 /// let x = array![[1.0, 0.5, 0.1], [0.2, 1.0, 0.7]];
 /// let settings = Settings { fit_intercept: false, ..Settings::default() };

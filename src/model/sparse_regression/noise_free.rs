@@ -1,8 +1,8 @@
 //! Noise-free data: rounds of a search until the certificate holds.
 
+use super::encoder::with_energy;
 use super::settings::{Optimizer, Settings};
 use super::tolerances::{ANNEAL, ANNEAL_LOOK, BELOW_SPECTRUM, LOWEST, RESPONSE_ROUNDING, UNIQUE_MARGIN, UNIT};
-use super::with_energy;
 use crate::energy::{Energy, Marginal, Responses, Separable};
 use crate::linalg::least_squares::row_norms;
 use crate::linalg::packed::Packed;

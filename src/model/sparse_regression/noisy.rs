@@ -1,11 +1,11 @@
 //! Noisy data: the best support by a criterion, and whether the data look noisy at all.
 
+use super::encoder::with_energy;
 use super::noise_free::unit_scale;
 use super::settings::{Settings, SupportRule};
 use super::tolerances::{
     BACKGROUND, BACKGROUND_LOOK, BACKGROUND_WEIGHT, DECISIVE, DEPENDENT, NOISY_SCORE, QUIET, SPARSITY_WEIGHT,
 };
-use super::with_energy;
 use crate::energy::{Energy, Marginal, Responses, Separable};
 use crate::linalg::least_squares::{NestedLeastSquares, independent, inverse_without};
 use crate::linalg::packed::Packed;
@@ -203,9 +203,12 @@ impl Noisy<'_> {
     fn looks_noisy(&self, candidate: &Candidate) -> Option<bool> {
         let design = &self.problem.design;
         let rows = design.nrows();
-        let k = candidate.support.len();
+        // Columns of a group may depend on each other: what is left of the response knows the span alone.
+        let independent = independent(design.gather(&candidate.support).view(), DEPENDENT);
+        let support: Vec<usize> = independent.into_iter().map(|i| candidate.support[i]).collect();
+        let k = support.len();
         let trace = design.ncols() as f64;
-        let inverse = inverse_without(design, &candidate.support)?;
+        let inverse = inverse_without(design, &support)?;
         let m = (rows - k) as f64;
         let mean = inverse.diag().sum() / m;
         let mean_square = inverse.iter().map(|v| v * v).sum::<f64>() / m;
@@ -214,7 +217,7 @@ impl Noisy<'_> {
         let values = m * (self.response.values.len() / rows) as f64;
         let spread = (2.0 * (mean_square - mean * mean) / (values + 2.0)).max(1e-300).sqrt() / mean;
         let whiteness = -((q / candidate.rss.max(1e-300)).ln() - mean.ln() + spread * spread / 2.0) / spread;
-        let fit = NestedLeastSquares::new(design.gather(&candidate.support).view(), &self.response.values);
+        let fit = NestedLeastSquares::new(design.gather(&support).view(), &self.response.values);
         if values > m {
             let (_, distances) = fit.project(design.copied());
             let off_support = distances.iter().map(|v| v * v).sum::<f64>() / m;

@@ -1,8 +1,8 @@
 //! From a support in the solver's units to a report in the caller's.
 
+use super::encoder::with_energy;
 use super::settings::Noise;
 use super::tolerances::{DEPENDENT, NOISE_FREE_FLOOR};
-use super::with_energy;
 use crate::energy::{Energy, Marginal, Point, Separable};
 use crate::linalg::least_squares::{NestedLeastSquares, independent, least_norm, posterior_covariance, row_norms};
 use crate::linalg::packed::Packed;
@@ -93,7 +93,8 @@ pub(super) fn assemble(
     let covariance = posterior(&on_support)?;
 
     // To the caller's units.
-    let fitted = minimum.is_none();
+    let (fitted, is_preconditioned) =
+        (minimum.is_none(), minimum.as_ref().is_some_and(|minimum| minimum.design.is_some()));
     (report.prior_var, report.energy) = match minimum {
         Some(minimum) => (problem.prior_var_to_caller(minimum.w.into_iter().enumerate(), response), minimum.energy),
         None => {
@@ -106,7 +107,13 @@ pub(super) fn assemble(
     let unit = |i: usize| problem.unit(response, support[i]);
     report.support_cov = covariance.indexed_iter().map(|((a, b), v)| v * unit(a) * unit(b)).collect();
     report.support = support.iter().map(|&j| problem.columns[j]).collect();
-    report.noise_var = noise_var * response.norm * response.norm;
+    report.support_mean = report.support.iter().map(|&j| problem.means[j]).collect();
+    for (i, &j) in report.support.iter().enumerate() {
+        report.coef_var[j] = report.support_cov[i * support.len() + i];
+    }
+    let square = response.norm * response.norm;
+    report.noise_var = noise_var * square;
+    report.response_noise_var = if is_preconditioned { of_residual.max(floor) * square } else { report.noise_var };
     check_range(report, fitted)
 }
 
@@ -182,6 +189,7 @@ pub(super) fn trivial(problem: &Problem<'_>, response: &Response, noise: Noise) 
     };
     let mut report = empty(problem, response, status);
     report.noise_var = if let Noise::Fixed(value) = noise { value } else { square / freedom.max(1.0) };
+    report.response_noise_var = report.noise_var;
     report.energy = match (problem.freedom, square > 0.0) {
         (0, _) => 0.0,
         (_, false) => freedom * report.noise_var.ln(),
@@ -199,7 +207,10 @@ fn empty(problem: &Problem<'_>, response: &Response, status: Status) -> FitRepor
         support: Vec::new(),
         prior_var: vec![0.0; n_features],
         support_cov: Vec::new(),
+        coef_var: vec![0.0; n_features],
+        support_mean: Vec::new(),
         noise_var: 0.0,
+        response_noise_var: 0.0,
         energy: f64::NAN,
         energy_path: Vec::new(),
         n_iter: 0,

@@ -172,14 +172,11 @@ pub mod names {
     use crate::support::evidence::Criterion;
     use crate::{Error, Result};
 
-    /// Optimisers.
-    pub const OPTIMIZERS: [(&str, Optimizer); 5] = [
-        ("auto", Optimizer::Auto),
-        ("em", Optimizer::Rule(Rule::Em)),
-        ("mm", Optimizer::Rule(Rule::Mm)),
-        ("mackay", Optimizer::Rule(Rule::MacKay)),
-        ("adam", Optimizer::Adam),
-    ];
+    /// Optimisers: the default, the update rules, and training.
+    pub fn optimizers() -> Vec<(&'static str, Optimizer)> {
+        let rules = Rule::ALL.iter().map(|(name, rule)| (*name, Optimizer::Rule(*rule)));
+        std::iter::once(("auto", Optimizer::Auto)).chain(rules).chain([("adam", Optimizer::Adam)]).collect()
+    }
     /// Encoder covariances.
     pub const COVARIANCES: [(&str, EncoderCovariance); 2] =
         [("full", EncoderCovariance::Full), ("diagonal", EncoderCovariance::Diagonal)];
@@ -204,7 +201,7 @@ pub mod names {
     /// # Errors
     /// [`Error::InvalidParameter`], as for the others.
     pub fn optimizer(value: &str) -> Result<Optimizer> {
-        find(&OPTIMIZERS, "optimizer", value, "")
+        find(&optimizers(), "optimizer", value, "")
     }
 
     /// The covariance of this name.

@@ -125,9 +125,12 @@ impl<'a> Context<'a> {
 
     /// The certificate for a support that leaves no more than rounding may.
     fn certify(&self, candidate: &Candidate) -> Result<Option<Certified>> {
+        if candidate.rss >= EXACT {
+            return Ok(None);
+        }
         match self.noise_free()? {
-            Some(search) if candidate.rss < EXACT => search.certify(&candidate.support),
-            _ => Ok(None),
+            Some(search) => search.certify(&candidate.support),
+            None => Ok(None),
         }
     }
 

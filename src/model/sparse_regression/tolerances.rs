@@ -3,84 +3,84 @@
 use crate::solver::descent::Schedule;
 
 /// Share of the mean square of the response at which a learned noise variance starts.
-pub(super) const LEARN_FROM: f64 = 0.1;
+pub(crate) const LEARN_FROM: f64 = 0.1;
 /// Posterior standard deviations from 0 at which [`SupportRule::Posterior`](super::settings::SupportRule::Posterior)
 /// keeps a column: the familiar three sigma.
-pub(super) const POSTERIOR_DEVIATIONS: f64 = 3.0;
+pub(crate) const POSTERIOR_DEVIATIONS: f64 = 3.0;
 
 /// Entries of a design from which the support path is cheaper than one round of the noise-free search (measured).
-pub(super) const LARGE: usize = 100_000;
+pub(crate) const LARGE: usize = 100_000;
 /// Steps of the descent that learns the noise from several responses.
-pub(super) const LEARNING: usize = 300;
+pub(crate) const LEARNING: usize = 300;
 /// Share of the response below which what a support leaves may be rounding, for the certificate to judge.
-pub(super) const EXACT: f64 = 1e-10;
+pub(crate) const EXACT: f64 = 1e-10;
 /// Distance of a column of norm 1 from the span of others within which it is rounding that tells it from them.
-pub(super) const DEPENDENT: f64 = 1e-10;
+pub(crate) const DEPENDENT: f64 = 1e-10;
 
 /// The noise of one anneal, relative to columns of unit mean square. 300 steps do as well as 2,000 (docs/search).
-pub(super) const ANNEAL: Schedule = Schedule { start: 1e-1, end: 1e-11, len: 250 };
+pub(crate) const ANNEAL: Schedule = Schedule { start: 1e-1, end: 1e-11, len: 250 };
 /// Where the spectrum reaches lower, an anneal ends at this share of its smallest square, but not below `LOWEST`.
-pub(super) const BELOW_SPECTRUM: f64 = 1e-3;
+pub(crate) const BELOW_SPECTRUM: f64 = 1e-3;
 /// The lowest end of an anneal: below, float64 factorises no covariance.
-pub(super) const LOWEST: f64 = 1e-15;
+pub(crate) const LOWEST: f64 = 1e-15;
 /// Steps of an anneal between two looks at the certificate.
-pub(super) const ANNEAL_LOOK: usize = 15;
+pub(crate) const ANNEAL_LOOK: usize = 15;
 /// Mean square of the whitened response of an anneal: what unit coefficients on a fifth of as many columns as rows
 /// would give.
-pub(super) const UNIT: f64 = 0.2;
+pub(crate) const UNIT: f64 = 0.2;
 /// Factor of the tolerance that a coefficient of a unique solution must exceed, if it does not vanish.
-pub(super) const UNIQUE_MARGIN: f64 = 10.0;
+pub(crate) const UNIQUE_MARGIN: f64 = 10.0;
 /// Rounding of a response, in units of the precision of the data and of the root of the number of samples: what may lie
 /// outside of the column space of noise-free data.
-pub(super) const RESPONSE_ROUNDING: f64 = 64.0;
+pub(crate) const RESPONSE_ROUNDING: f64 = 64.0;
 
 /// The background of the annealed descent that looks for other starts, relative to unit coefficients.
-pub(super) const BACKGROUND: Schedule = Schedule { start: 1e-1, end: 1e-4, len: 60 };
+pub(crate) const BACKGROUND: Schedule = Schedule { start: 1e-1, end: 1e-4, len: 60 };
 /// Steps of that descent between two looks at the order of the coefficients.
-pub(super) const BACKGROUND_LOOK: usize = 5;
+pub(crate) const BACKGROUND_LOOK: usize = 5;
 /// A fit that leaves less than this share of the response is trusted without a second opinion. Chosen by hand.
-pub(super) const QUIET: f64 = 0.03;
+pub(crate) const QUIET: f64 = 0.03;
 /// Scores below this are noisy. Fitted with the weights of the score, to trials in which no noise-free problem scored
 /// lower. `benches/calibration/noise_verdict.py` fits anew: it confirms the weights, but finds noise-free problems on
 /// Gaussian designs down to 1.2 (3% of all are below 2, and 5% of the noisy ones above).
-pub(super) const NOISY_SCORE: f64 = 2.0;
+pub(crate) const NOISY_SCORE: f64 = 2.0;
 /// Weight of the decimal logarithm of the share of a background in the score of the noise verdict; fitted, as
 /// [`NOISY_SCORE`]. The optimum is flat from 2 to 3.
-pub(super) const BACKGROUND_WEIGHT: f64 = 2.0;
+pub(crate) const BACKGROUND_WEIGHT: f64 = 2.0;
 /// Weight of nonzeros over rows in that score; fitted, as [`NOISY_SCORE`]. The optimum is flat from 24 to 28.
-pub(super) const SPARSITY_WEIGHT: f64 = 28.0;
+pub(crate) const SPARSITY_WEIGHT: f64 = 28.0;
 /// Where noise and a background of small coefficients differ by at least this many standard deviations in how white
 /// they leave the residual, that alone tells which of the two it is: the boundary lies midway, where a normal deviate
 /// errs once in 740.
-pub(super) const DECISIVE: f64 = 6.0;
+pub(crate) const DECISIVE: f64 = 6.0;
 
 /// Share of the mean square of the response below which a learned noise variance is not let fall.
-pub(super) const NOISE_LEARNING_FLOOR: f64 = 1e-10;
+pub(crate) const NOISE_LEARNING_FLOOR: f64 = 1e-10;
 /// Noise variance reported for noise-free data, as a share of the mean square of the response: what stands for 0 in the
 /// energy.
-pub(super) const NOISE_FREE_FLOOR: f64 = 1e-12;
+pub(crate) const NOISE_FREE_FLOOR: f64 = 1e-12;
 /// Noise variance from which Adam trains it: the paper's, for coefficients of order 1.
-pub(super) const ADAM_NOISE_VAR: f64 = 0.1;
+pub(crate) const ADAM_NOISE_VAR: f64 = 0.1;
 
 /// Steps in the prior variances between two steps in the noise variance, where its slope is followed.
-pub(super) const SLOPE_EVERY: usize = 10;
+pub(crate) const SLOPE_EVERY: usize = 10;
 /// First step in the logarithm of the noise variance there.
-pub(super) const STRIDE: f64 = 0.5;
+pub(crate) const STRIDE: f64 = 0.5;
 /// A learned noise variance has settled once it moves by no more than this share (or by `tol`).
-pub(super) const SETTLED_NOISE: f64 = 1e-4;
+pub(crate) const SETTLED_NOISE: f64 = 1e-4;
 
 /// Entries of a design from which descents at a given noise variance go block by block (packed, it would be there three
 /// times), and leave out what holds less than the share [`FADED`] of its own direction.
-pub(super) const BLOCKWISE: usize = 1 << 20;
+pub(crate) const BLOCKWISE: usize = 1 << 20;
 /// See [`BLOCKWISE`].
-pub(super) const FADED: f64 = 1e-4;
+pub(crate) const FADED: f64 = 1e-4;
 /// Share of a column's (or a group's) own direction of the covariance, `w_j s_j`, below which it leaves the active set.
-pub(super) const VANISHED: f64 = 1e-6;
+pub(crate) const VANISHED: f64 = 1e-6;
 /// Steps between two looks for columns to leave out.
-pub(super) const ACTIVE_LOOK: usize = 5;
+pub(crate) const ACTIVE_LOOK: usize = 5;
 /// Columns left out are worth a new start of the steps once they are this share of all.
-pub(super) const WORTHWHILE: f64 = 0.1;
+pub(crate) const WORTHWHILE: f64 = 0.1;
 /// Excess of `q^2` over `s` above which a column left out is taken back.
-pub(super) const EXCESS: f64 = 1e-3;
+pub(crate) const EXCESS: f64 = 1e-3;
 /// Times that columns are taken back.
-pub(super) const RETURNS: usize = 20;
+pub(crate) const RETURNS: usize = 20;

@@ -1,10 +1,9 @@
 //! The papers' training as a descent. Letters: w is `prior_var`, gamma is `noise_var` (docs/notation).
 
-use super::given_noise::Outcome;
-use super::minimise::Minimum;
+use super::encoder::with_energy;
+use super::minimise::{Minimum, Outcome};
 use super::settings::Settings;
 use super::tolerances::{ADAM_NOISE_VAR, NOISE_LEARNING_FLOOR};
-use super::with_energy;
 use crate::Result;
 use crate::energy::elbo::{Elbo, triangle_row};
 use crate::energy::{Energy, Marginal, Point, Preconditioned, Separable};

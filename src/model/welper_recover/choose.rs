@@ -3,8 +3,8 @@
 
 use super::recover::{Components, Recovery, check_components, recover_by};
 use super::tolerances::NEGLIGIBLE;
-use super::train::Level;
 use super::{WelperSettings, norm};
+use crate::factorization::Factorization;
 use crate::l1::Solution;
 use crate::linalg::least_squares::NestedLeastSquares;
 use crate::monitor::Monitor;
@@ -12,6 +12,17 @@ use crate::problem::validate::check_matrix;
 use crate::settings::Checked;
 use crate::{Result, Status};
 use ndarray::{Array1, Array2, ArrayView2};
+
+/// Components from the solutions that keep one bound on their nonzeros.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Level {
+    /// The bound on the nonzeros.
+    pub max_nonzero: usize,
+    /// Training problems whose solutions keep it, ascending.
+    pub kept: Vec<usize>,
+    /// The factor of these solutions.
+    pub factor: Factorization,
+}
 
 /// Whether the best of the levels has as many sparse components as dimensions, and as many as were expected.
 pub(super) fn training_status(levels: &[Level], n_components: Option<usize>) -> Status {

@@ -9,10 +9,11 @@ mod settings;
 mod tolerances;
 mod train;
 
+pub use choose::Level;
 pub use choose::recover;
 pub use recover::{Components, Recovery};
 pub use settings::WelperSettings;
-pub use train::{Level, WelperFit, train};
+pub use train::{WelperFit, train};
 
 fn sparser_than_chance(rank: usize) -> usize {
     (tolerances::SPARSER_THAN_CHANCE * rank as f64) as usize

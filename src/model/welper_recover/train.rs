@@ -1,27 +1,16 @@
 //! Components from training problems (Algorithms 2 and 3).
 
-use super::choose::{combinators, training_status};
+use super::choose::{Level, combinators, training_status};
 use super::recover::{Components, recover_by};
 use super::tolerances::{IN_SPAN, INDEPENDENT, path_length};
 use super::{WelperSettings, norm, sparser_than_chance};
-use crate::factorization::{Factorization, factorize};
+use crate::factorization::factorize;
 use crate::l1::{Equations, Request, Solution};
 use crate::linalg::least_squares::independent;
 use crate::monitor::Monitor;
 use crate::settings::Checked;
 use crate::{Result, Status};
 use ndarray::{Array2, ArrayView2, Axis};
-
-/// Components from the solutions that keep one bound on their nonzeros.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Level {
-    /// The bound on the nonzeros.
-    pub max_nonzero: usize,
-    /// Training problems whose solutions keep it, ascending.
-    pub kept: Vec<usize>,
-    /// The factor of these solutions.
-    pub factor: Factorization,
-}
 
 /// The outcome of a training.
 #[derive(Debug, Clone, PartialEq)]

@@ -61,6 +61,7 @@ FUNCTIONS = {
     "fit_many": (lambda X, Y: fit_many(VaeSlr(), X, Y), (X, Y)),
     "basis_pursuit": (basis_pursuit, (X, Y)),
     "marginal_energy": (lambda *a: energies.marginal_energy(*a, 0.5), (X, Y, W)),
+    "background_energy": (lambda *a: energies.background_energy(*a, 0.5, 0.2), (X, Y, W)),
     "separable_energy": (lambda *a: energies.separable_energy(*a, 0.5), (X, Y, W)),
     "preconditioned_energy": (lambda *a: energies.preconditioned_energy(*a, 0.5), (X, Y[:, 0], W)),
     "affine_energy": (lambda *a: energies.affine_energy(*a, 0.5), (LOW_RANK, LOW_RANK[:2])),

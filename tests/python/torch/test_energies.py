@@ -201,7 +201,7 @@ def test_slopes_are_computed_for_those_that_need_them_only(monkeypatch):
     assert y.grad.shape == y.shape
     with torch.no_grad():
         marginal_energy(w, noise_var, X, y)
-    assert [options[1] for _, options in recorder.calls] == [[True, False, False, True], [False] * 4]
+    assert [wanted for _, (_, _, wanted, *_) in recorder.calls] == [[True, False, False, True], [False] * 4]
 
 
 @all_cases

@@ -1,33 +1,40 @@
 //! Updates of the prior variances, one a file (docs/notation: w is the prior variance of a column, q and s are its
 //! quality and sparsity factors).
 //!
-//! A rule is a function of `w`, of the root mean square of `q` over the responses (and over a group), and of `s` (its
-//! mean over a group); one line below makes it known.
+//! A rule is a function `update` of `w`, of the root mean square of `q` over the responses (and over a group), and of `s`
+//! (its mean over a group); a line in the list below makes it known under its name.
 
-mod em;
-mod mackay;
-mod mm;
+macro_rules! rules {
+    ($($(#[$doc:meta])* $name:literal => $rule:ident, $file:ident;)*) => {
+        $(mod $file;)*
 
-/// An update of the prior variances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
-    /// Expectation maximisation: slow, and the best at staying out of bad minima while the noise is annealed.
-    Em,
-    /// Majorisation: fast, prunes early.
-    Mm,
-    /// MacKay's fixed point: fastest, no guarantee of descent.
-    MacKay,
+        /// An update of the prior variances.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Rule {
+            $($(#[$doc])* $rule,)*
+        }
+
+        impl Rule {
+            /// The rules and their names.
+            pub const ALL: &[(&str, Self)] = &[$(($name, Self::$rule)),*];
+
+            /// Updates all prior variances.
+            pub(super) fn update(self, w: &mut [f64], q: &[f64], s: &[f64]) {
+                match self {
+                    $(Self::$rule => each(w, q, s, $file::update),)*
+                }
+            }
+        }
+    };
 }
 
-impl Rule {
-    /// Updates all prior variances.
-    pub(super) fn update(self, w: &mut [f64], q: &[f64], s: &[f64]) {
-        match self {
-            Self::Em => each(w, q, s, em::update),
-            Self::Mm => each(w, q, s, mm::update),
-            Self::MacKay => each(w, q, s, mackay::update),
-        }
-    }
+rules! {
+    /// Expectation maximisation: slow, and the best at staying out of bad minima while the noise is annealed.
+    "em" => Em, em;
+    /// Majorisation: fast, prunes early.
+    "mm" => Mm, mm;
+    /// MacKay's fixed point: fastest, no guarantee of descent.
+    "mackay" => MacKay, mackay;
 }
 
 /// Statically dispatched: the loop over the columns is compiled for each rule.

@@ -2,12 +2,14 @@
 //! `noise_var`, d and n are the rows and columns of the design, L is the number of responses, A is `multipliers`
 //! (docs/notation).
 
-use super::{Batch, BatchEnergy, Slopes, finite};
-use crate::energy::{Energy, Marginal, Point, Responses, Separable, check};
-use crate::linalg::covariance::Covariance;
+use super::interface::{Energy, Point, check};
 use crate::linalg::multiply_transposed;
+use crate::problem::Responses;
 use crate::{Error, Result};
 use ndarray::{ArrayView1, ArrayView2, ArrayViewD, ArrayViewMut2, Axis, Ix1, Ix2, s};
+
+/// Room for the derivatives in those arguments in which they are wanted.
+pub type Slopes<'a, const N: usize> = [Option<&'a mut [f64]>; N];
 
 /// An energy `tr[Y Y^T Sigma^-1] + L C` with `Sigma = X diag(v) X^T + gamma I`, which can be differentiated in design
 /// and responses.
@@ -30,54 +32,12 @@ pub(super) trait InData: Energy {
     fn solve(&self, at: Point<'_>, first: usize, columns: &mut [f64], s: &mut [f64], scratch: &Self::Scratch);
 }
 
-impl InData for Marginal<'_> {
-    const SOLVES_FOR_S: bool = true;
-
-    fn multipliers(&self, scratch: &Self::Scratch) -> Vec<f64> {
-        scratch.covariance.multipliers()
-    }
-
-    fn solve(&self, _at: Point<'_>, _first: usize, columns: &mut [f64], s: &mut [f64], scratch: &Self::Scratch) {
-        scratch.covariance.solve_lower(columns);
-        let rows = columns.len() / s.len();
-        let each = s.iter_mut().zip(columns.chunks_exact(rows));
-        each.for_each(|(s, column)| *s = column.iter().map(|v| v * v).sum());
-        scratch.covariance.solve_transposed(columns);
-    }
+/// One problem of a batch.
+pub(super) fn evaluate_one<E: InData>(energy: &E, problem: &Problem<'_>, mut slopes: Slopes<'_, 4>) -> Result<f64> {
+    let wanted = slopes.each_mut().map(|slope| slope.as_deref_mut());
+    let (value, _) = differentiate(energy, problem, wanted)?;
+    finite(value, &slopes)
 }
-
-/// `X diag(1 / t)` stands for `Sigma^-1 X`, with `t_j = gamma + w_j ||x_j||^2`.
-impl InData for Separable<'_> {
-    const SOLVES_FOR_S: bool = false;
-
-    fn multipliers(&self, scratch: &Self::Scratch) -> Vec<f64> {
-        scratch.marginal.covariance.multipliers()
-    }
-
-    fn solve(&self, at: Point<'_>, first: usize, columns: &mut [f64], s: &mut [f64], _scratch: &Self::Scratch) {
-        let rows = columns.len() / s.len();
-        for ((column, s), t) in columns.chunks_exact_mut(rows).zip(s).zip(self.spread(at).skip(first)) {
-            *s = column.iter().map(|v| v * v).sum::<f64>() / t;
-            column.iter_mut().for_each(|v| *v /= t);
-        }
-    }
-}
-
-/// For each energy of the marginal covariance: `Problem` holds the arguments, [`differentiate`] does the rest.
-macro_rules! batches {
-    ($($energy:ident),*) => {$(
-        impl BatchEnergy<4> for Batch<$energy<'_>> {
-            fn evaluate(&self, arguments: [ArrayViewD<'_, f64>; 4], mut slopes: Slopes<'_, 4>) -> Result<f64> {
-                let problem = Problem::new(&arguments)?;
-                let energy = $energy::for_data(problem.x, problem.responses(), self.parameter)?;
-                let wanted = slopes.each_mut().map(|slope| slope.as_deref_mut());
-                let (value, _) = differentiate(&energy, &problem, wanted)?;
-                finite(value, &slopes)
-            }
-        }
-    )*};
-}
-batches!(Marginal, Separable);
 
 /// The arguments of one problem, checked.
 pub(super) struct Problem<'a> {
@@ -218,4 +178,18 @@ fn slope_in_design<E: InData>(
             to.slice_mut(s![.., first..last]).assign(&columns.t());
         }
     }
+}
+
+/// Refuses an energy or a derivative beyond the range of float64.
+pub(super) fn finite<const N: usize>(value: f64, slopes: &Slopes<'_, N>) -> Result<f64> {
+    let all = |values: &[f64]| values.iter().fold(true, |ok, v| ok & v.is_finite());
+    if value.is_finite() && slopes.iter().flatten().all(|slopes| all(slopes)) {
+        return Ok(value);
+    }
+    const WITHIN: &str = "rescaled to within 1e100 of each other";
+    Err(Error::invalid(
+        "X, y and the parameters",
+        "scaled so far apart that the energy or a derivative is infinite",
+        WITHIN,
+    ))
 }
