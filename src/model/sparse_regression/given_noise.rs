@@ -189,7 +189,7 @@ fn minimise_preconditioned(
     }
     let gamma = found.noise_var;
     found.noise_var /= response.norm * response.norm;
-    let design = Some(model.at(gamma).0 / &ndarray::aview1(&problem.norms));
+    let design = Some(model.at(gamma).0 / ndarray::aview1(&problem.norms));
     Ok(Outcome { minimum: found, shift: 0.0, design, gamma, singular: Some(model.singular().to_vec()) })
 }
 

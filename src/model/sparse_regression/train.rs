@@ -78,6 +78,6 @@ pub(super) fn minimise_bound(
         converged: trained.settled,
         collapsed: start.floor.is_some_and(|floor| gamma <= floor),
     };
-    let preconditioned = preconditioned.map(|model| model.at(gamma).0 / &ndarray::aview1(&problem.norms));
+    let preconditioned = preconditioned.map(|model| model.at(gamma).0 / ndarray::aview1(&problem.norms));
     Ok(Outcome { minimum, shift: 0.0, design: preconditioned, gamma, singular })
 }
