@@ -20,7 +20,6 @@ type Found<'py> = (Bound<'py, PyArrayDyn<f64>>, Vec<Option<Bound<'py, PyArrayDyn
 /// Energies of a name, and the derivatives in those arguments in which they are wanted, of prior variances, noise
 /// variances, designs and responses with the same `n_leading` leading dimensions.
 #[pyfunction]
-#[expect(clippy::too_many_arguments, reason = "a row of arguments by name in Python")]
 fn energy_batch<'py>(
     py: Python<'py>,
     arguments: Arrays<'py, 4>,

@@ -32,8 +32,8 @@ def fit_arrays(
 ) -> tuple[Any, Any, float]:
     """Return float64 views or copies of the data, and the unit roundoff of the least precise of them.
 
-    Sets the number of columns of `estimator`, and their names. Where the core checks `X` for values that are not finite,
-    they are not looked for here.
+    Sets the number of columns of `estimator`, and their names. Where the core looks for values of `X` that are not
+    finite, they are not looked for here.
 
     Raises
     ------
