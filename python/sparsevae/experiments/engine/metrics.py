@@ -1,6 +1,7 @@
 """Metrics that several families share: errors of matrices, and what may be drawn as heat maps."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -48,15 +49,15 @@ def short(value: float) -> str:
 
 
 @dataclass(frozen=True)
-class HeatMapMetric(Metric):
+class HeatMapMetric(Metric, ABC):
     """A number that is drawn as heat maps, one a method, where a figure has several series; else as curves."""
 
     axis_label: ClassVar[str]
     bar_label: ClassVar[str]
 
+    @abstractmethod
     def scale(self, values: NDArray[np.float64]) -> "Normalize":
         """Return the scale of colours of some numbers, NaN among them."""
-        raise NotImplementedError
 
     def cell(self, point: Point, seconds: float = math.nan) -> str:
         """Write the number alone."""
