@@ -317,15 +317,6 @@ impl<'a> Standardised<'a> {
         }
     }
 
-    /// `X_A v`: the sum of some columns, each times its coefficient.
-    ///
-    /// # Complexity
-    /// `O(rows chosen.len())`.
-    pub fn multiply(&self, chosen: &[usize], coefficients: &[f64]) -> Vec<f64> {
-        let gathered = self.gather(chosen);
-        gathered.outer_iter().map(|row| row.iter().zip(coefficients).map(|(x, v)| x * v).sum()).collect()
-    }
-
     /// The lower triangle of `X_A diag(weights) X_A^T`, of some columns with weights that are not negative.
     ///
     /// # Complexity

@@ -67,9 +67,9 @@ pub fn affine_energy(x: ArrayView2<'_, f64>, point: AffinePoint<'_>) -> Result<A
 pub fn affine_separable_energy(x: ArrayView2<'_, f64>, point: AffinePoint<'_>) -> Result<AffineEvaluation> {
     let Parts { quadratic, mut half_gradient, mut slope, .. } = evaluate(x, point)?;
     let (n, gamma) = (x.nrows() as f64, point.noise_var);
-    let unreached = x.ncols() as f64 - point.components.nrows() as f64;
-    let mut log_det = unreached * gamma.ln();
-    slope += n * unreached / gamma;
+    let off_range = x.ncols() as f64 - point.components.nrows() as f64;
+    let mut log_det = off_range * gamma.ln();
+    slope += n * off_range / gamma;
     for (w, mut gradient) in point.components.rows().into_iter().zip(half_gradient.rows_mut()) {
         let spread = gamma + w.dot(&w);
         log_det += spread.ln();

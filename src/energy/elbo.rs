@@ -305,14 +305,14 @@ impl Elbo {
         }
         let freedom = self.n_responses * (r + self.off_range.directions) as f64;
         let power = self.preconditioner.as_ref().map_or(0.0, |p| p.power);
-        let lost = self.off_range.norm * self.off_range.norm * gamma.powf(-2.0 * power - 1.0);
+        let off_range = self.off_range.norm * self.off_range.norm * gamma.powf(-2.0 * power - 1.0);
         to.value = misfit / gamma
             + freedom * gamma.ln()
-            + lost
+            + off_range
             + self.n_responses * (sample.square - sample.log_det - n as f64)
             + mean_square;
         to.noise_var =
-            (freedom - misfit / gamma + 2.0 * through_gain - (2.0 * power + 1.0) * lost) / gamma + through_mean;
+            (freedom - misfit / gamma + 2.0 * through_gain - (2.0 * power + 1.0) * off_range) / gamma + through_mean;
     }
 
     /// The bound at the draw `noise` and its gradient, written out.

@@ -119,8 +119,8 @@ impl RowSpace {
         self.basis.nrows()
     }
 
-    /// The responses `y`, one after the other, times the pseudo-inverse of `C`, and the norm of what lies outside the
-    /// column space.
+    /// The responses `y`, one after the other, times the pseudo-inverse of `C`, and the norm of what lies off the
+    /// range of the design.
     pub fn whiten(&self, y: &[f64]) -> (Vec<f64>, f64) {
         let rows = match &self.coordinates {
             Coordinates::Triangular(r) => r.nrows(),
@@ -135,12 +135,12 @@ impl RowSpace {
                 (flat(&right), 0.0)
             }
             Coordinates::Singular { u, s } => {
-                let mut inside = product(u.transpose(), right.as_ref());
-                let outside = (&right - product(u.as_ref(), inside.as_ref())).norm_l2();
+                let mut in_range = product(u.transpose(), right.as_ref());
+                let off_range = (&right - product(u.as_ref(), in_range.as_ref())).norm_l2();
                 for (i, s) in s.iter().enumerate() {
-                    inside.row_mut(i).iter_mut().for_each(|v| *v /= s);
+                    in_range.row_mut(i).iter_mut().for_each(|v| *v /= s);
                 }
-                (flat(&inside), outside)
+                (flat(&in_range), off_range)
             }
         }
     }
@@ -177,16 +177,16 @@ impl RowSpace {
         }
     }
 
-    /// The responses in the coordinates of `C`'s column space, and the norm of what lies outside it (for a basis found
+    /// The responses in the coordinates of `C`'s column space, and the norm of what lies off it (for a basis found
     /// by the SVD).
     pub fn rotate(&self, y: &[f64]) -> (Vec<f64>, f64) {
-        let (mut inside, outside) = self.whiten(y);
+        let (mut in_range, off_range) = self.whiten(y);
         if let Coordinates::Singular { s, .. } = &self.coordinates {
-            for response in inside.chunks_exact_mut(s.len().max(1)) {
+            for response in in_range.chunks_exact_mut(s.len().max(1)) {
                 response.iter_mut().zip(s).for_each(|(v, s)| *v *= s);
             }
         }
-        (inside, outside)
+        (in_range, off_range)
     }
 
     /// The smallest singular value of the design: exact for a basis found by the SVD, else a few steps of inverse

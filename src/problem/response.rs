@@ -68,12 +68,12 @@ impl Problem<'_> {
             error => error,
         })?;
         let (means, own, size) = (standardised.means().to_vec(), standardised.norms(), standardised.nrows());
-        let lost = OffRange { directions: self.freedom - self.design.nrows(), norm: 0.0 };
+        let off_range = OffRange { directions: self.freedom - self.design.nrows(), norm: 0.0 };
         let largest = own.iter().copied().fold(0.0, f64::max);
         if largest == 0.0 {
             let (values, rotation) =
                 (vec![0.0; self.design.nrows()], (n_responses > 1).then(|| Array2::zeros((n_responses, 1))));
-            return Ok(Response { values, rotation, off_range: lost, means, norm: 0.0 });
+            return Ok(Response { values, rotation, off_range, means, norm: 0.0 });
         }
         let norm = largest * own.iter().map(|n| (n / largest) * (n / largest)).sum::<f64>().sqrt();
         if !norm.is_finite() {
@@ -98,6 +98,6 @@ impl Problem<'_> {
         } else if self.columns.is_empty() {
             (values, norm_off_range) = (Vec::new(), 1.0);
         }
-        Ok(Response { values, rotation, off_range: OffRange { norm: norm_off_range, ..lost }, means, norm })
+        Ok(Response { values, rotation, off_range: OffRange { norm: norm_off_range, ..off_range }, means, norm })
     }
 }

@@ -18,7 +18,7 @@ pub struct GroupSearch<'a> {
     /// The responses, shape `(r, n_responses)`, as far as columns can reach them.
     pub responses: ArrayView2<'a, f64>,
     /// Squared norm of what they cannot reach.
-    pub outside: f64,
+    pub off_range: f64,
     /// The criterion.
     pub evidence: Evidence,
 }
@@ -134,7 +134,7 @@ impl GroupSearch<'_> {
         Fitted {
             shares: basis.t().dot(&self.design),
             correlation: left.t().dot(&self.design),
-            rss: left.iter().map(|v| v * v).sum::<f64>() + self.outside,
+            rss: left.iter().map(|v| v * v).sum::<f64>() + self.off_range,
         }
     }
 
@@ -174,7 +174,7 @@ impl GroupSearch<'_> {
             .collect();
         let basis = orthonormal(self.design, &kept);
         let left = &self.responses - &basis.dot(&basis.t().dot(&self.responses));
-        let rss = left.iter().map(|v| v * v).sum::<f64>() + self.outside;
+        let rss = left.iter().map(|v| v * v).sum::<f64>() + self.off_range;
         Candidate { criterion: self.evidence.of_groups(set.len(), kept.len(), rss), support, rss }
     }
 }

@@ -16,6 +16,8 @@ pub struct WorkingSet<'a> {
     design: &'a Standardised<'a>,
     arch: Arch,
     members: Vec<usize>,
+    /// Their columns.
+    columns: Vec<Vec<f64>>,
     /// Coefficients of the members, one per response.
     coefficients: Vec<Vec<f64>>,
     /// Rows `i`: coefficients of every column on member `i`, `(X_A^T X_A)^-1 X_A^T X`.
@@ -52,6 +54,7 @@ impl<'a> WorkingSet<'a> {
             design,
             arch: Arch::new(),
             members: Vec::new(),
+            columns: Vec::new(),
             coefficients: Vec::new(),
             projections: Vec::new(),
             inverse: Vec::new(),
@@ -139,8 +142,11 @@ impl<'a> WorkingSet<'a> {
     /// Takes column `j` in; it must be admissible.
     pub fn add(&mut self, j: usize) {
         let c: Vec<f64> = self.projections.iter().map(|p| p[j]).collect();
-        let explained = self.design.multiply(&self.members, &c);
-        let left: Vec<f64> = self.design.gather(&[j]).iter().zip(explained).map(|(x, e)| x - e).collect();
+        let column: Vec<f64> = self.design.gather(&[j]).into_iter().collect();
+        let mut left = column.clone();
+        for (member, c) in self.columns.iter().zip(&c) {
+            left.iter_mut().zip(member).for_each(|(left, x)| *left -= c * x);
+        }
         let squared = left.iter().map(|e| e * e).sum::<f64>();
         self.design.multiply_transposed(&left, &mut self.image);
         let n = self.distance.len();
@@ -172,6 +178,7 @@ impl<'a> WorkingSet<'a> {
         }
         self.projections.push(new);
         self.members.push(j);
+        self.columns.push(column);
         self.rss = (self.rss - self::squared(&z) * squared).max(0.0);
         self.coefficients.push(z);
         self.refresh_admissible();
@@ -185,6 +192,7 @@ impl<'a> WorkingSet<'a> {
         let corner = row.swap_remove(position);
         let z = self.coefficients.swap_remove(position);
         self.members.swap_remove(position);
+        self.columns.swap_remove(position);
         for (k, inverse) in self.inverse.iter_mut().enumerate() {
             inverse.swap_remove(position);
             inverse.iter_mut().zip(&row).for_each(|(v, r)| *v -= row[k] * r / corner);

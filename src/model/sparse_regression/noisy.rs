@@ -88,7 +88,7 @@ impl Noisy<'_> {
                 design: self.problem.design.copied(),
                 groups,
                 responses: responses.view(),
-                outside: self.response.off_range.norm.powi(2),
+                off_range: self.response.off_range.norm.powi(2),
                 evidence: self.evidence,
             };
             search.local(start, || count(steps, monitor))
