@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sparsevae import metrics
 from sparsevae.datasets import make_sparse_regression
-from sparsevae.exceptions import NonFiniteError, ParameterError, ShapeError
+from sparsevae.exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError
 
 PAIRWISE = [metrics.support_match, metrics.support_f1, metrics.relative_error]
 
@@ -81,12 +81,15 @@ def test_pairs_are_validated(metric):
         metric([[[1.0, 2.0]]], [[[1.0, 2.0]]])
     with pytest.raises(NonFiniteError, match="`coef`"):
         metric([1.0, 2.0], [1.0, np.nan])
-    for bad in ([1j, 0j], ["a", "b"], np.array([1, None], dtype=object)):
-        with pytest.raises(ParameterError, match="`coef` has dtype"):
+    for bad in ([1j, 0j], ["a", "b"], np.array([1, {}], dtype=object)):
+        with pytest.raises(DataTypeError, match="`coef` has dtype"):
             metric([1.0, 2.0], bad)
+    for missing in (np.array([1, None], dtype=object), np.ma.array([1.0, 2.0], mask=[0, 1])):
+        with pytest.raises(NonFiniteError, match=r"`coef`.*\[1\]"):
+            metric([1.0, 2.0], missing)
 
 
-@pytest.mark.parametrize("threshold", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("threshold", [-1.0, np.nan, np.inf, "a", None, True, 10**400])
 def test_threshold_is_checked(threshold):
     for metric in (metrics.support_match, metrics.support_f1):
         with pytest.raises(ParameterError, match="`threshold`"):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exceptions import DataTypeError, NonFiniteError, ShapeError
+from ..exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError
 
 Array = NDArray[np.float64]
 
@@ -18,39 +18,88 @@ class RightHandSides(NamedTuple):
     dtype: type[np.floating[Any]]
 
 
-def check_real(name: str, array: Any) -> tuple[int, ...]:
-    """Refuse what NumPy cannot hold as an array of real numbers; return its shape.
+def read_real(name: str, array: Any) -> Any:
+    """Refuse what NumPy cannot hold as an array of real numbers; return an array, or the frame, missing values as NaN.
+
+    Missing are the masked entries of a masked array and pandas' ``NA``.
 
     Raises
     ------
     DataTypeError
-        If `array` is sparse, complex, text, dates, or objects that are no numbers.
+        If `array` is sparse, a matrix, complex, text, dates, or objects that are no numbers; with the column, of a frame.
+    NonFiniteError
+        If a number is beyond the range of float64.
     ShapeError
         If it is ragged.
     """
-    if hasattr(array, "toarray") and hasattr(array, "nnz"):
-        raise DataTypeError(f"Sparse data was passed for `{name}`, but a dense array is needed: use {name}.toarray()")
+    _check_kind(name, array)
+    if isinstance(array, np.ma.MaskedArray):
+        array = np.where(np.ma.getmaskarray(array), np.nan, array.data)
     try:
         values = np.asarray(array)
     except ValueError as error:
         raise ShapeError(f"`{name}` is ragged, but rows of one length are needed: {error}") from error
+    except OverflowError as error:
+        raise _beyond(name) from error
+    columns = getattr(array, "columns", None)
     if values.dtype.kind in "fiub":
-        return values.shape
+        return values if columns is None else array
     if values.dtype.kind == "c":
         raise DataTypeError(
             f"Complex data not supported: `{name}` has dtype {values.dtype}, but real numbers are needed"
         )
     if values.dtype.kind != "O":
         raise DataTypeError(f"`{name}` has dtype {values.dtype}, but real numbers are needed")
+    missing = np.vectorize(_is_missing, otypes=[bool])(values)
+    numbers = np.where(missing, np.nan, values)
+    _check_objects(name, numbers, columns)
+    numbers = numbers.astype(np.float64)
+    if columns is None:
+        return numbers
+    # scikit-learn reads the names of the columns.
+    return type(array)(numbers, columns=columns) if missing.any() else array
+
+
+def _check_kind(name: str, array: Any) -> None:
+    if hasattr(array, "toarray") and hasattr(array, "nnz"):
+        raise DataTypeError(f"Sparse data was passed for `{name}`, but a dense array is needed: use {name}.toarray()")
+    # pandas has the accessor only where all columns are sparse.
+    if hasattr(array, "columns") and hasattr(array, "sparse"):
+        raise DataTypeError(
+            f"Sparse data was passed for `{name}`, but dense columns are needed: use {name}.sparse.to_dense()"
+        )
+    if isinstance(array, np.matrix):
+        raise DataTypeError(f"`{name}` is a np.matrix, but an array is needed: use np.asarray({name})")
+
+
+def _check_objects(name: str, values: np.ndarray[Any, Any], columns: Any) -> None:
+    """Refuse objects that are no numbers of float64; with the column, where they have names."""
+    if columns is not None and values.ndim == 2:
+        for column, entries in zip(columns, values.T, strict=True):
+            _check_objects(f"{name}` at column `{column}", entries, None)
+        return
+    text = next((value for value in values.flat if isinstance(value, (str, bytes))), None)
+    if text is not None:
+        raise DataTypeError(f"`{name}` has dtype object and holds the text {text!r}, but real numbers are needed")
     try:
         values.astype(np.float64)
+    except OverflowError as error:
+        raise _beyond(name) from error
     except (TypeError, ValueError) as error:
         raise DataTypeError(f"`{name}` has dtype object, but real numbers are needed: {error}") from error
-    return values.shape
 
 
-def check_finite(name: str, values: np.ndarray[Any, Any]) -> None:
-    """Refuse NaN and infinity.
+def _is_missing(value: Any) -> bool:
+    # pandas is not imported for it.
+    return type(value).__name__ == "NAType"
+
+
+def _beyond(name: str) -> NonFiniteError:
+    return NonFiniteError(f"`{name}` holds a number beyond the range of float64, but only finite values can be used")
+
+
+def check_finite(name: str, values: np.ndarray[Any, Any], columns: Any = None) -> None:
+    """Refuse NaN and infinity; `columns` are names for the message, where there are any.
 
     Raises
     ------
@@ -60,9 +109,26 @@ def check_finite(name: str, values: np.ndarray[Any, Any]) -> None:
     finite = np.isfinite(values)
     if not finite.all():
         index = [int(i) for i in np.argwhere(~finite)[0]]
+        place = "" if columns is None or len(index) < 2 else f", row {index[0]} of column {columns[index[1]]!r}"
         raise NonFiniteError(
-            f"`{name}` has a NaN or an infinite value at index {index}; only finite values can be fitted"
+            f"`{name}` has a NaN or an infinite value at index {index}{place}; only finite values can be fitted"
         )
+
+
+def check_results(source: str, results: dict[str, np.ndarray[Any, Any]]) -> None:
+    """Refuse data whose results, each under its name, are beyond the range of their dtype.
+
+    Raises
+    ------
+    ParameterError
+        With the name of the data, and of the first such result.
+    """
+    for name, values in results.items():
+        if not np.isfinite(values).all():
+            raise ParameterError(
+                f"`{source}` is scaled so that `{name}` is beyond the range of {values.dtype}, but it must be "
+                "rescaled to within 1e100 of 1"
+            )
 
 
 def real_array(name: str, array: Any, ndim: int, shape: str) -> np.ndarray[Any, Any]:
@@ -71,10 +137,9 @@ def real_array(name: str, array: Any, ndim: int, shape: str) -> np.ndarray[Any, 
     Raises
     ------
     DataTypeError, ShapeError
-        As in `check_real`, and for another number of dimensions.
+        As in `read_real`, and for another number of dimensions.
     """
-    check_real(name, array)
-    values = np.require(array, dtype=np.float64, requirements="A")
+    values = np.require(read_real(name, array), dtype=np.float64, requirements="A")
     if values.ndim != ndim:
         raise ShapeError(f"`{name}` has shape {values.shape}, but {shape} is needed")
     return values
@@ -103,7 +168,8 @@ def response_columns(name: str, array: Any) -> Array:
     DataTypeError, ShapeError
         With the name of the argument.
     """
-    ndim = 1 if len(check_real(name, array)) == 1 else 2
+    array = read_real(name, array)
+    ndim = 1 if array.ndim == 1 else 2
     values: Array = real_array(name, array, ndim, "(n_samples,) or (n_samples, n_responses)")
     return values[:, None] if ndim == 1 else values
 
@@ -134,13 +200,14 @@ def right_hand_sides(name: str, b: Any, A: Any, n_samples: int) -> RightHandSide
     DataTypeError, NonFiniteError, ShapeError
         With the name of the argument.
     """
-    shape = check_real(name, b)
+    right = read_real(name, b)
+    shape = right.shape
     if len(shape) not in (1, 2) or shape[0] != n_samples or 0 in shape:
         raise ShapeError(
             f"`{name}` has shape {shape}, but ({n_samples},) or ({n_samples}, n_problems) is needed: one row for each "
             "row of `A`, one column for each problem"
         )
-    values = np.require(b, np.float64, "A")
+    values = np.require(right, np.float64, "A")
     check_finite(name, values)
     single_precision = np.float32 in (getattr(A, "dtype", None), getattr(b, "dtype", None))
     return RightHandSides(

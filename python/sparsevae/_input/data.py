@@ -6,25 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from ..exceptions import ShapeError
-from .arrays import check_finite, check_real, real_array
+from ..exceptions import DataTypeError, ShapeError
+from .arrays import check_finite, read_real, real_array
 
 
-def check_design(X: Any) -> tuple[int, ...]:
-    """Refuse what is no matrix of real numbers; return its shape.
+def read_design(X: Any) -> Any:
+    """Refuse what is no matrix of real numbers; return it, missing values as NaN.
 
     Raises
     ------
     DataTypeError, ShapeError
-        As in `check_real`, and for another number of dimensions than two.
+        As in `read_real`, and for another number of dimensions than two.
     """
-    shape = check_real("X", X)
+    X = read_real("X", X)
+    shape = X.shape
     if len(shape) != 2:
         raise ShapeError(
             f"`X` has shape {shape}, but (n_samples, n_features) is needed. Reshape your data: "
             "X.reshape(-1, 1) makes one column of it, X.reshape(1, -1) one row"
         )
-    return shape
+    return X
 
 
 def fit_arrays(
@@ -40,29 +41,37 @@ def fit_arrays(
     DataTypeError, NonFiniteError, ShapeError
         With the name of the argument.
     """
-    (rows, _), name = check_design(X), "Y" if multi_output else "y"
+    X, name = read_design(X), "Y" if multi_output else "y"
+    rows = X.shape[0]
     shape: tuple[int, ...] = ()
     if y is not None:
-        shape = check_real(name, y)
+        y = read_real(name, y)
+        shape = y.shape
         if multi_output and len(shape) != 2:
             advice = ": use Y.reshape(-1, 1), or VaeSlr for one response" if len(shape) == 1 else ""
             raise ShapeError(f"`Y` has shape {shape}, but (n_samples, n_responses) is needed{advice}")
         # One column is let through for scikit-learn to warn about.
         if not multi_output and len(shape) != 1 and shape[1:] != (1,):
-            raise ShapeError(f"`y` has shape {shape}, but (n_samples,) is needed: one response")
+            raise ShapeError(
+                f"`y` has shape {shape}, but (n_samples,) is needed: one response. For several, use fit_many, or "
+                "SimultaneousSparseVae if they share their support"
+            )
         if shape[0] != rows:
             message = f"`{name}` has {shape[0]} rows, but `X` has {rows}: the numbers of samples are inconsistent"
             raise ShapeError(message)
-        check_finite(name, np.asarray(y, np.float64))
+        check_finite(name, np.asarray(y, np.float64), getattr(y, "columns", None))
     options: dict[str, Any] = {"dtype": (np.float64, np.float32), "ensure_all_finite": False}
     try:
         X, y = validate_data(estimator, X, y, y_numeric=True, multi_output=multi_output, **options)
+    except TypeError as error:
+        raise DataTypeError(f"`X` cannot be used: {error}") from error
     except ValueError as error:
         culprit = name if y is None or 0 in shape[1:] else "X"
         raise ShapeError(f"`{culprit}` cannot be used: {error}") from error
-    # The core finds values that are not finite on its first pass over the design.
-    if not core_checks:
-        check_finite("X", X)
+    # The core finds values that are not finite on its first pass over the design, but knows no names.
+    names = getattr(estimator, "feature_names_in_", None)
+    if not core_checks or names is not None:
+        check_finite("X", X, names)
     single = X.dtype == np.float32 or y.dtype == np.float32
     precision = np.finfo(np.float32 if single else np.float64).eps / 2
     # The core reads any strides, but no misaligned values.
@@ -81,12 +90,14 @@ def predict_array(estimator: Any, X: Any, *, reset: bool = False, missing: bool 
     DataTypeError, NonFiniteError, ShapeError
         With the name of the argument.
     """
-    check_design(X)
+    X = read_design(X)
     try:
         X = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=reset)
+    except TypeError as error:
+        raise DataTypeError(f"`X` cannot be used: {error}") from error
     except ValueError as error:
         raise ShapeError(f"`X` cannot be used: {error}") from error
-    check_finite("X", np.where(np.isnan(X), 0, X) if missing else X)
+    check_finite("X", np.where(np.isnan(X), 0, X) if missing else X, getattr(estimator, "feature_names_in_", None))
     return X
 
 

@@ -46,8 +46,11 @@ def group_labels(groups: Any, n_features: int) -> NDArray[np.int64] | None:
             f"`groups` has shape {labels.shape}, but ({n_features},), one label per column of `X`, is needed"
         )
     # As given, since NumPy makes text of a NaN among text.
-    if any(label is None or (isinstance(label, (float, np.floating)) and not np.isfinite(label)) for label in groups):
-        raise ParameterError("`groups` has a label that is None, NaN or infinite")
+    if any(
+        label is None or label is np.ma.masked or (isinstance(label, (float, np.floating)) and not np.isfinite(label))
+        for label in groups
+    ):
+        raise ParameterError("`groups` has a label that is missing, NaN or infinite")
     try:
         _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
     except TypeError as error:

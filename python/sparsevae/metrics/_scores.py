@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._input.arrays import check_finite, read_real
 from .._input.interchange import exchange
-from .._input.parameters import check_count
-from ..exceptions import NonFiniteError, ParameterError, ShapeError
+from .._input.parameters import check_count, check_not_negative
+from ..exceptions import ParameterError, ShapeError
 
 # The normal quantile of a 95% interval.
 _Z = 1.959963984540054
@@ -41,8 +42,10 @@ def support_match(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1
         If the arrays are neither one- nor two-dimensional, or differ in shape.
     NonFiniteError
         If an array holds NaN or infinity.
+    DataTypeError
+        If an array is not numeric.
     ParameterError
-        If an array is not numeric, or `threshold` is negative or not finite.
+        If `threshold` is negative or not finite.
 
     References
     ----------
@@ -83,8 +86,10 @@ def support_f1(coef_true: ArrayLike, coef: ArrayLike, *, threshold: float = 1e-3
         If the arrays are neither one- nor two-dimensional, or differ in shape.
     NonFiniteError
         If an array holds NaN or infinity.
+    DataTypeError
+        If an array is not numeric.
     ParameterError
-        If an array is not numeric, or `threshold` is negative or not finite.
+        If `threshold` is negative or not finite.
 
     Examples
     --------
@@ -117,8 +122,10 @@ def relative_error(coef_true: ArrayLike, coef: ArrayLike) -> float:
         If the arrays are neither one- nor two-dimensional, or differ in shape.
     NonFiniteError
         If an array holds NaN or infinity.
+    DataTypeError
+        If an array is not numeric.
     ParameterError
-        If an array is not numeric, or `coef_true` is zero.
+        If `coef_true` is zero.
 
     Examples
     --------
@@ -160,8 +167,10 @@ def mse_after_least_squares(X: ArrayLike, y: ArrayLike, coef_true: ArrayLike, su
         If the shapes do not agree.
     NonFiniteError
         If an array holds NaN or infinity.
+    DataTypeError
+        If an array is not numeric.
     ParameterError
-        If an array is not numeric, or `support` holds an index out of range.
+        If `support` holds an index out of range.
 
     Notes
     -----
@@ -235,15 +244,11 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def _as_float(name: str, values: ArrayLike, *ndims: int) -> NDArray[np.float64]:
-    array: NDArray[Any] = np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise ParameterError(f"`{name}` has dtype {array.dtype}, but it must hold real numbers")
+    array = np.asarray(read_real(name, values), np.float64)
     if array.ndim not in ndims:
         wanted = " or ".join(str(ndim) for ndim in ndims)
         raise ShapeError(f"`{name}` has {array.ndim} dimensions, but needs {wanted}")
-    array = array.astype(np.float64, copy=False)
-    if not np.isfinite(array).all():
-        raise NonFiniteError(f"`{name}` has a NaN or an infinite value")
+    check_finite(name, array)
     return array
 
 
@@ -272,9 +277,8 @@ def _pair(coef_true: ArrayLike, coef: ArrayLike) -> tuple[NDArray[np.float64], N
 
 def _supports(coef_true: ArrayLike, coef: ArrayLike, threshold: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     true, found = _pair(coef_true, coef)
-    if not 0 <= threshold < np.inf:
-        raise ParameterError(f"`threshold` is {threshold!r}, but it must be finite and at least 0")
-    return _sizes(true) > threshold, _sizes(found) > threshold
+    most = check_not_negative("threshold", threshold)
+    return _sizes(true) > most, _sizes(found) > most
 
 
 def _sizes(coef: NDArray[np.float64]) -> NDArray[np.float64]:

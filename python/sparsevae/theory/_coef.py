@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._input.arrays import Array, check_finite, check_real, problem_arrays
+from .._input.arrays import Array, check_finite, problem_arrays, read_real
 from .._input.interchange import exchange
 from .._input.parameters import check_not_negative, check_positive
 from ..exceptions import ShapeError
@@ -139,8 +139,7 @@ def _coef_arguments(X: Any, Y: Any, coef: Any, noise_var: Any) -> tuple[Array, A
     """Design, responses in columns, coefficients with a row for each feature, and the noise variance."""
     design, responses = problem_arrays(X, Y)
     shape = (responses.shape[1], design.shape[1])
-    check_real("coef", coef)
-    rows = np.asarray(coef, np.float64)
+    rows = np.asarray(read_real("coef", coef), np.float64)
     if rows.shape != shape and not (rows.shape == shape[1:] and shape[0] == 1):
         raise ShapeError(f"`coef` has shape {rows.shape}, but {shape}, one row per response, is needed")
     check_finite("coef", rows)

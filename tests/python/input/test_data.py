@@ -3,11 +3,12 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 from problems import LAYOUTS, put, three_nonzeros
 from sklearn.exceptions import DataConversionWarning, NotFittedError
-from sparsevae import PreconditionedVae, VaeSlr, energies, fit_many
+from sparsevae import PreconditionedVae, RobustVae, SimultaneousSparseVae, VaeSlr, energies, fit_many
 from sparsevae.exceptions import (
     DataTypeError,
     NonFiniteError,
@@ -20,6 +21,7 @@ from sparsevae.exceptions import (
 MODELS = [VaeSlr, PreconditionedVae]
 both = pytest.mark.parametrize("model", MODELS)
 X, Z, Y = three_nonzeros()
+FRAME = pd.DataFrame(X, columns=[f"c{j}" for j in range(40)])
 
 
 BAD_DATA = {
@@ -33,7 +35,7 @@ BAD_DATA = {
     "1-d X": (Y, Y, ShapeError, r"`X` has shape \(20,\)"),
     "3-d X": (X[None], Y, ShapeError, r"`X` has shape \(1, 20, 40\)"),
     "scalar X": (3.0, Y, ShapeError, r"`X` has shape \(\)"),
-    "2-d y": (X, X, ShapeError, r"`y` has shape \(20, 40\)"),
+    "2-d y": (X, X, ShapeError, r"`y` has shape \(20, 40\).*fit_many, or SimultaneousSparseVae"),
     "scalar y": (X, 3.0, ShapeError, r"`y` has shape \(\)"),
     "no y": (X, None, ShapeError, "`y`"),
     "ragged X": ([[1, 2], [3]], [1, 2], ShapeError, "`X` is ragged"),
@@ -47,6 +49,19 @@ BAD_DATA = {
     "objects in X": (np.array([[{}, 2], [3, 4]], dtype=object), [1, 2], DataTypeError, "`X` has dtype object"),
     "objects in y": (X[:2], np.array([{}, 2], dtype=object), DataTypeError, "`y` has dtype object"),
     "dates": (np.array([["2020-01-01"]], dtype="M8[D]"), [1], DataTypeError, "`X` has dtype datetime64"),
+    "numbers as text in a frame": (FRAME.assign(c2="1"), Y, DataTypeError, "`X` at column `c2` .* the text '1'"),
+    "objects in a frame": (FRAME.assign(c2=[[]] * 20), Y, DataTypeError, "`X` at column `c2` has dtype object"),
+    "names of several types": (FRAME.rename(columns={"c2": 2}), Y, DataTypeError, "`X` cannot be used: Feature names"),
+    "integers beyond float64 in X": (put(X.astype(object), 10**400), Y, NonFiniteError, "`X` holds a number beyond"),
+    "integers beyond float64 in y": (X, [10**400] * 20, NonFiniteError, "`y` holds a number beyond"),
+    "NaN in a frame": (put(FRAME, np.nan), Y, NonFiniteError, "`X`.*[0, 3], row 0 of column 'c3'"),
+    "NA in a frame": (FRAME.astype("Float64").mask(X[0, 3] == FRAME), Y, NonFiniteError, "`X`.*row 0 of column 'c3'"),
+    "NA among objects": (put(FRAME.astype(object), pd.NA), Y, NonFiniteError, "`X`.*row 0 of column 'c3'"),
+    "NA in y": (X, pd.Series(Y, dtype="Float64").where(Y[3] != Y, pd.NA), NonFiniteError, "`y`.*[3]"),
+    "masked X": (np.ma.array(X, mask=X[0, 3] == X), Y, NonFiniteError, "`X`.*[0, 3]"),
+    "masked y": (X, np.ma.array(Y, mask=Y[3] == Y), NonFiniteError, "`y`.*[3]"),
+    "np.matrix": (np.matrix(X), Y, DataTypeError, r"`X` is a np.matrix.*np.asarray\(X\)"),
+    "sparse frame": (FRAME.astype("Sparse[float]"), Y, DataTypeError, r"use X.sparse.to_dense\(\)"),
     "sparse X": (scipy.sparse.csr_array(X), Y, DataTypeError, "Sparse data was passed for `X`"),
     "sparse y": (X, scipy.sparse.csr_array(Y[:, None]), DataTypeError, "Sparse data was passed for `y`"),
 }
@@ -176,6 +191,36 @@ def test_every_layout_gives_the_same_bits(model, layout):
     found = model().fit(design, response)
     np.testing.assert_array_equal(found.coef_, expected.coef_)
     np.testing.assert_allclose(found.predict(design), expected.predict(X), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "missing", [lambda a, m: np.ma.array(a, mask=m), lambda a, m: pd.DataFrame(a, dtype="Float64").mask(m)]
+)
+def test_masked_entries_and_na_are_missing_values(missing):
+    mask = np.random.default_rng(0).random(X.shape) < 0.1
+    expected = RobustVae(allow_missing=True).fit(np.where(mask, np.nan, X))
+    found = RobustVae(allow_missing=True).fit(missing(X, mask))
+    np.testing.assert_allclose(found.low_rank_, expected.low_rank_, atol=1e-10)
+    with pytest.raises(NonFiniteError, match="`X`"):
+        RobustVae().fit(missing(X, mask))
+
+
+def test_masks_of_nothing_change_nothing():
+    expected = VaeSlr().fit(X.astype(np.float32), Y)
+    found = VaeSlr().fit(np.ma.array(X, np.float32), np.ma.array(Y, mask=np.zeros(20, bool)))
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
+    assert found.coef_.dtype == np.float32
+
+
+def test_a_missing_response_is_named_with_its_column():
+    responses = pd.DataFrame({"a": Y, "b": put(Y, np.nan)})
+    with pytest.raises(NonFiniteError, match=r"`Y`.*row 3 of column 'b'"):
+        SimultaneousSparseVae().fit(X, responses)
+
+
+def test_masked_arguments_of_the_energies_are_refused():
+    with pytest.raises(NonFiniteError, match="`X`"):
+        energies.marginal_energy(np.ma.array(X, mask=X > 2), Y, np.ones(40), 1.0)
 
 
 @both

@@ -48,9 +48,12 @@ def quietly(function, *arguments, **options):
 
 
 def put(array, value):
-    """The same array, but for one entry."""
+    """The same array or frame, but for one entry."""
     array = array.copy()
-    array.flat[3] = value
+    if isinstance(array, pd.DataFrame):
+        array.iloc[0, 3] = value
+    else:
+        array.flat[3] = value
     return array
 
 
