@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._input.parameters import check_option, check_size, read_number
+from .._input.parameters import check_flag, check_option, check_size, read_number
 from .._input.random import RandomState, draw_seed
 
 DESIGNS = ("gaussian", "random_walk", "toeplitz", "block")
@@ -28,7 +28,7 @@ def make_design(
         check_size("n_features", n_features),
         read_number("correlation", correlation),
         check_size("block_size", block_size),
-        bool(unit_norm),
+        check_flag("unit_norm", unit_norm),
         draw_seed(random_state),
     )
 
@@ -267,6 +267,6 @@ def make_partial_dct_design(
         check_size("n_samples", n_samples),
         check_size("n_features", n_features),
         check_option("rows", rows, _DCT_ROWS),
-        bool(unit_norm),
+        check_flag("unit_norm", unit_norm),
         draw_seed(random_state),
     )

@@ -7,7 +7,7 @@ from sklearn.utils import Bunch
 from .. import _core
 from .._input.arrays import real_array
 from .._input.interchange import exchange
-from .._input.parameters import check_option, check_size, read_number
+from .._input.parameters import check_flag, check_option, check_size, read_number
 from .._input.random import RandomState, draw_seed
 
 # What stands for the baseline in metres where none is given; magnetometers have none.
@@ -122,7 +122,7 @@ def make_meg_leadfield(
         read_number("source_radius", source_radius),
         read_number("sensor_radius", sensor_radius),
         _BASELINES[kind] if baseline is None else read_number("baseline", baseline),
-        bool(unit_norm),
+        check_flag("unit_norm", unit_norm),
         draw_seed(random_state),
     )
     return Bunch(**made)

@@ -12,7 +12,7 @@ from sklearn.utils import Bunch
 from .. import _core
 from .._input.arrays import matrix
 from .._input.interchange import exchange
-from .._input.parameters import check_option, check_size, read_number, read_share
+from .._input.parameters import check_flag, check_option, check_size, read_number, read_share
 from .._input.random import RandomState, draw_seed
 from ..exceptions import NonFiniteError, ParameterError
 from ._design import make_gaussian_design, make_partial_dct_design, make_random_walk_design
@@ -152,7 +152,7 @@ def make_combinators(
         check_size("n_components", n_components),
         check_size("n_problems", n_problems),
         check_size("n_nonzero", n_nonzero),
-        bool(balanced),
+        check_flag("balanced", balanced),
         check_option("law", law, _LAWS),
         draw_seed(random_state),
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from .._input.arrays import Array, check_finite, check_real, real_array
+from .._input.arrays import Array, check_finite, read_real, real_array
 from .._input.interchange import exchange
 from .._input.parameters import check_count, check_not_negative, check_number, check_positive
 from ..energies import marginal_energy, separable_energy
@@ -107,8 +107,7 @@ class PriorVarProfile:
         DataTypeError, NonFiniteError, ParameterError
             If a value is no number, not finite, or negative.
         """
-        check_real("values", values)
-        w = np.asarray(values, np.float64)
+        w = np.asarray(read_real("values", values), np.float64)
         check_finite("values", w)
         if (w < 0).any():
             raise ParameterError(f"`values` has {w.min()!s}, but prior variances must not be negative")
@@ -226,7 +225,13 @@ def prior_var_profile(
     except LinAlgError as error:
         raise NumericalError(f"float64 cannot factorise the covariance at `noise_var` {noise_var}: {error}") from error
     dual = cho_solve(factor, column)
-    s = float(column @ dual)
-    estimates = dual @ responses / s
-    lone = 1 / s if covariance == "full" else float(noise_var / (column @ column))
-    return PriorVarProfile(float(np.mean(estimates**2)), 1 / s, lone, responses.shape[1], base)
+    with np.errstate(all="ignore"):
+        s, square = column @ dual, column @ column
+        mean_square, variance = np.mean((dual @ responses / s) ** 2), 1 / s
+        lone = variance if covariance == "full" else noise_var / square
+    if not np.isfinite([mean_square, variance, lone]).all() or 0 in (variance, lone):
+        raise ParameterError(
+            f"`X` is scaled so that the energy along `feature` {j} is beyond the range of float64, but its columns must "
+            "be rescaled to within 1e100 of the other arguments"
+        )
+    return PriorVarProfile(float(mean_square), float(variance), float(lone), responses.shape[1], base)

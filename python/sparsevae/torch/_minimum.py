@@ -221,6 +221,11 @@ def minimum(X: Tensor, y: Tensor, gamma: Tensor, max_iter: int, tol: float, n_th
             moved[far] = _cut(support.at(far), step[far], y[far], own[far], gamma[far])
         saddle = (~here.positive & ~leaves.any(-1)).nonzero()[:, 0]
         if len(saddle):
+            _refuse(
+                ~here.hessian[saddle].isfinite().flatten(1).all(1),
+                left[saddle],
+                "the energy's derivatives are beyond the range of float64: rescale `X`, `y` and `noise_var`",
+            )
             lower, fall = _off_saddle(support, here, saddle, y[saddle], own[saddle], gamma[saddle])
             stuck = fall < _FLAT
             # Too near to 0 to count, where it is best: it leaves, and the Hessian is that of the others.

@@ -1,18 +1,17 @@
 """The parameters of the nonlinear autoencoder, checked."""
 
-import numbers
 import os
 from typing import Any
 
-import numpy as np
-
 from .._input.parameters import (
     check_count,
+    check_flag,
     check_not_negative,
     check_number,
     check_option,
     check_optional_count,
     check_type,
+    check_verbose,
 )
 from .._input.random import draw_seed
 from ..exceptions import ParameterError
@@ -48,8 +47,9 @@ def check_parameters(model: Any) -> None:
         check_count(name, getattr(model, name))
     for name in ("n_components", "patience"):
         check_optional_count(name, getattr(model, name))
-    for name in ("center", "allow_missing", "verbose"):
-        check_type(name, getattr(model, name), (bool, np.bool_, numbers.Integral), "True or False")
+    for name in ("center", "allow_missing"):
+        check_flag(name, getattr(model, name))
+    check_verbose(model.verbose)
     if model.checkpoint is not None:
         check_type("checkpoint", model.checkpoint, (str, os.PathLike), "None or a path")
 

@@ -30,6 +30,13 @@ def test_designs_are_contiguous_float64_with_unit_columns(make):
 
 
 @pytest.mark.parametrize("make", DESIGNS.values(), ids=DESIGNS)
+@pytest.mark.parametrize("value", [1, "no", None])
+def test_columns_are_scaled_or_not(make, value):
+    with pytest.raises(ParameterError, match=f"`unit_norm` is {value!r}, but it must be True or False"):
+        make(3, 4, unit_norm=value)
+
+
+@pytest.mark.parametrize("make", DESIGNS.values(), ids=DESIGNS)
 def test_same_seed_same_bits(make):
     np.testing.assert_array_equal(make(5, 7, random_state=3), make(5, 7, random_state=3))
     assert not np.array_equal(make(5, 7, random_state=3), make(5, 7, random_state=4))

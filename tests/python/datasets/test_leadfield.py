@@ -102,6 +102,7 @@ def test_the_default_leadfield_is_as_badly_conditioned_as_stated(orientation, lo
         ({"sensor_radius": np.inf}, "sensor_radius"),
         ({"sensors": "axial_gradiometer", "baseline": 0.0}, "baseline"),
         ({"sensors": "planar_gradiometer", "baseline": np.nan}, "baseline"),
+        ({"unit_norm": "no"}, "unit_norm"),
         ({"random_state": 1.5}, "random_state"),
     ],
 )

@@ -117,6 +117,7 @@ def test_combinators_use_exactly_the_stated_number_of_components(law, balanced):
         ({"n_nonzero": 0}, "n_nonzero"),
         ({"n_nonzero": 6}, "n_nonzero"),
         ({"n_nonzero": 1.5}, "n_nonzero"),
+        ({"balanced": 1}, "balanced"),
         ({"law": None}, "law"),
         ({"random_state": "0"}, "random_state"),
     ],

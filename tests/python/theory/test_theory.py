@@ -372,6 +372,8 @@ X, Y, W, GAMMA = some_problem()
         (lambda: prior_var_profile(X, Y, W, GAMMA, 9), ParameterError, "`feature` is 9.*from 0 to 8"),
         (lambda: prior_var_profile(X, Y, W, GAMMA, 0.5), ParameterError, "`feature` is 0.5"),
         (lambda: prior_var_profile(X * 0, Y, W, GAMMA, 0), ParameterError, "`feature` is 0.*zero"),
+        (lambda: prior_var_profile(X * 1e-160, Y, W, GAMMA, 0), ParameterError, "`X` is scaled so that .* `feature` 0"),
+        (lambda: prior_var_profile(X * 1e-200, Y, W, GAMMA, 0), ParameterError, "`X` is scaled so that .* `feature` 0"),
         (lambda: prior_var_profile(X, Y, W, 0.0, 0), ParameterError, "noise_var"),
         (lambda: prior_var_profile(X, Y, W[1:], GAMMA, 0), ShapeError, "prior_var"),
         (lambda: prior_var_profile(X, Y, W, GAMMA, 0, covariance="low"), ParameterError, "`covariance` is 'low'"),

@@ -387,6 +387,7 @@ def test_constant_features_and_single_samples_are_defined():
         ({"random_state": -1}, "`random_state` is -1"),
         ({"allow_missing": "yes"}, "`allow_missing` is 'yes'"),
         ({"center": "mean"}, "`center` is 'mean'"),
+        ({"center": 3}, "`center` is 3, but it must be True or False"),
     ],
 )
 def test_parameters_out_of_range_are_named(options, message):

@@ -152,6 +152,12 @@ def test_equal_columns_are_refused():
         recover(twice, y, noise)
 
 
+def test_derivatives_beyond_float64_are_refused():
+    (X, y, _), _ = draw()
+    with pytest.raises(NumericalError, match="problem 0: the energy's derivatives are beyond the range of float64"):
+        recover(X * 1e154, y, 1.0)
+
+
 def test_a_column_that_is_as_good_as_lost_leaves(monkeypatch):
     X = torch.tensor([[-0.71, -0.49, -0.48], [2.08, -0.46, 1.25]], dtype=torch.float64)
     y = torch.tensor([-0.06, 0.09], dtype=torch.float64)
