@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from .. import _core
+from .._input.arrays import check_results
 from .._input.data import sample_array
 from .._input.interchange import Interchange
 from .._input.parameters import MOST, as_float, check_count, check_flag, check_verbose
@@ -143,7 +144,7 @@ class RobustPca(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         DataTypeError
             If `X` is complex, sparse, or holds what is no number.
         ParameterError
-            If a parameter is out of its range, or all entries are missing.
+            If a parameter is out of its range, all entries are missing, or results are beyond the range of float64.
         NumericalError
             If a decomposition fails.
 
@@ -165,8 +166,10 @@ class RobustPca(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         found = _core.fit_robust_pca(values, missing, weight, tol, steps, progress)
         if self.verbose:
             sys.stderr.write("\n")
+        results = {f"{name}_": found[name].astype(dtype, copy=False) for name in ("low_rank", "outliers")}
+        check_results("X", results | {"singular_values_": found["singular"]})
         self.outlier_mask_ = found["outliers"] != 0
-        self.low_rank_, self.outliers_ = (found[name].astype(dtype, copy=False) for name in ("low_rank", "outliers"))
+        self.low_rank_, self.outliers_ = results["low_rank_"], results["outliers_"]
         self.components_, self.singular_values_ = found["components"], found["singular"]
         self.rank_, self.residual_ = len(self.singular_values_), found["residual"]
         self.n_iter_, self.status_ = found["n_iter"], found["status"]

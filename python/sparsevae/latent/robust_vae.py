@@ -2,6 +2,8 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -11,10 +13,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
+from .._input.arrays import check_results
 from .._input.data import latent_array, sample_array
 from .._input.interchange import Interchange
 from .._input.parameters import MOST, as_float, check_count, check_flag, check_optional_count, check_verbose
 from .._input.threads import thread_count
+from ..exceptions import NumericalError
 
 _NUMBERS = {"floor": "a number greater than 0 and less than 0.5", "tol": "a number of at least 0"}
 _COUNTS = {"n_anneal": 0, "max_iter": 1}
@@ -190,7 +194,8 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         DataTypeError
             If `X` is complex, sparse, or holds what is no number.
         ParameterError
-            If a parameter is out of its range, or all entries are missing.
+            If a parameter is out of its range, all entries are missing, or the variances of outliers are beyond the
+            range of float64.
         NumericalError
             If float64 does not suffice.
 
@@ -203,9 +208,13 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         missing = bool(self.allow_missing)
         values, dtype = sample_array(self, X, missing=missing)
         progress = _progress if self.verbose else None
-        found = _core.fit_robust(values, missing, arguments, thread_count(self.n_jobs, len(values)), progress)
+        n_threads = thread_count(self.n_jobs, len(values))
+        with self._blame_floor():
+            found = _core.fit_robust(values, missing, arguments, n_threads, progress)
         if self.verbose:
             sys.stderr.write("\n")
+        # Of a missing entry the variance is infinite.
+        check_results("X", {"outlier_var_": found["outlier_var"][np.isfinite(values)]})
         self.outlier_mask_, self.outlier_var_ = found["outlier_mask"], found["outlier_var"]
         self.low_rank_ = found["low_rank"].astype(dtype, copy=False)
         self.outliers_ = np.where(self.outlier_mask_, values - found["low_rank"], 0.0).astype(dtype, copy=False)
@@ -252,7 +261,8 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         arguments, missing = self._arguments(), bool(self.allow_missing)
         values, dtype = sample_array(self, X, reset=False, missing=missing)
         n_threads = thread_count(self.n_jobs, len(values))
-        latent = _core.encode_robust(values, missing, self.components_, self.scale_, arguments, n_threads)
+        with self._blame_floor():
+            latent = _core.encode_robust(values, missing, self.components_, self.scale_, arguments, n_threads)
         return latent.astype(dtype, copy=False)
 
     def inverse_transform(self, X: Any) -> NDArray[np.floating[Any]]:
@@ -278,6 +288,15 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         check_is_fitted(self)
         latent, dtype = latent_array(X, self.rank_)
         return (latent @ self.components_).astype(dtype, copy=False)
+
+    @contextmanager
+    def _blame_floor(self) -> Iterator[None]:
+        """Name the parameter of a covariance that cannot be factorised: the core knows a noise variance only."""
+        try:
+            yield
+        except NumericalError as error:
+            message = f"float64 does not suffice at `floor` {self.floor:g}, but a larger one is needed: {error}"
+            raise NumericalError(message) from error
 
     @property
     def _n_features_out(self) -> int:

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
-from .._input.arrays import matrix, right_hand_sides
+from .._input.arrays import check_results, matrix, right_hand_sides
 from .._input.interchange import Interchange
 from .._input.parameters import MOST, as_float, check_optional_count, check_type
 from .._input.random import RandomState, draw_seed
@@ -209,7 +209,8 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
         DataTypeError
             If the data are complex, sparse, or no numbers.
         ParameterError
-            If a parameter is out of its range, or there are fewer training problems than `n_components`.
+            If a parameter is out of its range, there are fewer training problems than `n_components`, or their
+            solutions are beyond the range of float64.
         NumericalError
             If a decomposition fails.
 
@@ -244,6 +245,7 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
         finally:
             if self.verbose:
                 sys.stderr.write("\n")
+        check_results("B", {"training_coef_": found["solutions"]})
         self._absorb(values, found)
         self._warn(found)
         return self

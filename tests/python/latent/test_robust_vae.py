@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sparsevae import RobustVae, _core
 from sparsevae.baselines import RobustPca
-from sparsevae.exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError
+from sparsevae.exceptions import DataTypeError, NonFiniteError, NumericalError, ParameterError, ShapeError
 
 # Rank over features, share of outliers: where the squared error is below 1e-6 in MATH.md.
 RECOVERED = [
@@ -217,11 +217,22 @@ def test_parameters_out_of_range_are_named(options, message):
         ([[1.0, np.inf]], True, NonFiniteError, "index [0, 1]"),
         ([[np.nan, np.nan]], True, ParameterError, "missing in every entry"),
         ([[1j]], False, DataTypeError, "Complex"),
+        (
+            1e160 * np.random.default_rng(0).standard_normal((20, 40)),
+            False,
+            ParameterError,
+            "`X` is scaled so that `outlier_var_` is",
+        ),
     ],
 )
 def test_data_that_cannot_be_used_are_refused(X, missing, error, message):
     with pytest.raises(error, match=re.escape(message)):
         RobustVae(allow_missing=missing).fit(X)
+
+
+def test_a_floor_too_small_for_float64_is_named():
+    with pytest.raises(NumericalError, match=r"`floor` 1e-300, but a larger one is needed"):
+        RobustVae(floor=1e-300).fit(np.random.default_rng(0).standard_normal((20, 40)))
 
 
 def test_other_methods_refuse_what_does_not_fit():

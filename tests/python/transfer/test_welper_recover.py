@@ -270,6 +270,11 @@ def test_scales_of_right_hand_sides_change_nothing():
         np.testing.assert_allclose(found.coef * 10.0**exponent, SMALL.coef, atol=1e-9)
 
 
+def test_solutions_of_training_problems_beyond_float64_are_refused():
+    with pytest.raises(ParameterError, match="`B` is scaled so that `training_coef_` is beyond the range of float64"):
+        WelperRecover().fit(A * 1e-200, B * 1e200)
+
+
 def test_threads_change_no_bit():
     models = [WelperRecover(n_jobs=n_jobs).fit(A, B) for n_jobs in (None, 1, 2, -1)]
     for model in models[1:]:
