@@ -8,6 +8,7 @@ from .latent import AffineVae, RobustVae, affine_vae, robust_vae
 from .regression import (
     PreconditionedVae,
     SimultaneousSparseVae,
+    SupportSelector,
     VaeSlr,
     fit_many,
     parallel,
@@ -24,6 +25,7 @@ __all__ = [
     "Recovery",
     "RobustVae",
     "SimultaneousSparseVae",
+    "SupportSelector",
     "VaeSlr",
     "WelperRecover",
     "__version__",
