@@ -26,7 +26,7 @@ def read_real(name: str, array: Any) -> Any:
     Raises
     ------
     DataTypeError
-        If `array` is sparse, a matrix, complex, text, dates, or objects that are no numbers; with the column, of a frame.
+        If `array` is sparse, a matrix, complex, text, dates, or objects that are no numbers; with a frame's column.
     NonFiniteError
         If a number is beyond the range of float64.
     ShapeError

@@ -50,7 +50,7 @@ def group_labels(groups: Any, n_features: int) -> NDArray[np.int64] | None:
         label is None or label is np.ma.masked or (isinstance(label, (float, np.floating)) and not np.isfinite(label))
         for label in groups
     ):
-        raise ParameterError("`groups` has a label that is missing, NaN or infinite")
+        raise ParameterError("`groups` has a label that is None, masked, NaN or infinite")
     try:
         _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
     except TypeError as error:

@@ -1,5 +1,6 @@
 """How many threads a call may use."""
 
+import os
 from typing import Any
 
 from ..exceptions import ParameterError
@@ -9,7 +10,7 @@ _WANTED = "None, -1 or an integer of at least 1"
 
 
 def thread_count(n_jobs: Any, n_tasks: int) -> int:
-    """Turn `n_jobs` into a number of threads for the core: at most one a task, 0 for as many as there are cores.
+    """Turn `n_jobs` into a number of threads for the core: at most one a task and one a core, 0 for one a core.
 
     Raises
     ------
@@ -21,5 +22,5 @@ def thread_count(n_jobs: Any, n_tasks: int) -> int:
     count = check_count("n_jobs", n_jobs, -1, _WANTED)
     if count == 0:
         raise ParameterError(f"`n_jobs` is {n_jobs!r}, but it must be {_WANTED}")
-    # More threads than tasks would idle.
-    return min(max(count, 0), n_tasks)
+    # More threads than tasks or cores would idle.
+    return min(max(count, 0), n_tasks, os.cpu_count() or 1)

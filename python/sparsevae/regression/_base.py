@@ -35,6 +35,7 @@ _ADVICE = {
         "the learned noise variance fell to its floor, as it does for one response with as many columns as samples: "
         'use noise_var="auto" or give a number'
     ),
+    "empty": "no column was chosen: `coef_` is zero, and noise explains the response as well as any column does",
 }
 
 
@@ -85,16 +86,20 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
             _progress_end(report)
         return report
 
-    def _warn(self) -> None:
+    def _is_empty(self, Y: NDArray[np.float64]) -> bool:
+        """Tell whether no column was chosen for responses that are not constant."""
+        return not len(self.support_) and bool((np.ptp(Y, axis=0) if self.fit_intercept else Y).any())
+
+    def _warn(self, Y: NDArray[np.float64]) -> None:
         """Say what went wrong, and what may help."""
         reason = self.status_
         if reason == "iteration_limit" and self.noise_var not in ("auto", "anneal"):
             reason = "unsettled"
         if self.status_ == "iteration_limit" and self.optimizer == "adam":
             reason = "untrained"
-        advice = _ADVICE.get(reason)
-        if advice:
-            warnings.warn(f"{type(self).__name__}: {advice}", ConvergenceWarning, stacklevel=4)
+        for name in (reason, "empty" if self._is_empty(Y) else ""):
+            if name in _ADVICE:
+                warnings.warn(f"{type(self).__name__}: {_ADVICE[name]}", ConvergenceWarning, stacklevel=4)
 
     def _absorb_search(self, report: "_core.FitReport") -> None:
         """Set the fitted attributes that say how the fit went; remove one that only training sets."""
@@ -149,7 +154,8 @@ class LinearVae(CoreEstimator):
         Warns
         -----
         ConvergenceWarning
-            If the search or the descent ended at `max_iter`, or a learned noise variance fell to its floor.
+            If no column was chosen for a response that is not constant, the search or the descent ended at `max_iter`,
+            or a learned noise variance fell to its floor.
 
         Notes
         -----
@@ -161,7 +167,7 @@ class LinearVae(CoreEstimator):
         arguments = self._descend_on(backend, X, y.reshape(-1, 1), arguments | {"precision": precision})
         report = self._call(_core.fit, X, y.ravel(), arguments)
         self._absorb(report, len(X), precision)
-        self._warn()
+        self._warn(y)
         return self
 
     def _descend_on(

@@ -51,7 +51,7 @@ def fit_many(
     Warns
     -----
     ConvergenceWarning
-        Once, if some of the fits ended without convergence.
+        Once, if some of the fits ended without convergence; once, if some chose no column.
 
     Examples
     --------
@@ -78,7 +78,11 @@ def fit_many(
                 setattr(model, name, getattr(first, name))
         model._absorb(report, len(X), precision)
     unfinished = sum(report["status"] in ("iteration_limit", "noise_collapsed") for report in reports)
-    if unfinished:
-        message = f"{unfinished} of {len(reports)} fits ended without convergence; see their `status_`"
-        warnings.warn(message, ConvergenceWarning, stacklevel=3)
+    empty = sum(model._is_empty(y) for model, y in zip(models, Y.T, strict=True))
+    for count, message in (
+        (unfinished, "ended without convergence; see their `status_`"),
+        (empty, "chose no column; see their `support_`"),
+    ):
+        if count:
+            warnings.warn(f"{count} of {len(reports)} fits {message}", ConvergenceWarning, stacklevel=3)
     return models

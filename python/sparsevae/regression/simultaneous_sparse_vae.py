@@ -1,11 +1,9 @@
 """The linear VAE for several responses that share their support."""
 
-import warnings
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
@@ -250,11 +248,7 @@ class SimultaneousSparseVae(CoreEstimator):
             arguments["fit_intercept"] = False
         report = self._call(_core.fit_simultaneous, design, responses, arguments)
         self._absorb(report, X, Y, precision, whitening)
-        unexplained = np.ptp(Y, axis=0).any() if self.fit_intercept else Y.any()
-        if len(self.support_) == 0 and unexplained:
-            message = "no column was chosen: `coef_` is zero, and noise explains `Y` as well as any column does"
-            warnings.warn(f"{type(self).__name__}: {message}", ConvergenceWarning, stacklevel=3)
-        self._warn()
+        self._warn(Y)
         return self
 
     def _absorb(

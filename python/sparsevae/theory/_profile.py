@@ -231,7 +231,7 @@ def prior_var_profile(
         lone = variance if covariance == "full" else noise_var / square
     if not np.isfinite([mean_square, variance, lone]).all() or 0 in (variance, lone):
         raise ParameterError(
-            f"`X` is scaled so that the energy along `feature` {j} is beyond the range of float64, but its columns must "
-            "be rescaled to within 1e100 of the other arguments"
+            f"`X` is scaled so that the energy along `feature` {j} is beyond the range of float64, but it must be "
+            "rescaled to within 1e100 of the others"
         )
     return PriorVarProfile(float(mean_square), float(variance), float(lone), responses.shape[1], base)
