@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from ._corruption import replace_entries, streams
 _KIND = 2
 _BUNDLED_WHITE = 16
 _WHITE = 255
+# No byte of a compressed file stands for more.
+_DEFLATE_RATIO = 1032
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK\x03\x04"
 _IDX3_MAGIC = 0x0803
@@ -135,21 +137,27 @@ def _read(path: Any) -> _Images:
     try:
         if content.startswith(_ZIP_MAGIC):
             return _parse_npz(content)
-        return _parse_idx(gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content)
+        if content.startswith(_GZIP_MAGIC):
+            return _parse_idx(gzip.GzipFile(fileobj=io.BytesIO(content)), _DEFLATE_RATIO * len(content))
+        return _parse_idx(io.BytesIO(content), len(content))
     except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
         raise DataUnavailableError(f"{path} is not {_FORMATS}: {error}") from error
 
 
-def _parse_idx(content: bytes) -> _Images:
-    if len(content) < 16:
-        raise ValueError(f"it has {len(content)} bytes, but the header alone has 16")
-    magic, *sides = struct.unpack(">4I", content[:16])
+def _parse_idx(file: BinaryIO, most: int) -> _Images:
+    """Read images of a file that has `most` bytes at most, no more of it than the header promises."""
+    header = file.read(16)
+    if len(header) < 16:
+        raise ValueError(f"it has {len(header)} bytes, but the header alone has 16")
+    magic, *sides = struct.unpack(">4I", header)
     if magic != _IDX3_MAGIC:
         raise ValueError(f"it begins with {magic:#010x}, but images begin with {_IDX3_MAGIC:#010x}")
     size = math.prod(sides)
-    if len(content) - 16 != size:
-        raise ValueError(f"it has {len(content) - 16} bytes after its header, but images of {(*sides,)} need {size}")
-    return _Images(_check_pixels("it", np.frombuffer(content, np.uint8, offset=16).reshape(sides)), _WHITE, None)
+    content = file.read(min(size, most) + 1)
+    if len(content) != size:
+        found = f"at least {len(content)}" if len(content) > size else len(content)
+        raise ValueError(f"it has {found} bytes after its header, but images of {(*sides,)} need {size}")
+    return _Images(_check_pixels("it", np.frombuffer(content, np.uint8).reshape(sides)), _WHITE, None)
 
 
 def _parse_npz(content: bytes) -> _Images:

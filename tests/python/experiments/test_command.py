@@ -124,7 +124,9 @@ def test_wrong_numbers_end_with_usage(option, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["reproduce", "fig1a", *option])
     assert stopped.value.code == 2
-    assert "usage: sparsevae reproduce" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "usage: sparsevae reproduce" in message
+    assert "_" not in message.splitlines()[-1]
 
 
 def test_a_foreign_store_ends_with_a_message(tmp_path, capsys):

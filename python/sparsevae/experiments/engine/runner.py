@@ -1,6 +1,8 @@
 """Trials side by side: on the cores of this machine, or on a Dask cluster."""
 
 import importlib.util
+import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -11,12 +13,14 @@ from threadpoolctl import threadpool_limits
 
 from ... import __version__
 from ..._input.parameters import check_optional_count
-from ...exceptions import SchedulerError
+from ...exceptions import ParameterError, SchedulerError
 from .record import Record
 from .store import Store
 from .trial import Task, run_trial
 
 _CONNECT_SECONDS = 20
+# A host by name or number, and a port; or a scheduler in this process.
+_ADDRESS = re.compile(r"(?:[a-z]+://)?(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}|inproc://\S+")
 
 
 def execute(
@@ -36,7 +40,7 @@ def execute(
     store : Store
         Where to keep them.
     jobs : int or None, default=None
-        Threads; None for as many as there are cores. A cluster decides itself.
+        Threads; None for as many as there are cores, which is also the most. A cluster decides itself.
     scheduler : str or None, default=None
         Address of a Dask scheduler; None for threads here.
     progress : bool, default=False
@@ -49,12 +53,16 @@ def execute(
 
     Raises
     ------
+    ParameterError
+        If `jobs` is no count, or `scheduler` no address.
     SchedulerError
         If the cluster cannot be used.
     StoreError
         If the store cannot be written.
     """
     check_optional_count("jobs", jobs)
+    if scheduler is not None and not (isinstance(scheduler, str) and _ADDRESS.fullmatch(scheduler)):
+        raise ParameterError(f"`scheduler` is {scheduler!r}, but it must be an address such as tcp://HOST:8786")
     if not tasks:
         return []
     records = []
@@ -93,7 +101,7 @@ def _backend(jobs: int | None, scheduler: str | None) -> Iterator[None]:
     with (
         warnings.catch_warnings(),
         threadpool_limits(limits=1),
-        parallel_config(backend="threading", n_jobs=jobs or -1),
+        parallel_config(backend="threading", n_jobs=-1 if jobs is None else min(jobs, os.cpu_count() or 1)),
     ):
         warnings.simplefilter("ignore")
         yield

@@ -28,6 +28,7 @@ _SCORE = (
     "certified",
     "wrong_certificate",
 )
+_NUMBERS = ("value", "trial", "seed", "problem_seed", "wall_seconds", "cpu_seconds")
 _FLAGS = {"support_match", "certified", "wrong_certificate"}
 _COLUMNS = (*_KEY, *_RUN, "status", "error", *_SCORE, "facts")
 _FACTS = "facts TEXT NOT NULL DEFAULT '{}'"
@@ -159,13 +160,20 @@ class Store:
         Raises
         ------
         StoreError
-            If the file cannot be read.
+            If the file cannot be read, or holds what no trial of ours does.
         """
         names = None if figures is None else sorted(set(figures))
         where = "" if names is None else f"WHERE figure IN ({', '.join('?' * len(names))})"
         query = f"SELECT {', '.join(_COLUMNS)} FROM trials {where} ORDER BY {', '.join(_KEY)}"
         with self._errors():
-            return [_record(row) for row in self._connection.execute(query, names or [])]
+            return [self._record(row) for row in self._connection.execute(query, names or [])]
+
+    def _record(self, row: tuple[Any, ...]) -> Record:
+        try:
+            return _record(row)
+        except (TypeError, ValueError) as error:
+            trial = ", ".join(f"{name} {value!r}" for name, value in zip(_KEY, row, strict=False))
+            raise StoreError(f"{self.path or 'the store in memory'} has a damaged trial ({trial}): {error}") from error
 
     def close(self) -> None:
         """Close the file."""
@@ -184,10 +192,16 @@ class Store:
 
 def _record(row: tuple[Any, ...]) -> Record:
     found = dict(zip(_COLUMNS, row, strict=True))
+    for name in _NUMBERS:
+        if not isinstance(found[name], (int, float)):
+            raise ValueError(f"{name} is {found[name]!r}, but it must be a number")
     score = None
     if found["status"] == "done":
         values: dict[str, Any] = {name: _value(name, found[name]) for name in _SCORE}
-        score = Score(**values, facts=json.loads(found["facts"]))
+        facts = json.loads(found["facts"])
+        if not isinstance(facts, dict):
+            raise ValueError(f"facts are {found['facts']!r}, but they must be an object of JSON")
+        score = Score(**values, facts=facts)
     key = Key(**{name: found[name] for name in _KEY})
     return Record(key, **{name: found[name] for name in _RUN}, score=score, error=found["error"])
 

@@ -1,10 +1,12 @@
 """Trials side by side: threads and clusters change no number."""
 
+import os
 import sys
 
 import pytest
+from joblib import parallel_config
 from sparsevae import experiments
-from sparsevae.exceptions import SchedulerError
+from sparsevae.exceptions import ParameterError, SchedulerError
 
 
 def outcome(results):
@@ -32,6 +34,23 @@ def test_a_cluster_that_cannot_be_used_is_a_typed_error(small, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(SchedulerError, match=r"sparsevae\[dask\]"):
         small(scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("address", ["garbage", "", "tcp://", "tcp://host", "host:port", "http//x:1", 8786])
+def test_what_is_no_address_is_refused_at_once(address, small):
+    with pytest.raises(ParameterError, match="`scheduler` is .*, but it must be an address such as tcp://HOST:8786"):
+        small(scheduler=address)
+
+
+def test_there_are_no_more_threads_than_cores(small, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        experiments.engine.runner,
+        "parallel_config",
+        lambda **options: asked.append(options) or parallel_config(**options),
+    )
+    small(jobs=10**6, methods=["Lasso"])
+    assert asked[0]["n_jobs"] == os.cpu_count()
 
 
 @pytest.mark.slow

@@ -191,3 +191,23 @@ def test_a_store_that_is_not_ours_is_refused(tmp_path, statement):
     with pytest.raises(StoreError, match=r"trials\.sqlite"):
         Store(path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("facts = '{'", "Expecting property name"),
+        ("facts = '[1]'", r"facts are '\[1\]', but they must be an object of JSON"),
+        ("f1 = 'high'", "'high'"),
+        ("cpu_seconds = 'long'", "cpu_seconds is 'long', but it must be a number"),
+        ("value = 'many'", "value is 'many', but it must be a number"),
+    ],
+)
+def test_a_damaged_trial_is_named(tmp_path, change, message):
+    path = tmp_path / "trials.sqlite"
+    run(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE OR REPLACE trials SET {change}")
+    connection.close()
+    with Store(path) as store, pytest.raises(StoreError, match=rf"damaged trial \(figure 'fig1a'.*\): .*{message}"):
+        store.records()
