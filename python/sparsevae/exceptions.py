@@ -1,4 +1,4 @@
-"""The exceptions that sparsevae raises, all under one base class."""
+"""The exceptions that sparsevae raises, all under one base class, and its warning."""
 
 
 class SparseVaeError(Exception):
@@ -39,3 +39,7 @@ class StoreError(SparseVaeError, OSError):
 
 class SchedulerError(SparseVaeError, OSError):
     """A cluster cannot be used: its package is missing, or no scheduler answers at the address."""
+
+
+class VersionWarning(UserWarning):
+    """An estimator was pickled by another version of sparsevae."""

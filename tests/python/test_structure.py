@@ -31,13 +31,13 @@ FLOORS = {
         {"cli"},
     ),
     "sparsevae._input": (
-        {"arrays", "backend", "parameters", "random"},
+        {"arrays", "backend", "parameters", "pickles", "random"},
         {"data", "groups", "interchange", "threads", "whitening"},
         {"__init__"},
     ),
     "sparsevae.regression": (
         {"_base"},
-        {"parallel", "preconditioned_vae", "simultaneous_sparse_vae", "vae_slr"},
+        {"parallel", "preconditioned_vae", "simultaneous_sparse_vae", "support_selector", "vae_slr"},
         {"__init__"},
     ),
     "sparsevae.torch": (
@@ -62,6 +62,7 @@ PLACES = {
     "matplotlib": ["sparsevae.plotting", "sparsevae.experiments"],
     "sparsevae._core": [
         "sparsevae.__init__",
+        "sparsevae._input.pickles",
         "sparsevae.baselines.robust_pca",
         "sparsevae.datasets",
         "sparsevae.energies",

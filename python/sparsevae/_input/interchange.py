@@ -15,6 +15,7 @@ import numpy as np
 
 from ..exceptions import DataTypeError
 from .backend import find_backend
+from .pickles import Versioned
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -201,7 +202,7 @@ def exchange(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-class Interchange:
+class Interchange(Versioned):
     """Lets the methods of an estimator take arrays of any library; before scikit-learn's classes among the bases.
 
     Fitted attributes are kept in the library of the fit, those that its dtype would round also as they were. Methods

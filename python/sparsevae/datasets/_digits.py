@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,7 +144,7 @@ def _read(path: Any) -> _Images:
         raise DataUnavailableError(f"{path} is not {_FORMATS}: {error}") from error
 
 
-def _parse_idx(file: BinaryIO, most: int) -> _Images:
+def _parse_idx(file: io.BufferedIOBase, most: int) -> _Images:
     """Read images of a file that has `most` bytes at most, no more of it than the header promises."""
     header = file.read(16)
     if len(header) < 16:

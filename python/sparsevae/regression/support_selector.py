@@ -8,10 +8,11 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from .._input.pickles import Versioned
 from ..exceptions import ParameterError
 
 
-class SupportSelector(MetaEstimatorMixin, SelectorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class SupportSelector(Versioned, MetaEstimatorMixin, SelectorMixin, BaseEstimator):  # type: ignore[misc]
     """Keep the columns of the support that an estimator finds.
 
     ``SelectFromModel`` compares coefficients with their mean and so drops small ones, whereas a support is exact: it is

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .._input.parameters import check_count
+from .._input.pickles import Versioned
 from .._input.random import RandomState
 from ..exceptions import ParameterError
 from ._parameters import check_parameters, make_settings
@@ -28,7 +29,7 @@ _ZERO_VAR = 0.5
 _CHUNK = 8192
 
 
-class ManifoldVae(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class ManifoldVae(Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     r"""Variational autoencoder that finds the manifold that samples lie near, entries of which are outliers.
 
     Encoder and decoder are networks: :math:`z \sim N(\mu_z(x), \Sigma_z(x))`, :math:`x \sim N(\mu_x(z), \Sigma_x)`,

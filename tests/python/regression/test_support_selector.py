@@ -53,7 +53,7 @@ def test_it_is_a_step_of_a_pipeline():
 
 @pytest.mark.parametrize("estimator", [None, VaeSlr, "VaeSlr", LinearRegression()])
 def test_what_finds_no_support_is_refused(estimator):
-    with pytest.raises(ParameterError, match="`estimator` is .*, but it must be an estimator with the attribute"):
+    with pytest.raises(ParameterError, match=r"`estimator` is .*, but it must be an estimator with the attribute"):
         SupportSelector(estimator).fit(X, Y)
 
 
