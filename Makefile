@@ -42,8 +42,7 @@ lint: lint-rust lint-python ## Check format, style, types and stubs
 
 lint-rust: $(BIN)/maturin
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --lib --features python -- -D warnings
+	cargo clippy --locked --all-targets --features python -- -D warnings
 
 lint-python: $(VENV)/.dev
 	$(BIN)/ruff check $(PY_SOURCES)

@@ -71,6 +71,10 @@ class Tolerances(TypedDict):
     dependent: float
     noise_free_floor: float
     rounding: float
+    matters: float
+    multiples: float
+    same: float
+    repeated: float
     exchange_margin: float
     accident: float
     anneal_steps: int

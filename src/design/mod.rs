@@ -4,9 +4,11 @@
 //! [`Standardised`] makes of any of them what solvers work on. Faer's matrices stay here and in `linalg`.
 
 mod dense;
+mod distinct;
 mod standardised;
 
 pub use dense::multiply_transposed;
+pub use distinct::Rows;
 pub use standardised::CONSTANT;
 pub use standardised::Standardised;
 

@@ -59,6 +59,17 @@ impl NestedLeastSquares {
         row_norms(&self.coefficients(k), k)
     }
 
+    /// Distance of each column to the span of the others.
+    ///
+    /// # Complexity
+    /// `O(k^3)`.
+    pub fn distances(&self) -> Vec<f64> {
+        let k = self.qr.packed.ncols();
+        let mut inverse = Mat::<f64>::identity(k, k);
+        triangular_solve::solve_upper_triangular_in_place(self.qr.r(), inverse.as_mut(), Par::Seq);
+        (0..k).map(|i| 1.0 / inverse.row(i).norm_l2()).collect()
+    }
+
     /// Every column of `x` on all chosen columns: the coefficients `(k, n_cols)` and the distances to their span.
     pub fn project(&self, x: ArrayView2<'_, f64>) -> (Array2<f64>, Vec<f64>) {
         let k = self.qr.packed.ncols();

@@ -15,6 +15,7 @@ pub mod packed;
 pub mod packed_covariance;
 pub mod packed_spd;
 pub mod principal;
+pub mod refined;
 pub mod rotation;
 pub mod row_space;
 mod solve;

@@ -3,11 +3,14 @@
 //! There columns and all responses together have norm 1, and there are at most as many rows as columns. [`Problem::new`]
 //! and [`Problem::respond`] lead into those units; `scaling` leads back.
 
+mod refit;
 mod response;
 mod responses;
 mod scaling;
+pub(crate) mod tolerances;
 pub mod validate;
 
+pub use refit::Refit;
 pub use response::Response;
 pub use responses::{OffRange, Responses};
 
@@ -37,6 +40,7 @@ pub struct Problem<'a> {
     pub n_samples: usize,
     /// Degrees of freedom of a response: samples, less one if centred.
     pub freedom: usize,
+    source: &'a dyn Design,
     centred: bool,
     compression: Option<RowSpace>,
     row_space: OnceLock<RowSpace>,
@@ -111,6 +115,7 @@ impl<'a> Problem<'a> {
             groups,
             n_samples,
             freedom: n_samples - usize::from(centred),
+            source: x,
             centred,
             compression,
             row_space: OnceLock::new(),

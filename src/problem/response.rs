@@ -16,6 +16,8 @@ const RANK_ROUNDING: f64 = 16.0;
 pub struct Response {
     /// One value per row of the design, response after response, where several are replaced by their principal axes.
     pub values: Vec<f64>,
+    /// As the caller gave them, shape `(n_samples, n_responses)`.
+    pub given: Array2<f64>,
     /// From responses to principal axes, shape `(n_responses, rank)`; `None` for one response.
     pub rotation: Option<Array2<f64>>,
     /// The part that no column reaches, lost in compression.
@@ -68,12 +70,13 @@ impl Problem<'_> {
             error => error,
         })?;
         let (means, own, size) = (standardised.means().to_vec(), standardised.norms(), standardised.nrows());
+        let given = y.to_owned();
         let off_range = OffRange { directions: self.freedom - self.design.nrows(), norm: 0.0 };
         let largest = own.iter().copied().fold(0.0, f64::max);
         if largest == 0.0 {
             let (values, rotation) =
                 (vec![0.0; self.design.nrows()], (n_responses > 1).then(|| Array2::zeros((n_responses, 1))));
-            return Ok(Response { values, rotation, off_range, means, norm: 0.0 });
+            return Ok(Response { values, given, rotation, off_range, means, norm: 0.0 });
         }
         let norm = largest * own.iter().map(|n| (n / largest) * (n / largest)).sum::<f64>().sqrt();
         if !norm.is_finite() {
@@ -98,6 +101,6 @@ impl Problem<'_> {
         } else if self.columns.is_empty() {
             (values, norm_off_range) = (Vec::new(), 1.0);
         }
-        Ok(Response { values, rotation, off_range: OffRange { norm: norm_off_range, ..off_range }, means, norm })
+        Ok(Response { values, given, rotation, off_range: OffRange { norm: norm_off_range, ..off_range }, means, norm })
     }
 }

@@ -68,6 +68,16 @@ impl Problem<'_> {
         (coef, intercept)
     }
 
+    /// Coefficients of some columns in the caller's units, response after response, as those of all features.
+    pub fn to_features(&self, support: &[usize], z: &[f64], n_responses: usize) -> Vec<f64> {
+        let n_features = self.means.len();
+        let mut coef = vec![0.0; n_responses * n_features];
+        for (coef, z) in coef.chunks_exact_mut(n_features).zip(z.chunks_exact(support.len().max(1))) {
+            support.iter().zip(z).for_each(|(&j, z)| coef[self.columns[j]] = *z);
+        }
+        coef
+    }
+
     /// What the change of units adds to an energy in the solver's units: the responses were divided by their norm.
     pub fn energy_shift(&self, response: &Response) -> f64 {
         2.0 * (self.freedom * response.n_responses()) as f64 * response.norm.ln()

@@ -195,6 +195,7 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 #[pyfunction]
 fn tolerances(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     use crate::model::sparse_regression::tolerances as fit;
+    use crate::problem::tolerances as ties;
     use crate::support::tolerances as certificate;
     let out = PyDict::new(py);
     for (name, value) in [
@@ -207,6 +208,10 @@ fn tolerances(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         ("dependent", fit::DEPENDENT),
         ("noise_free_floor", fit::NOISE_FREE_FLOOR),
         ("rounding", certificate::ROUNDING),
+        ("matters", certificate::MATTERS),
+        ("multiples", f64::from(ties::MULTIPLES)),
+        ("same", ties::SAME),
+        ("repeated", ties::REPEATED),
         ("exchange_margin", certificate::EXCHANGE_MARGIN),
         ("accident", certificate::ACCIDENT),
     ] {

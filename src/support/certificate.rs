@@ -1,13 +1,15 @@
 //! The recovery certificate: a check, after the fact, that a noise-free solution is the sparsest one.
 //!
 //! If any `r` columns of the design are independent (`r` its rank), a solution of `X z = y` with fewer than `r`
-//! nonzeros is, for almost every `z`, the sparsest one. In floating point "solves" means a residual within rounding,
-//! and three things can go wrong: rounding may be large (an ill-conditioned design), some other set of columns may come
-//! as close by chance (many sets, few spare rows), and a near copy of a chosen column may do as well. All three are
-//! checked, in coordinates where the rows of the design are orthonormal, so that no direction hides a misfit.
+//! nonzeros is, for almost every `z`, the sparsest one. In floating point "solves" means a residual within rounding of
+//! the data, and three things can go wrong: a column may serve rounding alone, some other set of columns may come as
+//! close by chance (many sets, few spare rows), and a near copy of a chosen column may do as well. The residual is
+//! judged in the coordinates of the data, where rounding is known; chance and copies in coordinates where the rows of
+//! the design are orthonormal, where no direction hides a misfit and rounding may be as large as the smallest singular
+//! value allows.
 
 use super::evidence::ln_choose;
-use super::tolerances::{ACCIDENT, EXCHANGE_MARGIN, ROUNDING};
+use super::tolerances::{ACCIDENT, EXCHANGE_MARGIN, MATTERS, NEARLY, NOISE_MARGIN, ROUNDING};
 use crate::linalg::least_squares::NestedLeastSquares;
 use libm::lgamma;
 use ndarray::{ArrayView2, Axis};
@@ -15,15 +17,21 @@ use ndarray::{ArrayView2, Axis};
 /// What a certificate is checked against.
 #[derive(Debug, Clone)]
 pub struct Certifier<'a> {
-    /// The design in orthonormal coordinates, shape `(rank, n_cols)`.
+    /// The design, shape `(n_rows, n_cols)`, columns of norm 1.
+    pub design: ArrayView2<'a, f64>,
+    /// The response in its coordinates; several one after the other.
+    pub values: &'a [f64],
+    /// The design in orthonormal coordinates of its row space, shape `(rank, n_cols)`.
     pub basis: ArrayView2<'a, f64>,
-    /// The response in the same coordinates; several one after the other.
+    /// The response in those coordinates; several one after the other.
     pub response: &'a [f64],
-    /// Singular values of the responses in these coordinates, falling; the norm of a single one.
+    /// Singular values of the responses in those coordinates, falling; the norm of a single one.
     pub spread: &'a [f64],
-    /// Norm of the response before whitening, over all responses, in units in which columns have norm 1.
-    pub response_norm: f64,
-    /// Smallest singular value of the design with columns of norm 1.
+    /// Norm of the data that the response was made of, before their mean was taken away: its rounding is a share of it.
+    pub response_size: f64,
+    /// The same for each column.
+    pub column_sizes: &'a [f64],
+    /// Smallest singular value of the design.
     pub smallest_singular: f64,
     /// Unit roundoff of the data: `f64::EPSILON / 2`, or that of float32.
     pub precision: f64,
@@ -34,8 +42,20 @@ pub struct Certifier<'a> {
 pub struct Exact {
     /// The solution.
     pub solution: Certified,
-    /// Whether it was proved to be the sparsest one.
-    pub proved: bool,
+    /// What was proved of it.
+    pub proof: Proof,
+}
+
+/// What is known of a solution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// It solves the problem to within rounding, and is the sparsest one that does.
+    Exact,
+    /// It leaves more than rounding may, a thousandth of what any column explains at most, and no other support of its
+    /// size leaves as little but by an accident.
+    UpToNoise,
+    /// It solves the problem to within rounding, perhaps as others do.
+    None,
 }
 
 /// A certified solution.
@@ -48,23 +68,17 @@ pub struct Certified {
 }
 
 impl Certifier<'_> {
-    /// The smallest misfit that means anything, for coefficients whose norms over the responses have this sum.
-    pub(crate) fn tolerance(&self, l1_norm: f64) -> f64 {
-        ROUNDING * self.precision * (self.response_norm + l1_norm) / self.smallest_singular
-    }
-
-    /// The certified solution among those that [`exact`](Self::exact) finds.
-    ///
-    /// # Complexity
-    /// As [`exact`](Self::exact).
-    pub fn attempt(&self, score: &[f64]) -> Option<Certified> {
-        self.exact(score).filter(|exact| exact.proved).map(|exact| exact.solution)
+    /// The rounding of the data: the smallest misfit that means anything, for columns with coefficients of these norms
+    /// over the responses.
+    pub(crate) fn rounding(&self, columns: &[usize], norms: &[f64]) -> f64 {
+        let products = columns.iter().zip(norms).map(|(&j, z)| self.column_sizes[j] * z).sum::<f64>();
+        ROUNDING * self.precision * (self.response_size + products)
     }
 
     /// Tries the columns in falling order of `score` (at most `rank - 1` of them, and none of score 0).
     ///
     /// # Complexity
-    /// One QR of `rank x rank`, two more and `O(rank^2 n_cols)` on success.
+    /// One QR of `n_rows x rank`, three more and `O(rank^2 n_cols)` on success.
     pub fn exact(&self, score: &[f64]) -> Option<Exact> {
         let rank = self.basis.nrows();
         let mut order: Vec<usize> = (0..score.len()).filter(|&j| score[j] > 0.0).collect();
@@ -73,39 +87,70 @@ impl Certifier<'_> {
 
         // Shrink to the shortest prefix that fits, order it by its coefficients, and shrink again.
         for _ in 0..2 {
-            let fit = NestedLeastSquares::new(self.basis.select(Axis(1), &order).view(), self.response);
-            let tolerance = self.tolerance(fit.norms(order.len()).iter().sum());
-            let size = fit.residual.iter().position(|&residual| residual <= tolerance)?;
+            let fit = NestedLeastSquares::new(self.design.select(Axis(1), &order).view(), self.values);
+            let size = self.fitting_size(&fit, &order)?;
             let norms = fit.norms(size);
             let mut ranked: Vec<usize> = (0..size).collect();
             ranked.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]));
             order = ranked.into_iter().map(|i| order[i]).collect();
         }
 
-        let fit = NestedLeastSquares::new(self.basis.select(Axis(1), &order).view(), self.response);
+        let fit = NestedLeastSquares::new(self.design.select(Axis(1), &order).view(), self.values);
         let norms = fit.norms(order.len());
-        let tolerance = self.tolerance(norms.iter().sum());
-        let fits = fit.residual[order.len()] <= tolerance && norms.iter().all(|norm| norm.is_finite());
-        if !fits {
+        if norms.iter().any(|norm| !norm.is_finite()) {
             return None;
         }
-        let proved =
-            self.accident_is_ruled_out(order.len(), tolerance) && self.exchange_fails(&fit, &order, &norms, tolerance);
+        let (rounding, residual) = (self.rounding(&order, &norms), fit.residual[order.len()]);
+        let fits = residual <= rounding;
+        let tolerance = if fits { rounding } else { NOISE_MARGIN * residual };
+        let proved = fit.distances().iter().zip(&norms).all(|(d, z)| z * d > MATTERS * tolerance)
+            && self.is_unrivalled(&order, tolerance / self.smallest_singular);
+        let proof = match (fits, proved) {
+            (true, true) => Proof::Exact,
+            (false, true) => Proof::UpToNoise,
+            (true, false) => Proof::None,
+            (false, false) => return None,
+        };
         let z = fit.coefficients(order.len());
         let mut ascending: Vec<usize> = (0..order.len()).collect();
         ascending.sort_unstable_by_key(|&i| order[i]);
         let each = z.chunks_exact(order.len().max(1));
         let coefficients = each.flat_map(|z| ascending.iter().map(|&i| z[i])).collect();
         let support = ascending.iter().map(|&i| order[i]).collect();
-        Some(Exact { solution: Certified { support, coefficients }, proved })
+        Some(Exact { solution: Certified { support, coefficients }, proof })
+    }
+
+    /// Columns in the shortest prefix that leaves rounding alone; else in the one where the residual falls most, if it
+    /// falls steeply and to little.
+    fn fitting_size(&self, fit: &NestedLeastSquares, order: &[usize]) -> Option<usize> {
+        let little = |k: &usize| fit.residual[*k] <= NEARLY * self.response_size;
+        let fits = |k: &usize| fit.residual[*k] <= self.rounding(&order[..*k], &fit.norms(*k));
+        let fall = |k: usize| fit.residual[k - 1] / fit.residual[k].max(f64::MIN_POSITIVE);
+        (0..=order.len()).filter(little).find(fits).or_else(|| {
+            let steepest = (1..=order.len()).filter(little).max_by(|&a, &b| fall(a).total_cmp(&fall(b)))?;
+            (fall(steepest) > MATTERS).then_some(steepest)
+        })
+    }
+
+    /// Whether neither an accident nor an exchange explains as much, up to a misfit of `tolerance` in orthonormal
+    /// coordinates.
+    fn is_unrivalled(&self, order: &[usize], tolerance: f64) -> bool {
+        let fit = NestedLeastSquares::new(self.basis.select(Axis(1), order).view(), self.response);
+        let norms = fit.norms(order.len());
+        let distances = fit.distances();
+        let least = norms.iter().zip(&distances).map(|(z, d)| z * d).fold(f64::INFINITY, f64::min);
+        self.accident_is_ruled_out(order.len(), tolerance, least) && self.exchange_fails(&fit, order, &norms, tolerance)
     }
 
     /// A response in general position comes within `t = tolerance / ||response||` of the span of a given set of `k`
     /// columns with probability at most `t^m / (m/2 B(k/2, m/2))`, `m = rank - k`; there are `n choose k` sets.
     ///
+    /// In general position is at least what the support leaves without one of its columns, of norm `least`: were that
+    /// column to serve noise, the noise would have been in its way by accident.
+    ///
     /// Of several responses, the second direction has the same chance in the `rank - 1` dimensions that the first left
     /// (`k - 1` of them in the span), and so on, each against its own share of the norm.
-    fn accident_is_ruled_out(&self, k: usize, tolerance: f64) -> bool {
+    fn accident_is_ruled_out(&self, k: usize, tolerance: f64, least: f64) -> bool {
         let (rank, n) = self.basis.dim();
         let half = |i: usize| 0.5 * i as f64;
         let spare = rank - k;
@@ -114,7 +159,7 @@ impl Certifier<'_> {
                 0 => 0.0,
                 k => lgamma(half(k + spare)) - lgamma(half(k)) - lgamma(half(spare) + 1.0),
             };
-            (volume + spare as f64 * (tolerance / norm).ln()).min(0.0)
+            (volume + spare as f64 * (tolerance / norm.min(least)).ln()).min(0.0)
         };
         ln_choose(n, k) + self.spread.iter().enumerate().map(chance).sum::<f64>() < ACCIDENT.ln()
     }
@@ -122,9 +167,9 @@ impl Certifier<'_> {
     /// With `x_j = X_S a + e`, putting column `j` in the place of column `i` leaves a misfit of `|z_i| ||e|| / |a_i|`.
     fn exchange_fails(&self, fit: &NestedLeastSquares, order: &[usize], norms: &[f64], tolerance: f64) -> bool {
         let (a, distance) = fit.project(self.basis);
-        let mut inside = vec![false; distance.len()];
-        order.iter().for_each(|&j| inside[j] = true);
-        (0..distance.len()).filter(|&j| !inside[j]).all(|j| {
+        let mut chosen = vec![false; distance.len()];
+        order.iter().for_each(|&j| chosen[j] = true);
+        (0..distance.len()).filter(|&j| !chosen[j]).all(|j| {
             norms.iter().zip(a.column(j)).all(|(z, a)| z * distance[j] > EXCHANGE_MARGIN * tolerance * a.abs())
         })
     }

@@ -3,6 +3,13 @@
 /// Rounding in the caller's own product `X z`, in units of the precision of the data. Chosen by hand: a sum over
 /// columns is a few units off for the sizes that are usual.
 pub(crate) const ROUNDING: f64 = 32.0;
+/// Times the tolerance that a column of a proved solution must explain, which no other of it does. Noise that is hardly
+/// above rounding cannot hide behind a column then. Chosen by hand.
+pub(crate) const MATTERS: f64 = 1e3;
+/// Share of the response up to which a steep fall of the residual ends at noise, that of data with at least 6 digits.
+pub(crate) const NEARLY: f64 = 1e-6;
+/// Times what a support leaves that another must leave to be a worse one, where there is such noise. Chosen by hand.
+pub(crate) const NOISE_MARGIN: f64 = 3.0;
 /// Margin, in factors of the tolerance, by which exchanging one column must spoil the fit. Chosen by hand.
 pub(crate) const EXCHANGE_MARGIN: f64 = 10.0;
 /// Chance, by the union bound over all supports of the same size, below which an accidental fit is ruled out. Chosen by

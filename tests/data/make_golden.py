@@ -288,12 +288,12 @@ def certificate_case(title, X, Z, score, *, precision=2.0**-53, response=None):
     rank, n = B.shape
     spread = np.linalg.svd(white, compute_uv=False)
 
-    def tolerance(z):
-        return 32 * precision * (np.linalg.norm(Y) + np.linalg.norm(z, axis=1).sum()) / singular[-1]
+    def rounding(z):
+        return 32 * precision * (np.linalg.norm(Y) + np.linalg.norm(z, axis=1).sum())
 
     def fits(support):
-        z, left = fit(B, white, list(support))
-        return left <= tolerance(z)
+        z, left = fit(X, Y, list(support))
+        return left <= rounding(z)
 
     candidates = [j for j in np.argsort(-score, kind="stable") if score[j] > 0][: rank - 1]
     # The smallest sets first, and among those of a size the highest scores.
@@ -301,17 +301,20 @@ def certificate_case(title, X, Z, score, *, precision=2.0**-53, response=None):
     support = next((sorted(map(int, s)) for s in sets if fits(s)), None)
     expected = None
     if support is not None:
-        z, _ = fit(B, white, support)
-        k, proved = len(support), True
+        z, _ = fit(X, Y, support)
+        k, tolerance = len(support), rounding(z) / singular[-1]
+        without = [[i for i in support if i != j] for j in support]
+        proved = all(fit(X, Y, fewer)[1] > 1e3 * rounding(z) for fewer in without)
+        least = min(fit(B, white, fewer)[1] for fewer in without)
         chance = math.log(math.comb(n, k))
         for taken, size in enumerate(spread):
             free = k - taken
             ratio = math.lgamma((free + rank - k) / 2) - math.lgamma(free / 2) - math.lgamma((rank - k) / 2 + 1)
-            chance += min(ratio + (rank - k) * math.log(tolerance(z) / size), 0.0)
-        proved = chance < math.log(1e-9)
+            chance += min(ratio + (rank - k) * math.log(tolerance / min(size, least)), 0.0)
+        proved &= chance < math.log(1e-9)
         for i, j in itertools.product(support, set(range(n)) - set(support)):
             other = [j if chosen == i else chosen for chosen in support]
-            proved &= fit(B, white, other)[1] > 10 * tolerance(z)
+            proved &= fit(B, white, other)[1] > 10 * tolerance
         if proved:
             every = itertools.chain.from_iterable(itertools.combinations(range(n), size) for size in range(k + 1))
             assert [list(s) for s in every if fits(s)] == [support], "a proof of what is not unique"
@@ -319,6 +322,8 @@ def certificate_case(title, X, Z, score, *, precision=2.0**-53, response=None):
     return {
         "kind": "certificate",
         "title": title,
+        "design": X,
+        "values": Y.T,
         "basis": B,
         "response": white.T,
         "spread": spread,

@@ -8,7 +8,7 @@ use sparsevae::datasets::{Design, Law, make_sparse_coef};
 use sparsevae::linalg::least_squares::NestedLeastSquares;
 use sparsevae::linalg::row_space::RowSpace;
 use sparsevae::model::settings::{Noise, Settings};
-use sparsevae::support::certificate::Certifier;
+use sparsevae::support::certificate::{Certifier, Proof};
 
 const DESIGNS: [Design; 4] = [
     Design::Gaussian,
@@ -238,23 +238,28 @@ fn certificate_needs_fewer_columns_than_the_rank() {
         let planted = Planted::new(x.clone(), n_nonzero, 9);
         let (response, _) = space.whiten(&planted.y);
         let certifier = Certifier {
+            design: x.view(),
+            values: &planted.y,
             basis: space.basis.view(),
             response: &response,
             spread: &[norm(&response)],
-            response_norm: norm(&planted.y),
+            response_size: norm(&planted.y),
+            column_sizes: &[norm(&x.column(0).to_vec()); 14],
             smallest_singular: space.smallest_singular(),
             precision: f64::EPSILON / 2.0,
         };
         let truth: Vec<f64> = planted.z.iter().map(|z| z.abs()).collect();
-        match certifier.attempt(&truth) {
+        match certifier.exact(&truth) {
             Some(found) => {
                 assert!(n_nonzero < 6);
-                assert_eq!(found.support, planted.support());
+                assert_eq!(found.solution.support, planted.support());
+                // One row to spare is not enough to rule an accident out on this design.
+                assert_eq!(found.proof, if n_nonzero < 5 { Proof::Exact } else { Proof::None });
             }
             None => assert_eq!(n_nonzero, 6),
         }
-        assert_eq!(certifier.attempt(&[0.0; 14]), None, "no column, no solution");
-        assert_eq!(certifier.attempt(&[f64::NAN; 14]), None);
+        assert_eq!(certifier.exact(&[0.0; 14]), None, "no column, no solution");
+        assert_eq!(certifier.exact(&[f64::NAN; 14]), None);
     }
 }
 
@@ -264,18 +269,22 @@ fn certificate_finds_the_nonzeros_among_the_columns_it_is_given() {
     let space = RowSpace::new(planted.x.view()).unwrap();
     let (response, _) = space.whiten(&planted.y);
     let certifier = Certifier {
+        design: planted.x.view(),
+        values: &planted.y,
         basis: space.basis.view(),
         response: &response,
         spread: &[norm(&response)],
-        response_norm: norm(&planted.y),
+        response_size: norm(&planted.y),
+        column_sizes: &[norm(&planted.x.column(0).to_vec()); 60],
         smallest_singular: space.smallest_singular(),
         precision: f64::EPSILON / 2.0,
     };
     // Every score at least as large on the support: 24 columns too many.
     let score: Vec<f64> = planted.z.iter().map(|z| if *z == 0.0 { 0.5 } else { 1.0 }).collect();
-    assert_eq!(certifier.attempt(&score).unwrap().support, planted.support());
+    let found = certifier.exact(&score).unwrap();
+    assert_eq!((found.proof, found.solution.support), (Proof::Exact, planted.support()));
     let without: Vec<f64> = (0..60).map(|j| if j == planted.support()[0] { 0.0 } else { score[j] }).collect();
-    assert_eq!(certifier.attempt(&without), None);
+    assert_eq!(certifier.exact(&without), None);
 }
 
 #[test]

@@ -100,11 +100,15 @@ class VaeSlr(LinearVae):
 
     Notes
     -----
-    The certificate holds if a solution has fewer nonzeros than the design has rank, leaves a residual within rounding,
+    The certificate holds if a solution has fewer nonzeros than the design has rank, leaves a residual within rounding
+    of every sample (in the numbers given, means included), each column explains at least 1,000 times that, the solution
     is not to be matched by accident (a bound over all supports of its size), and no exchange of a column would do as
-    well. It speaks of noise-free data only; with noise, look at `coef_var_`. It also takes coefficients to be in
-    general position: where small integers multiply a small design of small integers, or other coefficients are tied,
-    another solution may be as sparse or sparser by coincidence.
+    well. It speaks of noise-free data only; with noise, look at `coef_var_`. It also takes data to be in general
+    position: where entries repeat and coefficients are small multiples of each other, or nonzeros more than half the
+    rank, another solution may be as sparse by coincidence, and none is given. Then, and where noise is hardly above
+    rounding, a solution that all else speaks for has ``status_`` "converged".
+
+    A sample that repeats another one, response included, is counted once: the same noise is in it.
 
     "adam" minimises eq. 13 with one draw of the latent a step, in ``O(n_features * (n_features + n_samples))``: about 2
     s for its 50,000 steps at 100 x 200. It works in the units of the data, and its numbers (initial noise variance 0.1,

@@ -87,22 +87,33 @@ class _Nested:
         z: Tensor = torch.linalg.solve_triangular(_leading(factor[:, :-1, :-1], size), right, upper=True)
         return z[..., 0]
 
+    def explained(self, size: Tensor) -> Tensor:
+        """How much more the first `size` columns leave without each of them."""
+        upper = _leading(self.factor[:, :-1, :-1], size)
+        eye = torch.eye(upper.shape[-1], dtype=upper.dtype, device=upper.device).expand_as(upper)
+        inverse = torch.linalg.solve_triangular(upper, eye, upper=True)
+        more: Tensor = self.coefficients(size).abs() / torch.linalg.vector_norm(inverse, dim=-1)
+        return more
+
 
 @dataclass
 class Certifier:
     """What proves solutions to be the sparsest: see the Notes of `VaeSlr`."""
 
-    space: RowSpace
+    X: Tensor
     y: Tensor
+    space: RowSpace
+    whitened: Tensor
     present: Tensor
     precision: float
 
     def at(self, chosen: Tensor) -> "Certifier":
         """Keep the chosen problems."""
-        return Certifier(self.space.at(chosen), self.y[chosen], self.present[chosen], self.precision)
+        X, space, whitened = take(self.X, chosen), self.space.at(chosen), self.whitened[chosen]
+        return Certifier(X, self.y[chosen], space, whitened, self.present[chosen], self.precision)
 
-    def _tolerance(self, z: Tensor) -> Tensor:
-        return _AT["rounding"] * self.precision * (1.0 + z.abs().sum(-1)) / self.space.smallest
+    def _rounding(self, z: Tensor) -> Tensor:
+        return _AT["rounding"] * self.precision * (1.0 + z.abs().sum(-1))
 
     def attempt(self, score: Tensor) -> tuple[Tensor, Tensor]:
         """Try the columns in falling order of `score`; return which problems are certified, and their coefficients."""
@@ -112,9 +123,9 @@ class Certifier:
         size = (score > 0).sum(-1).clamp_max(rank - 1)
         left, this = torch.arange(len(score), device=score.device), self
         for _ in range(2):
-            fit = _Nested(this.space.basis, order, this.y)
+            fit = _Nested(this.X, order, this.y)
             z = fit.coefficients(size)
-            within = fit.residual <= this._tolerance(z)[:, None]
+            within = fit.residual <= this._rounding(z)[:, None]
             within &= _first(size + 1, within.shape[-1])
             fits = within.any(-1)
             left, this, order = left[fits], this.at(fits), order[fits]
@@ -133,21 +144,24 @@ class Certifier:
 
     def _prove(self, order: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
         basis, (rank, n) = self.space.basis, self.space.basis.shape[-2:]
-        fit = _Nested(basis, order, self.y)
+        fit = _Nested(self.X, order, self.y)
         z = fit.coefficients(size)
-        tolerance = self._tolerance(z)
-        fits = (fit.residual.gather(-1, size[:, None])[:, 0] <= tolerance) & torch.isfinite(z).all(-1)
+        inside, rounding = _first(size, order.shape[-1]), self._rounding(z)
+        fits = (fit.residual.gather(-1, size[:, None])[:, 0] <= rounding) & torch.isfinite(z).all(-1)
+        fits &= self._is_backward_stable(order, z) & ~self._tied(order, z, inside)
+        fits &= ((fit.explained(size) > _AT["matters"] * rounding[:, None]) | ~inside).all(-1)
+        tolerance = rounding / self.space.smallest
+        least = torch.where(inside, _Nested(basis, order, self.whitened).explained(size), torch.inf).amin(-1)
         # A response in general position comes as close to the span of a set of columns with this chance.
         k, count = size.to(z.dtype), self.present.sum(-1).to(z.dtype)
         spare = rank - k
         volume = torch.lgamma(torch.full_like(k, rank / 2)) - torch.lgamma(k / 2) - torch.lgamma(spare / 2 + 1)
         volume = torch.where(size > 0, volume, 0.0)
-        norm = torch.linalg.vector_norm(self.y, dim=-1)
-        chance = (volume + spare * (tolerance / norm).log()).clamp_max(0.0)
+        norm = torch.linalg.vector_norm(self.whitened, dim=-1)
+        chance = (volume + spare * (tolerance / torch.minimum(norm, least)).log()).clamp_max(0.0)
         sets = torch.lgamma(count + 1) - torch.lgamma(k + 1) - torch.lgamma(count - k + 1)
         ruled_out = sets + chance < math.log(_AT["accident"])
         # Another column in the place of a chosen one leaves a misfit.
-        inside = _first(size, order.shape[-1])
         chosen = torch.where(inside[:, None, :], _columns(basis, order), 0.0)
         directions = torch.linalg.qr(chosen)[0] * inside[:, None, :]
         shares = directions.mT @ basis
@@ -159,6 +173,29 @@ class Certifier:
         other = self.present.expand(len(z), n).scatter(-1, order, ~inside & self.present.gather(-1, order))
         settled = (worse | ~inside[..., None] | ~other[:, None, :]).all(-1).all(-1)
         return fits & ruled_out & settled, z
+
+    def _is_backward_stable(self, order: Tensor, z: Tensor) -> Tensor:
+        """Whether what is left of each sample is rounding of what it is left of."""
+        chosen = _columns(self.X, order)
+        residual = self.y - (chosen @ z[..., None])[..., 0]
+        sizes = self.y.abs() + (chosen.abs() @ z.abs()[..., None])[..., 0]
+        misfit: Tensor = torch.where(sizes > 0, residual / sizes, 0.0).square().mean(-1).sqrt()
+        return misfit <= _AT["rounding"] * self.precision
+
+    def _tied(self, order: Tensor, z: Tensor, inside: Tensor) -> Tensor:
+        """Whether supports may explain the same by coincidence: see `NoiseFree::is_tied`."""
+        pairs = (inside[:, :, None] & inside[:, None, :]).triu(1)
+        ratio = torch.where(pairs, z[:, :, None] / z[:, None, :], 0.0).abs()
+        multiple = torch.zeros_like(pairs)
+        for q in range(1, int(_AT["multiples"]) + 1):
+            p, whole = ratio * q, (ratio * q).round()
+            multiple |= (whole >= 1) & (whole <= _AT["multiples"]) & ((p - whole).abs() <= _AT["same"] * p)
+        entries = (_columns(self.X, order) * inside[:, None, :]).abs().flatten(1).sort(-1)[0]
+        again = (entries.diff() <= _AT["same"] * entries[:, 1:]) & (entries[:, :-1] > 0)
+        repeated = again.sum(-1) > _AT["repeated"] * (entries > 0).sum(-1)
+        many = 2 * inside.sum(-1) > self.space.basis.shape[-2]
+        tied: Tensor = repeated & ((multiple & pairs).any(-1).any(-1) | many)
+        return tied
 
 
 def anneal(problems: Problems, space: RowSpace, rule: str, max_iter: int, precision: float) -> tuple[Found, Tensor]:
@@ -174,10 +211,10 @@ def anneal(problems: Problems, space: RowSpace, rule: str, max_iter: int, precis
     present = (problems.column_norms > 0).expand(len(y), n)[left]
     X, space, y = take(X, left), space.at(left), y[left]
     whitened = space.whiten(y)
+    certifier = Certifier(X, y, space, whitened, present, precision)
     factor = (_AT["unit"] * y.shape[-1] / whitened.square().sum(-1)).sqrt()
     y = y * factor[:, None]
     end = (_AT["below_spectrum"] * space.smallest.square()).clamp(_AT["lowest"], _AT["anneal_end"]).expand(len(y))
-    certifier = Certifier(space, whitened, present, precision)
     w, steps, rooms = present.to(y.dtype), min(_AT["anneal_steps"], max_iter), Rooms()
     for step in range(steps):
         if not len(left):

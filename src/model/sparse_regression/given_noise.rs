@@ -52,12 +52,12 @@ pub(super) fn descend(
             };
             let exact = if best.rss < EXACT { NoiseFree::new(problem, response, settings)? } else { None };
             match exact.map(|search| search.certify(&best.support)).transpose()?.flatten() {
-                Some(found) if settings.noise == Noise::Auto => {
+                Some(found) if settings.noise == Noise::Auto && found.certified => {
                     certified = Some(found);
                     Vec::new()
                 }
                 // Noise was said to be there, so nothing is certified; but columns that explain nothing are dropped.
-                Some(found) => found.support,
+                Some(found) => found.solution.support,
                 None => best.support,
             }
         }

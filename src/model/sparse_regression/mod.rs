@@ -15,14 +15,14 @@ mod strategy;
 pub(crate) mod tolerances;
 mod train;
 
-use crate::design::Design;
+use crate::design::{Design, Rows};
 use crate::monitor::Monitor;
 use crate::problem::Problem;
 use crate::report::FitReport;
 use crate::settings::Settings as _;
 use crate::{Error, Result};
 use given_noise::{condition_numbers, descend};
-use ndarray::{ArrayView1, ArrayView2, Axis};
+use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use settings::{Noise, Optimizer, Settings, Start};
 use strategy::search;
@@ -50,9 +50,25 @@ use strategy::search;
 /// # Ok::<(), sparsevae::Error>(())
 /// ```
 pub fn fit(x: impl Design, y: &[f64], settings: &Settings, monitor: &Monitor<'_>) -> Result<FitReport> {
+    fit_simultaneous(x, ArrayView1::from(y).insert_axis(Axis(1)), settings, monitor)
+}
+
+/// Calls `fit` with the samples that repeat no other one, response included: a copy has the same noise in it, and would
+/// make the noise look smaller than it is.
+fn with_distinct_samples<T>(
+    x: &dyn Design,
+    y: ArrayView2<'_, f64>,
+    settings: &Settings,
+    fit: impl FnOnce(&Problem<'_>, ArrayView2<'_, f64>) -> Result<T>,
+) -> Result<T> {
     settings.validate()?;
-    let problem = Problem::new(&x, settings.fit_intercept, &settings.groups)?;
-    fit_problem(&problem, ArrayView1::from(y).insert_axis(Axis(1)), settings, monitor)
+    let rows = Rows::distinct(x, y);
+    let x: &dyn Design = rows.as_ref().map_or(x, |rows| rows);
+    let problem = Problem::new(x, settings.fit_intercept, &settings.groups)?;
+    match &rows {
+        Some(rows) => fit(&problem, rows.of(y).view()),
+        None => fit(&problem, y),
+    }
 }
 
 /// Fits many responses, the columns of `y`, independently and side by side on rayon's current threads; the design is
@@ -73,7 +89,6 @@ pub fn fit_many(
     starts: &[Start],
     monitor: &Monitor<'_>,
 ) -> Result<Vec<FitReport>> {
-    settings.validate()?;
     if !starts.is_empty() && starts.len() != y.ncols() {
         return Err(Error::Shape {
             what: "prior_var_init",
@@ -81,13 +96,21 @@ pub fn fit_many(
             found: format!("({}, {})", starts.len(), starts[0].prior_var.len()),
         });
     }
+    settings.validate()?;
     let problem = Problem::new(&x, settings.fit_intercept, &settings.groups)?;
+    // Where samples repeat in the design, each response has its own ones that repeat.
+    let repeated = Rows::distinct(&x, y.slice(s![.., ..0])).is_some();
     let responses: Vec<_> = y.axis_chunks_iter(Axis(1), 1).enumerate().collect();
     let fit_one = |(i, y): (usize, ArrayView2<'_, f64>)| {
-        let Some(start) = starts.get(i) else { return fit_problem(&problem, y, settings, &monitor.inner()) };
-        let own = Settings { start: Some(start.clone()), ..settings.clone() };
-        own.validate()?;
-        fit_problem(&problem, y, &own, &monitor.inner())
+        let own = starts.get(i).map(|start| Settings { start: Some(start.clone()), ..settings.clone() });
+        let settings = own.as_ref().unwrap_or(settings);
+        settings.validate()?;
+        let monitor = monitor.inner();
+        if repeated {
+            with_distinct_samples(&x, y, settings, |problem, y| fit_problem(problem, y, settings, &monitor))
+        } else {
+            fit_problem(&problem, y, settings, &monitor)
+        }
     };
     let fits: Vec<Result<FitReport>> = responses.into_par_iter().map(fit_one).collect();
     fits.into_iter().collect()
@@ -106,9 +129,7 @@ pub fn fit_simultaneous(
     settings: &Settings,
     monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
-    settings.validate()?;
-    let problem = Problem::new(&x, settings.fit_intercept, &settings.groups)?;
-    fit_problem(&problem, y, settings, monitor)
+    with_distinct_samples(&x, y, settings, |problem, y| fit_problem(problem, y, settings, monitor))
 }
 
 /// Fits responses that share their support on a design that is ready.

@@ -1,22 +1,22 @@
 //! From a support in the solver's units to a report in the caller's.
 
 use super::encoder::with_energy;
+use super::noise_free::Solved;
 use super::settings::Noise;
 use super::tolerances::{DEPENDENT, NOISE_FREE_FLOOR};
 use crate::energy::{Energy, Marginal, Point, Separable};
 use crate::linalg::least_squares::{NestedLeastSquares, independent, least_norm, posterior_covariance, row_norms};
 use crate::linalg::packed::Packed;
-use crate::problem::{Problem, Response};
+use crate::problem::{Problem, Refit, Response};
 use crate::report::{FitReport, Status};
 use crate::solver::EncoderCovariance;
-use crate::support::certificate::Certified;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
 
 /// What a search found, in the solver's units.
 pub(super) enum Found {
     /// A certified solution.
-    Certified(Certified),
+    Certified(Solved),
     /// A support to refit by least squares.
     Support(Vec<usize>),
 }
@@ -49,9 +49,11 @@ pub(super) fn assemble(
 ) -> Result<FitReport> {
     let mut report = empty(problem, response, status);
     report.certified = matches!(found, Found::Certified(_));
-    let Fitted { support, z, residual } = match found {
-        Found::Certified(Certified { support, coefficients }) => Fitted { support, z: coefficients, residual: 0.0 },
-        Found::Support(support) => refit(problem, response, support)?,
+    let (Fitted { support, z, residual }, exact) = match found {
+        Found::Certified(Solved { solution, refit, .. }) => {
+            (Fitted { support: solution.support, z: solution.coefficients, residual: 0.0 }, Some(refit))
+        }
+        Found::Support(support) => (refit(problem, response, support)?, None),
     };
 
     // The noise variance: of the minimum, else of the residual.
@@ -103,7 +105,12 @@ pub(super) fn assemble(
             (problem.prior_var_to_caller(chosen.into_iter().zip(w), response), energy)
         }
     };
-    (report.coef, report.intercept) = problem.coef_to_caller(&support, &z, response);
+    (report.coef, report.intercept) = match exact {
+        Some(Refit { coefficients, intercept, .. }) => {
+            (problem.to_features(&support, &coefficients, response.n_responses()), intercept)
+        }
+        None => problem.coef_to_caller(&support, &z, response),
+    };
     let unit = |i: usize| problem.unit(response, support[i]);
     report.support_cov = covariance.indexed_iter().map(|((a, b), v)| v * unit(a) * unit(b)).collect();
     report.support = support.iter().map(|&j| problem.columns[j]).collect();

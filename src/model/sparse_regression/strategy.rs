@@ -6,7 +6,7 @@
 //! noisy.
 
 use super::given_noise::learn;
-use super::noise_free::{NoiseFree, Trace};
+use super::noise_free::{NoiseFree, Solved, Trace};
 use super::noisy::{Noisy, evidence};
 use super::report::{Found, assemble};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
@@ -18,13 +18,12 @@ use crate::problem::{Problem, Response};
 use crate::report::{FitReport, Status};
 use crate::solver::EncoderCovariance;
 use crate::solver::descent::Rule;
-use crate::support::certificate::Certified;
 use crate::support::search::Candidate;
 use std::cell::OnceCell;
 use std::ops::Range;
 
-/// A stage of the search: a certified solution ends it.
-type Stage = fn(&mut Context<'_>) -> Result<Option<Certified>>;
+/// A stage of the search: a solution ends it.
+type Stage = fn(&mut Context<'_>) -> Result<Option<Solved>>;
 
 /// The search, read aloud.
 const STAGES: [Stage; 9] = [
@@ -81,8 +80,12 @@ pub(super) fn search(
         doubtful: false,
     };
     for stage in STAGES {
-        if let Some(certified) = stage(&mut context)? {
-            return context.report(Found::Certified(certified), Status::Certified);
+        if let Some(solved) = stage(&mut context)? {
+            return if solved.certified {
+                context.report(Found::Certified(solved), Status::Certified)
+            } else {
+                context.report(Found::Support(solved.solution.support), Status::Converged)
+            };
         }
     }
     let noisy = context.looks_noisy && settings.noise == Noise::Auto;
@@ -124,7 +127,7 @@ impl<'a> Context<'a> {
     }
 
     /// The certificate for a support that leaves no more than rounding may.
-    fn certify(&self, candidate: &Candidate) -> Result<Option<Certified>> {
+    fn certify(&self, candidate: &Candidate) -> Result<Option<Solved>> {
         if candidate.rss >= EXACT {
             return Ok(None);
         }
@@ -134,7 +137,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn rounds(&mut self, rounds: Range<usize>) -> Result<Option<Certified>> {
+    fn rounds(&mut self, rounds: Range<usize>) -> Result<Option<Solved>> {
         let Self { problem, response, settings, noise_free, trace, monitor, .. } = self;
         match ready(noise_free, problem, response, settings)? {
             Some(search) => search.search(rounds, trace, monitor),
@@ -147,7 +150,7 @@ impl<'a> Context<'a> {
 fn ready<'c, 'a>(
     cell: &'c OnceCell<Option<NoiseFree<'a>>>,
     problem: &'a Problem<'a>,
-    response: &Response,
+    response: &'a Response,
     settings: &'a Settings,
 ) -> Result<Option<&'c NoiseFree<'a>>> {
     if cell.get().is_none() {
@@ -158,7 +161,7 @@ fn ready<'c, 'a>(
 }
 
 /// The order of the prior variances that another search has left.
-fn start_of_the_caller(context: &mut Context<'_>) -> Result<Option<Certified>> {
+fn start_of_the_caller(context: &mut Context<'_>) -> Result<Option<Solved>> {
     let Some(start) = &context.settings.start else { return Ok(None) };
     let w = context.problem.prior_var_to_solver(&start.prior_var, context.response)?;
     match context.noise_free()? {
@@ -168,7 +171,7 @@ fn start_of_the_caller(context: &mut Context<'_>) -> Result<Option<Certified>> {
 }
 
 /// The solution of independent columns, where there is no other.
-fn only_solution(context: &mut Context<'_>) -> Result<Option<Certified>> {
+fn only_solution(context: &mut Context<'_>) -> Result<Option<Solved>> {
     if context.is_large() {
         return Ok(None);
     }
@@ -179,12 +182,12 @@ fn only_solution(context: &mut Context<'_>) -> Result<Option<Certified>> {
 }
 
 /// One round of the noise-free search, for small designs.
-fn first_round(context: &mut Context<'_>) -> Result<Option<Certified>> {
+fn first_round(context: &mut Context<'_>) -> Result<Option<Solved>> {
     if context.is_large() { Ok(None) } else { context.rounds(0..1) }
 }
 
 /// The best support of each size along a path of single columns.
-fn support_path(context: &mut Context<'_>) -> Result<Option<Certified>> {
+fn support_path(context: &mut Context<'_>) -> Result<Option<Solved>> {
     let plain = context.is_plain();
     let candidates = if plain { context.noisy.path(&mut context.trace.steps, context.monitor)? } else { Vec::new() };
     for candidate in &candidates {
@@ -200,7 +203,7 @@ fn support_path(context: &mut Context<'_>) -> Result<Option<Certified>> {
 
 /// A path cannot see a sum of many columns that none explains alone; several responses teach the noise, and a descent
 /// with them.
-fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Certified>> {
+fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Solved>> {
     if !context.is_plain() || context.response.n_responses() == 1 {
         return Ok(None);
     }
@@ -215,19 +218,19 @@ fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Cert
 }
 
 /// Whether what the best support leaves looks like noise.
-fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Certified>> {
+fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Solved>> {
     context.looks_noisy = context.noisy.is_noisy(&context.best);
     context.doubtful = !(context.looks_noisy && context.noisy.is_quiet(&context.best));
     Ok(None)
 }
 
 /// One round of the noise-free search, for large designs whose noise is in doubt.
-fn late_first_round(context: &mut Context<'_>) -> Result<Option<Certified>> {
+fn late_first_round(context: &mut Context<'_>) -> Result<Option<Solved>> {
     if context.doubtful && context.is_large() { context.rounds(0..1) } else { Ok(None) }
 }
 
 /// Another start of the local search, where a path by single columns is blind.
-fn descent_through_a_background(context: &mut Context<'_>) -> Result<Option<Certified>> {
+fn descent_through_a_background(context: &mut Context<'_>) -> Result<Option<Solved>> {
     let blind = !context.is_plain() || !context.is_tall() && context.doubtful;
     if context.problem.design.nrows() <= 1 || !blind {
         return Ok(None);
@@ -249,7 +252,7 @@ fn descent_through_a_background(context: &mut Context<'_>) -> Result<Option<Cert
 }
 
 /// All other rounds of the noise-free search, unless the data look noisy.
-fn restarts(context: &mut Context<'_>) -> Result<Option<Certified>> {
+fn restarts(context: &mut Context<'_>) -> Result<Option<Solved>> {
     if context.settings.noise != Noise::Anneal && context.looks_noisy {
         return Ok(None);
     }

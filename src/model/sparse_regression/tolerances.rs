@@ -28,8 +28,6 @@ pub(crate) const ANNEAL_LOOK: usize = 15;
 /// Mean square of the whitened response of an anneal: what unit coefficients on a fifth of as many columns as rows
 /// would give.
 pub(crate) const UNIT: f64 = 0.2;
-/// Factor of the tolerance that a coefficient of a unique solution must exceed, if it does not vanish.
-pub(crate) const UNIQUE_MARGIN: f64 = 10.0;
 /// Rounding of a response, in units of the precision of the data and of the root of the number of samples: what may lie
 /// outside of the column space of noise-free data.
 pub(crate) const RESPONSE_ROUNDING: f64 = 64.0;

@@ -1,0 +1,90 @@
+"""A certificate is never false, whatever the scale, rounding and ties of the data."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from certificate_families import FAMILIES
+from sklearn.exceptions import ConvergenceWarning
+from sparsevae import VaeSlr
+from sparsevae.datasets import make_sparse_regression
+from sparsevae.torch import solve_batch
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_certificate_is_false(family):
+    for seed in range(12):
+        model, X, y, support = FAMILIES[family](np.random.default_rng([9, seed]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(X, y)
+        if model.certified_:
+            np.testing.assert_array_equal(model.support_, support, f"seed {seed}")
+
+
+def test_a_large_mean_does_not_hide_the_support():
+    rng = np.random.default_rng(46)
+    X, z = rng.standard_normal((6, 8)), np.zeros(8)
+    z[[1, 4]] = rng.standard_normal(2)
+    model = VaeSlr().fit(X, X @ z + 1e5)
+    assert model.certified_
+    np.testing.assert_array_equal(model.support_, [1, 4])
+
+
+def test_rows_of_unlike_scale_do_not_forgive_a_misfit():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((10, 20)) * np.logspace(-5, 5, 10)[:, None]
+    support = np.sort(rng.choice(20, 2, replace=False))
+    with pytest.warns(ConvergenceWarning, match="without a certified solution"):
+        model = VaeSlr(fit_intercept=False).fit(X, X[:, support] @ [1, 1e-5])
+    np.testing.assert_array_equal(model.support_, support)
+
+
+@pytest.mark.parametrize("exponent", range(-13, -7))
+@pytest.mark.parametrize("design", ["gaussian", "random_walk"])
+@pytest.mark.parametrize("shape", [(200, 50), (50, 100)])
+def test_data_of_8_to_13_digits_have_the_right_support_at_once(shape, design, exponent):
+    data = make_sparse_regression(*shape, n_nonzero=8, design=design, random_state=7)
+    noise = 10.0**exponent * np.linalg.norm(data.y) / shape[0] ** 0.5
+    y = data.y + noise * np.random.default_rng(1007).standard_normal(shape[0])
+    model = VaeSlr(fit_intercept=False).fit(data.X, y)
+    np.testing.assert_array_equal(model.support_, data.support)
+    assert model.status_ == ("certified" if model.certified_ else "converged")
+    assert model.n_iter_ < 300
+
+
+def test_coefficients_are_as_accurate_as_least_squares_on_the_support():
+    X = np.vander(np.linspace(-1, 1, 40), 25, increasing=True)
+    coef = np.zeros(25)
+    coef[[2, 9, 17, 24]] = [0.3, -1.7, 0.9, 2.1]
+    model = VaeSlr(fit_intercept=False).fit(X, X @ coef)
+    least_squares = np.linalg.lstsq(X[:, model.support_], X @ coef, rcond=None)[0]
+    theirs = np.abs(least_squares - coef[model.support_]).max()
+    np.testing.assert_array_equal(model.support_, [2, 9, 17, 24])
+    assert np.abs(model.coef_ - coef).max() <= max(theirs, 1e-15)
+
+
+def test_ties_of_coefficients_and_entries_are_not_certified_each_alone_is():
+    rng = np.random.default_rng(3)
+    signs, normal = rng.choice([-1.0, 1.0], (30, 60)), rng.standard_normal((30, 60))
+    chosen, tied, generic = [4, 20, 51], np.array([1.0, -1.0, 2.0]), np.array([1.0, -1.37, 2.71])
+    for X, z, certified in [(signs, tied, False), (signs, generic, True), (normal, tied, True)]:
+        model = VaeSlr().fit(X, X[:, chosen] @ z)
+        np.testing.assert_array_equal(model.support_, chosen)
+        assert model.certified_ == certified
+        assert model.status_ == ("certified" if certified else "converged")
+        batch = solve_batch(torch.tensor(X), torch.tensor((X[:, chosen] @ z)[None]), noise_var="anneal")
+        assert bool(batch.converged[0]) == certified
+
+
+def test_a_sample_that_repeats_another_changes_nothing():
+    data = make_sparse_regression(60, 100, n_nonzero=5, snr_db=10, random_state=1)
+    once = VaeSlr().fit(data.X, data.y)
+    again = np.r_[np.arange(60), np.arange(60)], np.r_[np.arange(60), 7, 7], np.r_[np.arange(60), 59]
+    for rows in again:
+        model = VaeSlr().fit(data.X[rows], data.y[rows])
+        np.testing.assert_array_equal(model.coef_, once.coef_)
+        assert model.noise_var_ == once.noise_var_
+    replicates = np.r_[data.y, data.y + np.random.default_rng(0).standard_normal(60)]
+    assert VaeSlr().fit(np.r_[data.X, data.X], replicates).noise_var_ > 0.2

@@ -1,0 +1,174 @@
+"""Families of planted problems on which rounding, scale or ties invite false certificates.
+
+Each draws, from a generator, an estimator, a design, the responses and the planted support.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.fft import dct
+from sparsevae import SimultaneousSparseVae, VaeSlr
+from sparsevae.datasets import make_sparse_regression
+
+Rng = np.random.Generator
+Problem = tuple[Any, Any, Any, Any]
+
+
+def _plant(rng: Rng, X: Any, k: int, coef: Any = None) -> tuple[Any, Any]:
+    support = np.sort(rng.choice(X.shape[1], k, replace=False))
+    z = np.zeros(X.shape[1])
+    z[support] = rng.standard_normal(k) if coef is None else coef
+    return z, support
+
+
+def _shape(rng: Rng) -> tuple[int, int, int]:
+    n = int(rng.choice([6, 8, 10, 15, 25, 40]))
+    p = int(n * rng.choice([0.6, 1.3, 2.0, 3.0]))
+    return n, p, int(rng.integers(1, max(2, min(n, p) // 2)))
+
+
+def _gaussian(rng: Rng) -> Problem:
+    n, p, k = _shape(rng)
+    X = rng.standard_normal((n, p))
+    z, support = _plant(rng, X, k)
+    return VaeSlr(), X, X @ z, support
+
+
+def _offset(rng: Rng) -> Problem:
+    model, X, y, support = _gaussian(rng)
+    return model, X, y + 10.0 ** rng.uniform(1, 8), support
+
+
+def _means(rng: Rng) -> Problem:
+    n, p, k = _shape(rng)
+    X = rng.standard_normal((n, p)) + 10.0 ** rng.uniform(1, 8) * rng.uniform(-1, 1, p)
+    z, support = _plant(rng, X, k)
+    return VaeSlr(), X, X @ z, support
+
+
+def _row_scales(rng: Rng) -> Problem:
+    n, p, k = _shape(rng)
+    X = rng.standard_normal((n, p)) * np.logspace(-5, 5, n)[:, None]
+    z, support = _plant(rng, X, k, 10.0 ** rng.uniform(-6, 0, k))
+    return VaeSlr(fit_intercept=False), X, X @ z, support
+
+
+def _vandermonde(rng: Rng) -> Problem:
+    n, p, _ = _shape(rng)
+    X = np.vander(np.linspace(-1, 1, n), p, increasing=True)
+    z, support = _plant(rng, X, int(rng.integers(1, 5)))
+    return VaeSlr(fit_intercept=False), X, X @ z, support
+
+
+def _hilbert(rng: Rng) -> Problem:
+    n, p, _ = _shape(rng)
+    X = 1.0 / (np.arange(n)[:, None] + np.arange(p) + 1.0)
+    z, support = _plant(rng, X, int(rng.integers(1, 4)))
+    return VaeSlr(fit_intercept=False), X, X @ z, support
+
+
+def _near_copies(rng: Rng) -> Problem:
+    n, p, k = _shape(rng)
+    half = rng.standard_normal((n, p // 2 + 1))
+    X = np.hstack([half, half + 10.0 ** rng.uniform(-12, -6) * rng.standard_normal(half.shape)])
+    z, support = _plant(rng, X, k)
+    return VaeSlr(), X, X @ z, support
+
+
+def _condition(rng: Rng) -> Problem:
+    n, p, k = _shape(rng)
+    U, _, V = np.linalg.svd(rng.standard_normal((n, p)), full_matrices=False)
+    X = U * np.logspace(0, -rng.uniform(0, 12), len(V)) @ V
+    z, support = _plant(rng, X, k)
+    return VaeSlr(fit_intercept=False), X, X @ z, support
+
+
+def _noise(shape: tuple[int, int], design: str) -> Callable[[Rng], Problem]:
+    def draw(rng: Rng) -> Problem:
+        n, p = shape
+        d = make_sparse_regression(n, p, n_nonzero=8, design=design, random_state=int(rng.integers(2**31)))
+        noise = 10.0 ** rng.uniform(-14, -8) * np.linalg.norm(d.y) / n**0.5 * rng.standard_normal(n)
+        return VaeSlr(fit_intercept=False), d.X, d.y + noise, d.support
+
+    return draw
+
+
+def _several(rng: Rng) -> Problem:
+    n, p, k = _shape(rng)
+    X = rng.standard_normal((n, p))
+    Z = np.zeros((p, 3))
+    support = np.sort(rng.choice(p, k, replace=False))
+    Z[support] = rng.standard_normal((k, 3))
+    Y = X @ Z
+    if rng.random() < 0.5:
+        Y = Y + 10.0 ** rng.uniform(1, 8)
+    else:
+        Y = Y + 10.0 ** rng.uniform(-15, -9) * rng.standard_normal(Y.shape)
+    return SimultaneousSparseVae(), X, Y, support
+
+
+def _optimizer(name: str) -> Callable[[Rng], Problem]:
+    def draw(rng: Rng) -> Problem:
+        _, X, y, support = _offset(rng)
+        return VaeSlr(optimizer=name, n_steps=300), X, y, support
+
+    return draw
+
+
+def _tied(entries: str) -> Callable[[Rng], Problem]:
+    def draw(rng: Rng) -> Problem:
+        n, p, k = _shape(rng)
+        if entries == "binary":
+            X = rng.integers(0, 2, (n, p)).astype(float)
+        elif entries == "signs":
+            X = rng.choice([-1.0, 1.0], (n, p))
+        elif entries == "integers":
+            X = rng.integers(-3, 4, (n, p)).astype(float)
+        else:
+            X = dct(np.eye(p), norm="ortho")[rng.choice(p, min(n, p), replace=False)]
+        laws = [rng.choice([-1.0, 1.0], k), np.ones(k), rng.choice([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], k)]
+        z, support = _plant(rng, X, k, laws[int(rng.integers(3))])
+        intercept = bool(rng.integers(2))
+        # A constant column is the intercept's.
+        support = support[np.ptp(X[:, support], axis=0) > 0] if intercept else support
+        return VaeSlr(fit_intercept=intercept), X, X @ z, support
+
+    return draw
+
+
+def _larger(design: str, offset: float) -> Callable[[Rng], Problem]:
+    def draw(rng: Rng) -> Problem:
+        k = int(rng.integers(5, 40))
+        d = make_sparse_regression(100, 200, n_nonzero=k, design=design, random_state=int(rng.integers(2**31)))
+        return VaeSlr(fit_intercept=offset > 0), d.X, d.y + offset, d.support
+
+    return draw
+
+
+FAMILIES: dict[str, Callable[[Rng], Problem]] = {
+    "gaussian": _gaussian,
+    "mean of y 1e1 to 1e8": _offset,
+    "means of columns 1e1 to 1e8": _means,
+    "rows of scale 1e-5 to 1e5": _row_scales,
+    "vandermonde": _vandermonde,
+    "hilbert": _hilbert,
+    "near copies, 1e-12 to 1e-6": _near_copies,
+    "condition 1 to 1e12": _condition,
+    "noise 1e-14 to 1e-8, 200 x 50 walk": _noise((200, 50), "random_walk"),
+    "noise 1e-14 to 1e-8, 200 x 50 gaussian": _noise((200, 50), "gaussian"),
+    "noise 1e-14 to 1e-8, 50 x 100 walk": _noise((50, 100), "random_walk"),
+    "noise 1e-14 to 1e-8, 50 x 100 gaussian": _noise((50, 100), "gaussian"),
+    "three responses, mean or noise": _several,
+    "em, mean of y": _optimizer("em"),
+    "mm, mean of y": _optimizer("mm"),
+    "adam, mean of y": _optimizer("adam"),
+    "100 x 200 gaussian": _larger("gaussian", 0.0),
+    "100 x 200 walk": _larger("random_walk", 0.0),
+    "100 x 200 gaussian, mean 1e6": _larger("gaussian", 1e6),
+    "100 x 200 walk, mean 1e6": _larger("random_walk", 1e6),
+    "tied: 0 and 1": _tied("binary"),
+    "tied: -1 and 1": _tied("signs"),
+    "tied: integers": _tied("integers"),
+    "tied: partial DCT": _tied("dct"),
+}
