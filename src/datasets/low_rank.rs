@@ -1,6 +1,6 @@
 //! Low-rank matrices, some of their entries replaced by outliers, some missing.
 
-use super::{Purpose, stream, zeros};
+use super::{Purpose, reserve, stream, zeros};
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
 use rand::RngExt;
@@ -85,8 +85,10 @@ pub fn make_low_rank_outliers(settings: &LowRankSettings, seed: u64) -> Result<L
     for ((i, j), value) in low_rank.indexed_iter_mut() {
         *value = u.row(i).iter().zip(v.row(j)).map(|(a, b)| a * b).sum::<f64>() / (rank as f64).sqrt();
     }
-    let mut x = low_rank.clone();
-    let mut outliers = Array2::zeros(x.dim());
+    let mut x = zeros(("n_samples", n_samples), ("n_features", n_features))?;
+    x.assign(&low_rank);
+    let mut outliers = zeros(("n_samples", n_samples), ("n_features", n_features))?;
+    drop(reserve::<bool>("n_features", n_features, 2 * x.len())?);
     let mut outlier_mask = Array2::from_elem(x.dim(), false);
     let mut missing_mask = outlier_mask.clone();
     for (i, mut row) in x.axis_iter_mut(Axis(0)).enumerate() {

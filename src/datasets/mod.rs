@@ -87,12 +87,22 @@ fn zeros(rows: (&'static str, usize), columns: (&'static str, usize)) -> Result<
             return Err(Error::invalid(name, 0, "at least 1"));
         }
     }
-    let too_large = || Error::invalid(columns.0, columns.1, "small enough for the result to fit in memory");
-    let len = rows.1.checked_mul(columns.1).ok_or_else(too_large)?;
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(len).map_err(|_| too_large())?;
-    buffer.resize(len, 0.0);
-    Array2::from_shape_vec((rows.1, columns.1), buffer).map_err(|_| too_large())
+    let (name, size) = if rows.1 > columns.1 { rows } else { columns };
+    let len = rows.1.checked_mul(columns.1).ok_or_else(|| too_large(name, size))?;
+    // Asked for once to see whether it can be had, then as zeros of the system, which no page is touched for.
+    drop(reserve::<f64>(name, size, len)?);
+    Array2::from_shape_vec((rows.1, columns.1), vec![0.0; len]).map_err(|_| too_large(name, size))
+}
+
+/// Room for `len` values, or an error that names the size that asks for it.
+fn reserve<T>(name: &'static str, size: usize, len: usize) -> Result<Vec<T>> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(len).map_err(|_| too_large(name, size))?;
+    Ok(room)
+}
+
+fn too_large(name: &'static str, size: usize) -> Error {
+    Error::invalid(name, size, "small enough for the result to fit in memory")
 }
 
 /// Refuses a matrix that holds NaN or infinity.

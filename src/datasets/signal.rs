@@ -1,11 +1,12 @@
 //! Sparse coefficients and noise at a stated signal-to-noise ratio.
 
-use super::{Purpose, stream};
+use super::{Purpose, reserve, stream, zeros};
 use crate::{Error, Result};
-use ndarray::{Array1, ArrayView1};
+use ndarray::{Array1, ArrayView1, Axis, s};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use std::collections::HashMap;
 use std::str::FromStr;
 
 /// The law of the nonzero coefficients.
@@ -84,27 +85,30 @@ fn poisson_of_rate_one(rng: &mut ChaCha8Rng) -> f64 {
 /// `n_nonzero` distinct indices below `n_features`, uniform over all such sets, in increasing order.
 ///
 /// # Errors
-/// [`Error::InvalidParameter`] if `n_nonzero` exceeds `n_features`.
+/// [`Error::InvalidParameter`] if `n_nonzero` exceeds `n_features`, or is too large for the result to fit in memory.
 ///
 /// # Complexity
-/// O(`n_features`) time and memory.
+/// O(`n_nonzero`) time and memory.
 pub fn sample_support(n_features: usize, n_nonzero: usize, seed: u64) -> Result<Vec<usize>> {
     if n_nonzero > n_features {
         return Err(Error::invalid("n_nonzero", n_nonzero, &format!("at most the number of features, {n_features}")));
     }
-    Ok(draw_subset(n_features, n_nonzero, stream(seed, Purpose::Support, 0)))
+    let mut support = reserve("n_nonzero", n_nonzero, n_nonzero)?;
+    draw_subset(n_features, n_nonzero, stream(seed, Purpose::Support, 0), &mut support);
+    Ok(support)
 }
 
-/// `count` distinct indices below `n`, at least `count`, uniform over all such sets, in increasing order.
-pub(super) fn draw_subset(n: usize, count: usize, mut rng: ChaCha8Rng) -> Vec<usize> {
-    let mut indices: Vec<usize> = (0..n).collect();
+/// `count` distinct indices below `n`, at least `count`, uniform over all such sets, in increasing order, into `chosen`.
+///
+/// A shuffle of 0..`n` that remembers only what is not in its place.
+pub(super) fn draw_subset(n: usize, count: usize, mut rng: ChaCha8Rng, chosen: &mut Vec<usize>) {
+    let mut moved = HashMap::new();
     for i in 0..count {
         let j = rng.random_range(i..n);
-        indices.swap(i, j);
+        let own = moved.remove(&i).unwrap_or(i);
+        chosen.push(if i == j { own } else { moved.insert(j, own).unwrap_or(j) });
     }
-    indices.truncate(count);
-    indices.sort_unstable();
-    indices
+    chosen.sort_unstable();
 }
 
 /// A coefficient vector of length `n_features` with exactly `n_nonzero` nonzero entries.
@@ -112,7 +116,7 @@ pub(super) fn draw_subset(n: usize, count: usize, mut rng: ChaCha8Rng) -> Vec<us
 /// Their positions are those of [`sample_support`] under the same seed; their values are independent draws from `law`.
 ///
 /// # Errors
-/// [`Error::InvalidParameter`] if `n_nonzero` exceeds `n_features`.
+/// [`Error::InvalidParameter`] if `n_nonzero` exceeds `n_features`, or is too large for the result to fit in memory.
 ///
 /// # Complexity
 /// O(`n_features`) time and memory.
@@ -122,7 +126,8 @@ pub(super) fn draw_subset(n: usize, count: usize, mut rng: ChaCha8Rng) -> Vec<us
 pub fn make_sparse_coef(n_features: usize, n_nonzero: usize, law: Law, seed: u64) -> Result<Array1<f64>> {
     let support = sample_support(n_features, n_nonzero, seed)?;
     let mut rng = stream(seed, Purpose::Coefficient, 0);
-    let mut coef = Array1::zeros(n_features);
+    let mut coef = zeros(("coef", 1), ("n_features", n_features.max(1)))?.remove_axis(Axis(0));
+    coef.slice_collapse(s![..n_features]);
     for j in support {
         coef[j] = law.sample_nonzero(&mut rng);
     }

@@ -9,11 +9,14 @@ mod l1;
 mod run;
 mod welper_recover;
 
+use numpy::PyArray1;
 use pyo3::prelude::*;
 
 /// The private extension module `sparsevae._core`.
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Found now: NumPy is imported at the first use, and an interrupt in an import cannot be passed on there.
+    PyArray1::<f64>::zeros(module.py(), 0, false);
     affine::register(module)?;
     batch::register(module)?;
     datasets::register(module)?;

@@ -357,7 +357,7 @@ pub fn train(
 ) -> Result<Trained> {
     let arch = Arch::new();
     let mut state = State::new(model, start.noise_var, structure, seed);
-    let mut energies = Vec::with_capacity(training.n_steps);
+    let mut energies = Vec::new();
     let (mut learning_rate, mut settled) = (training.learning_rate, false);
     for step in 0..training.n_steps {
         let noise_var = state.parameters.noise_var;

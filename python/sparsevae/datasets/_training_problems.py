@@ -15,6 +15,7 @@ from .._input.interchange import exchange
 from .._input.parameters import check_flag, check_option, check_size, read_number, read_share
 from .._input.random import RandomState, draw_seed
 from ..exceptions import NonFiniteError, ParameterError
+from ._corruption import empty
 from ._design import make_gaussian_design, make_partial_dct_design, make_random_walk_design
 
 _LAWS = ("gaussian", "rademacher", "uniform")
@@ -223,11 +224,11 @@ def plant_training_problems(
         raise ParameterError(f"`noise` is {noise!r}, but it must be finite and at least 0")
     A, seed = matrix("A", A), draw_seed(random_state)
 
+    combinators = empty("n_problems", (n_components, n_problems))
     components = make_sparse_components(A.shape[1], n_components, n_nonzero, law=law, random_state=seed)
     n_hard = round(share * n_problems)
     hard = np.zeros(n_problems, dtype=np.bool_)
     hard[_core.sample_support(n_problems, n_hard, seed)] = True
-    combinators = np.empty((n_components, n_problems))
     for part, kind, n_used, balanced in [(~hard, 0, train_nonzero, True), (hard, 1, hard_nonzero, False)]:
         if part.any():
             combinators[:, part] = _core.make_combinators(

@@ -85,6 +85,18 @@ def test_a_design_too_large_for_memory_is_an_error():
         datasets.make_gaussian_design(2**31, 2**31)
 
 
+def test_sizes_too_large_for_memory_are_named_by_every_generator():
+    for make, name in [
+        (lambda: datasets.make_sparse_coef(2**50, 3), "n_features"),
+        (lambda: datasets.make_sparse_coef(2**50, 2**49), "n_nonzero"),
+        (lambda: datasets.make_training_problems(n_problems=2**50), "n_problems"),
+        (lambda: datasets.make_combinators(2**50, 2, 3), "n_components"),
+        (lambda: datasets.make_low_rank_outliers(2**25, 2**25, rank=2), "n_features"),
+    ]:
+        with pytest.raises(ParameterError, match=f"`{name}` is .* fit.* in memory"):
+            make()
+
+
 @pytest.mark.parametrize(
     ("make", "arguments", "name"),
     [
