@@ -21,6 +21,7 @@ from . import _formulas
 
 # Its types leave out its exception.
 _linalg: Any = torch.linalg
+_functorch: Any = torch._C._functorch
 
 Tensors = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 MoreTensors = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
@@ -41,6 +42,17 @@ def _formula(kind: str, power: float) -> _formulas.Formula:
     if kind == "preconditioned":
         return partial(_formulas.preconditioned, power=power)
     return _formulas.elbo if kind == "elbo" else partial(_formulas.marginal, diagonal=kind == "separable")
+
+
+def is_transformed(arguments: Sequence[Tensor]) -> bool:
+    """Whether a transform of `torch.func` has wrapped one of them: it takes no operator with a derivative."""
+    return not torch.compiler.is_compiling() and any(map(_functorch.is_functorch_wrapped_tensor, arguments))
+
+
+def by_formula(arguments: Sequence[Tensor], kind: str, power: float) -> Tensor:
+    """Evaluate in PyTorch alone, which every transform takes apart; values are not checked, since none may be seen."""
+    value: Tensor = _formula(kind, power)(_columns(arguments))[0].to(arguments[-2].dtype)
+    return value
 
 
 def _columns(arguments: Sequence[Tensor]) -> list[Tensor]:

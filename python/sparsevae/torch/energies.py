@@ -22,6 +22,8 @@ def _evaluate(
     tensors = check_tensors(dict(zip(names, (prior_var, noise_var, X, y), strict=True)))
     _, n, responses = sizes(tensors[2], tensors[3])
     tensors = spread(names, tensors, [(n,), (), tuple(tensors[2].shape[-2:]), responses])
+    if _operators.is_transformed(tensors):
+        return _operators.by_formula(tensors, kind, power)
     problems = tensors[1].numel()
     wanted, n_threads = _wanted(tensors), thread_count(n_jobs, problems)
     values: Tensor = _operators.energy(*tensors, kind, power, wanted, n_threads)[0]
@@ -80,7 +82,8 @@ def marginal_energy(
     without a copy of contiguous float64 tensors: ``O(n_samples**2 * (n_samples + n_features))`` for each problem.
     Second derivatives are products with a Hessian in PyTorch, a few times as long. Other devices than the CPU evaluate
     the same formulas in PyTorch, in float64 as well. ``torch.autograd`` differentiates, and ``torch.compile`` takes the
-    call into its graph; PyTorch itself refuses operators of this kind in ``torch.func.grad``.
+    call into its graph. Under the transforms of ``torch.func`` (``vmap``, ``grad``, ``hessian``, ``functional_call``
+    inside them) PyTorch evaluates the formulas itself, and values are not checked.
 
     References
     ----------
@@ -254,6 +257,8 @@ def elbo_energy(
     tensors = check_tensors(dict(zip(names, given, strict=True)))
     d, n, responses = sizes(tensors[4], tensors[5])
     tensors = spread(names, tensors, [(n, d), (n, n), (n,), (), (d, n), responses])
+    if _operators.is_transformed(tensors):
+        return _operators.by_formula(tensors, "elbo", 0.0)
     problems = tensors[3].numel()
     wanted, n_threads = _wanted(tensors), thread_count(n_jobs, problems)
     values: Tensor = _operators.elbo_energy(*tensors, wanted, n_threads)[0]

@@ -12,6 +12,7 @@ from .._input.parameters import as_float, check_count
 from .._input.threads import thread_count
 from ..exceptions import DerivativeError
 from ._minimum import Curvature, Support, minimum
+from ._operators import is_transformed
 from ._problems import flatten
 
 __all__ = ["recover"]
@@ -117,6 +118,11 @@ def recover(
     """
     max_iter = check_count("max_iter", max_iter)
     tol = as_float("tol", tol, "a number of at least 0")
+    if is_transformed([value for value in (X, y, noise_var) if isinstance(value, Tensor)]):
+        raise DerivativeError(
+            "recover knows no transform of torch.func: give it a batch in place of vmap, and take gradients by "
+            "torch.autograd"
+        )
     design, response, noise, leading = flatten(X, y, noise_var, "y")
     n_threads = thread_count(n_jobs, len(noise))
     coef: Tensor = _Recover.apply(design, response, noise, max_iter, tol, n_threads)

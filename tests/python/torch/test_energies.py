@@ -351,3 +351,28 @@ def test_threads_work_after_a_fork_and_in_workers_of_a_data_loader():
         Samples(), batch_size=2, num_workers=1, multiprocessing_context="fork", timeout=60
     )
     assert torch.equal(torch.cat(list(loader)), expected)
+
+
+@pytest.mark.parametrize("function", [marginal_energy, separable_energy, preconditioned_energy, elbo_energy])
+def test_transforms_of_torch_func_agree_with_batches(function):
+    generator = torch.Generator().manual_seed(1)
+    X, y = (torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in ((4, 6), (4,)))
+    noise = torch.tensor(0.3, dtype=torch.float64)
+    if function is elbo_energy:
+        rest = [torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in ((6, 4), (6, 6))]
+        first = torch.randn(3, 6, generator=generator, dtype=torch.float64)
+
+        def energy(v):
+            return function(*rest, v, noise, X, y)
+    else:
+        first = torch.rand(3, 6, generator=generator, dtype=torch.float64) + 0.1
+
+        def energy(w):
+            return function(w, noise, X, y)
+
+    leaf = first.clone().requires_grad_()
+    each = torch.stack([energy(one) for one in leaf])
+    each.sum().backward()
+    torch.testing.assert_close(torch.vmap(energy)(first), each.detach())
+    torch.testing.assert_close(torch.vmap(torch.func.grad(energy))(first), leaf.grad)
+    torch.testing.assert_close(torch.func.jacrev(energy)(first[0]), leaf.grad[0])

@@ -253,3 +253,10 @@ def test_a_dictionary_is_learned(seed):
         optimizer.step()
         schedule.step()
     assert loss(unit(atoms), *fresh).item() < 1.05 * oracle
+
+
+@pytest.mark.parametrize("transform", [torch.vmap, torch.func.grad])
+def test_transforms_of_torch_func_are_refused(transform):
+    X = torch.eye(3, dtype=torch.float64)
+    with pytest.raises(DerivativeError, match=r"recover knows no transform of torch\.func"):
+        transform(lambda y: recover(X, y, 0.1).sum())(torch.ones(3, dtype=torch.float64))
