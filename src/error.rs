@@ -39,6 +39,16 @@ pub enum Error {
         /// The values that are allowed, in words.
         allowed: String,
     },
+    /// Arguments are finite, but a result is not: infinite, or a variance that has vanished.
+    #[error("{what} are scaled so far apart that {result} is {value}; rescale them to within 1e100 of each other")]
+    Scales {
+        /// Names of the arguments, in words.
+        what: &'static str,
+        /// What came out of range.
+        result: &'static str,
+        /// Its value.
+        value: f64,
+    },
     /// The marginal covariance could not be factorised.
     #[error(
         "the marginal covariance is not positive definite: step {step}, pivot {pivot}; a larger `noise_var` or rescaled data may help"
@@ -67,5 +77,10 @@ impl Error {
     /// An [`Error::InvalidParameter`] with the value shown as Rust prints it.
     pub fn invalid(name: &'static str, value: impl std::fmt::Display, allowed: &str) -> Self {
         Self::InvalidParameter { name, value: value.to_string(), allowed: allowed.to_owned() }
+    }
+
+    /// An [`Error::Scales`] of an energy with its derivatives.
+    pub(crate) fn scales(what: &'static str, value: f64) -> Self {
+        Self::Scales { what, result: "the energy or a derivative", value }
     }
 }

@@ -129,9 +129,6 @@ fn finish(value: f64, half_gradient: Array2<f64>, grad_noise_var: f64) -> Result
     let bad = grad_components.iter().chain([&value, &grad_noise_var]).copied().find(|v| !v.is_finite());
     match bad {
         None => Ok(AffineEvaluation { value, grad_components, grad_noise_var }),
-        Some(bad) => {
-            let scales = format!("scaled so far apart that the energy or its gradient is {bad}");
-            Err(Error::invalid("X, components and noise_var", scales, "rescaled to within 1e100 of each other"))
-        }
+        Some(bad) => Err(Error::scales("`X`, `components` and `noise_var`", bad)),
     }
 }

@@ -186,10 +186,5 @@ pub(super) fn finite<const N: usize>(value: f64, slopes: &Slopes<'_, N>) -> Resu
     if value.is_finite() && slopes.iter().flatten().all(|slopes| all(slopes)) {
         return Ok(value);
     }
-    const WITHIN: &str = "rescaled to within 1e100 of each other";
-    Err(Error::invalid(
-        "X, y and the parameters",
-        "scaled so far apart that the energy or a derivative is infinite",
-        WITHIN,
-    ))
+    Err(Error::scales("`X`, `y` and the parameters", f64::INFINITY))
 }

@@ -105,10 +105,7 @@ pub fn gradient<E: Energy>(energy: &E, at: Point<'_>) -> Result<Evaluation> {
     let infinite = numbers.chain(&evaluation.grad_parameter).copied().find(|v| !v.is_finite());
     match infinite {
         None => Ok(evaluation),
-        Some(value) => {
-            let scales = format!("scaled so far apart that the energy or its gradient is {value}");
-            Err(Error::invalid("X, y, prior_var and noise_var", scales, "rescaled to within 1e100 of each other"))
-        }
+        Some(value) => Err(Error::scales("`X`, `y`, `prior_var` and `noise_var`", value)),
     }
 }
 

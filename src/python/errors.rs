@@ -17,7 +17,7 @@ impl From<Error> for PyErr {
         match error {
             Error::Shape { .. } => classes::ShapeError::new_err(message),
             Error::NonFinite { .. } => classes::NonFiniteError::new_err(message),
-            Error::InvalidParameter { .. } => classes::ParameterError::new_err(message),
+            Error::InvalidParameter { .. } | Error::Scales { .. } => classes::ParameterError::new_err(message),
             Error::NotPositiveDefinite { .. } | Error::NoDecomposition { .. } => {
                 classes::NumericalError::new_err(message)
             }

@@ -189,6 +189,5 @@ fn down_the_slope<E: Energy>(
 }
 
 fn beyond_float64(value: f64) -> Error {
-    let scales = format!("scaled so far apart that the energy or its gradient is {value}");
-    Error::invalid("X, y, prior_var and noise_var", scales, "rescaled to within 1e100 of each other")
+    Error::scales("`X`, `y`, `prior_var` and `noise_var`", value)
 }

@@ -179,8 +179,7 @@ fn whole_groups(problem: &Problem<'_>, support: &[usize], on_support: Vec<f64>) 
 }
 
 fn out_of_range(value: f64) -> Error {
-    let scales = format!("scaled so far apart that a result is {value}");
-    Error::invalid("X and y", scales, "rescaled to within 1e100 of each other")
+    Error::Scales { what: "`X`, `y` and a given `noise_var`", result: "a result", value }
 }
 
 /// The report where there is nothing to choose: a response that is constant, or a design that is.
