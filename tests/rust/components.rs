@@ -251,7 +251,7 @@ fn parameters_out_of_range_are_named() {
     let components = |n, p, s| name_of(make_sparse_components(n, p, s, SymmetricLaw::Gaussian, 0));
     assert_eq!(components(0, 3, 1.0), "n_features");
     assert_eq!(components(3, 0, 1.0), "n_components");
-    assert_eq!(components(usize::MAX, 2, 1.0), "n_components");
+    assert_eq!(components(usize::MAX, 2, 1.0), "n_features");
     for n_nonzero in [0.0, -1.0, 3.1, f64::NAN, f64::INFINITY, f64::from_bits(1)] {
         assert_eq!(components(3, 4, n_nonzero), "n_nonzero");
     }

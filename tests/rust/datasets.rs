@@ -185,8 +185,8 @@ fn parameters_out_of_range_are_named() {
     let make = |kind| make_design(kind, 3, 4, true, 0);
     assert_eq!(name_of(make_design(Design::Gaussian, 0, 4, true, 0)), "n_samples");
     assert_eq!(name_of(make_design(Design::Gaussian, 3, 0, true, 0)), "n_features");
-    assert_eq!(name_of(make_design(Design::Gaussian, usize::MAX, 2, true, 0)), "n_features");
-    assert_eq!(name_of(make_design(Design::Gaussian, usize::MAX / 16, 1, true, 0)), "n_features");
+    assert_eq!(name_of(make_design(Design::Gaussian, usize::MAX, 2, true, 0)), "n_samples");
+    assert_eq!(name_of(make_design(Design::Gaussian, usize::MAX / 16, 1, true, 0)), "n_samples");
     for correlation in [-1.0, 1.0, f64::NAN, f64::INFINITY] {
         assert_eq!(name_of(make(Design::Toeplitz { correlation })), "correlation");
     }
