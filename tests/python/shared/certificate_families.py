@@ -57,7 +57,7 @@ def _row_scales(rng: Rng) -> Problem:
 def _vandermonde(rng: Rng) -> Problem:
     n, p, _ = _shape(rng)
     X = np.vander(np.linspace(-1, 1, n), p, increasing=True)
-    z, support = _plant(rng, X, int(rng.integers(1, 5)))
+    z, support = _plant(rng, X, int(rng.integers(1, min(5, p))))
     return VaeSlr(fit_intercept=False), X, X @ z, support
 
 
