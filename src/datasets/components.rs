@@ -151,16 +151,13 @@ pub fn make_combinators(
         return Err(Error::invalid("n_nonzero", n_nonzero, &allowed));
     }
     let mut deck = Deck { n: n_components, cards: Vec::new(), rng: stream(seed, Purpose::CombinatorDeck, 0) };
-    let mut support = Vec::new();
     for (l, mut column) in combinators.axis_iter_mut(Axis(1)).enumerate() {
-        if balanced {
-            support = deck.deal(n_nonzero);
-        } else {
-            support.clear();
-            draw_subset(n_components, n_nonzero, stream(seed, Purpose::CombinatorSupport, l), &mut support);
-        }
+        let support = match balanced {
+            true => deck.deal(n_nonzero),
+            false => draw_subset(n_components, n_nonzero, stream(seed, Purpose::CombinatorSupport, l)),
+        };
         let mut rng = stream(seed, Purpose::CombinatorValue, l);
-        for &k in &support {
+        for k in support {
             column[k] = law.sample_nonzero(&mut rng);
         }
     }

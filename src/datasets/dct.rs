@@ -59,11 +59,7 @@ pub fn make_partial_dct_design(
         return Err(Error::invalid("n_samples", n_samples, &allowed));
     }
     let frequencies = match rows {
-        DctRows::Random => {
-            let mut chosen = Vec::new();
-            draw_subset(n_features, n_samples, stream(seed, Purpose::Frequency, 0), &mut chosen);
-            chosen
-        }
+        DctRows::Random => draw_subset(n_features, n_samples, stream(seed, Purpose::Frequency, 0)),
         DctRows::Low => (0..n_samples).collect(),
     };
     for (mut row, k) in x.rows_mut().into_iter().zip(frequencies) {

@@ -93,15 +93,15 @@ pub fn sample_support(n_features: usize, n_nonzero: usize, seed: u64) -> Result<
     if n_nonzero > n_features {
         return Err(Error::invalid("n_nonzero", n_nonzero, &format!("at most the number of features, {n_features}")));
     }
-    let mut support = reserve("n_nonzero", n_nonzero, n_nonzero)?;
-    draw_subset(n_features, n_nonzero, stream(seed, Purpose::Support, 0), &mut support);
-    Ok(support)
+    drop(reserve::<usize>("n_nonzero", n_nonzero, n_nonzero)?);
+    Ok(draw_subset(n_features, n_nonzero, stream(seed, Purpose::Support, 0)))
 }
 
-/// `count` distinct indices below `n`, at least `count`, uniform over all such sets, in increasing order, into `chosen`.
+/// `count` distinct indices below `n`, at least `count`, uniform over all such sets, in increasing order.
 ///
 /// A shuffle of 0..`n` that remembers only what is not in its place.
-pub(super) fn draw_subset(n: usize, count: usize, mut rng: ChaCha8Rng, chosen: &mut Vec<usize>) {
+pub(super) fn draw_subset(n: usize, count: usize, mut rng: ChaCha8Rng) -> Vec<usize> {
+    let mut chosen = Vec::with_capacity(count);
     let mut moved = HashMap::new();
     for i in 0..count {
         let j = rng.random_range(i..n);
@@ -109,6 +109,7 @@ pub(super) fn draw_subset(n: usize, count: usize, mut rng: ChaCha8Rng, chosen: &
         chosen.push(if i == j { own } else { moved.insert(j, own).unwrap_or(j) });
     }
     chosen.sort_unstable();
+    chosen
 }
 
 /// A coefficient vector of length `n_features` with exactly `n_nonzero` nonzero entries.
