@@ -1,15 +1,18 @@
 """Sources of MEG and EEG data, with MNE-Python's objects in and out. Needs it: ``pip install "sparsevae[mne]"``."""
 
 import contextlib
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from ._input.arrays import check_finite, real_array
 from ._input.interchange import exchange
 from ._input.parameters import check_type
+from ._input.whitening import broken_promise
 from .exceptions import ParameterError, ShapeError
 from .regression.simultaneous_sparse_vae import SimultaneousSparseVae
 
@@ -80,7 +83,8 @@ def solver(
     Warns
     -----
     ConvergenceWarning
-        If no source is active, or as the estimator warns.
+        If no source is active, as the estimator warns, or if the residual is less than half or more than twice what a
+        given noise variance promises.
 
     Notes
     -----
@@ -115,7 +119,9 @@ def solver(
         raise ShapeError(f"`G` has {gain.shape[1]} columns, but `n_orient` = {n_orient} must divide their number")
     check_finite("M", data)
     check_finite("G", gain)
-    amplitudes = _amplitudes(data, gain, int(n_orient), _checked(estimator, noise_var=1.0))
+    model = _checked(estimator, noise_var=1.0)
+    amplitudes = _amplitudes(data, gain, int(n_orient), model)
+    _warn(model, data, gain, "check that `M` and `G` are whitened by a covariance of the noise in `M`", stacklevel=4)
     sources = amplitudes.reshape(-1, n_orient * data.shape[1]).any(axis=1)
     active_set = np.repeat(sources, n_orient)
     return amplitudes[active_set], active_set
@@ -191,7 +197,9 @@ def simultaneous_sparse_vae(
     Warns
     -----
     ConvergenceWarning
-        If no source is active, or as the estimator warns.
+        If no source is active, as the estimator warns, or if the residual is less than half or more than twice what
+        `noise_cov` promises: in other units, or an `evoked.nave` that does not belong to it, it makes sources of noise
+        or hides them.
 
     See Also
     --------
@@ -220,6 +228,7 @@ def simultaneous_sparse_vae(
         n_orient = 1 if mne.forward.is_fixed_orient(forward) else 3
         data = whitener @ evoked.data[[evoked.ch_names.index(name) for name in gain_info["ch_names"]]]
         full = _amplitudes(data, gain, n_orient if xyz_same_gamma else 1, model)
+        _warn(model, data, gain, "check the units of `noise_cov` and `evoked.nave`", stacklevel=3)
         sources = np.flatnonzero(full.reshape(gain.shape[1] // n_orient, -1).any(axis=1))
         active = (sources[:, None] * n_orient + np.arange(n_orient)).ravel()
         amplitudes = _reapply_source_weighting(full[active], weights, active)
@@ -250,6 +259,19 @@ def _checked(estimator: SimultaneousSparseVae | None, noise_var: float) -> Simul
             raise ParameterError(f"`estimator` has {name}={value!r}, but it must be {wanted}: {reason}")
     copy: SimultaneousSparseVae = clone(estimator)
     return copy
+
+
+def _warn(model: SimultaneousSparseVae, data: Array, gain: Array, advice: str, stacklevel: int) -> None:
+    """Say so where the residual of the fitted `model` is not what a given noise variance promises."""
+    if isinstance(model.noise_var, str):
+        return
+    # Projections leave directions in which there are neither fields nor noise.
+    seen = np.hstack([data, gain])
+    n_dimensions = int(np.linalg.matrix_rank(seen)) if seen.shape[1] >= len(seen) else len(seen)
+    broken = broken_promise(model.residual_, model.noise_var_, n_dimensions, model.n_features_in_, len(model.support_))
+    if broken is not None:
+        learn = 'estimator=SimultaneousSparseVae(noise_var="learn", fit_intercept=False)'
+        warnings.warn(f"{broken}; {advice}, or learn it: {learn}", ConvergenceWarning, stacklevel=stacklevel)
 
 
 def _amplitudes(data: Array, gain: Array, size: int, model: SimultaneousSparseVae) -> Array:

@@ -189,6 +189,36 @@ def test_noise_may_be_learned(case):
     assert case.errors_of(dipoles).max() < 0.01
 
 
+@pytest.mark.parametrize("pca", [True, False])
+@pytest.mark.parametrize(("factor", "found"), [(1 / 100, "small"), (1 / 30, "small"), (1 / 3, "small"), (30, "large")])
+def test_a_covariance_that_is_not_that_of_the_noise_is_told(case, factor, found, pca):
+    wrong = case.noise_cov.copy()
+    wrong["data"] *= factor
+    with pytest.warns(ConvergenceWarning, match=rf"too {found}(.|\n)*`noise_cov`.*`evoked\.nave`.*noise_var=\"learn\""):
+        simultaneous_sparse_vae(case.evoked, case.forward, wrong, pca=pca)
+
+
+def draw(seed):
+    """Two sources of 30, at 12 dB, in 20 channels whose noise has variance 1."""
+    rng = np.random.default_rng(seed)
+    gain = rng.standard_normal((20, 30))
+    return gain[:, [4, 9]] @ (3 * rng.standard_normal((2, 8))) + rng.standard_normal((20, 8)), gain
+
+
+def test_whitened_data_are_never_warned_of():
+    # Warnings are errors here.
+    for seed in range(200):
+        solver(*draw(seed), 1)
+
+
+@pytest.mark.parametrize("factor", [1 / 100, 1 / 30, 1 / 10, 1 / 3])
+def test_data_whitened_by_too_small_a_covariance_are_warned_of(factor):
+    for seed in range(10):
+        data, gain = draw(seed)
+        with pytest.warns(ConvergenceWarning, match="too small.*`M` and `G` are whitened"):
+            solver(data / factor**0.5, gain / factor**0.5, 1)
+
+
 def test_noise_alone_has_no_sources(case):
     silence = case.evoked.copy()
     noise = np.random.default_rng(0).standard_normal(silence.data.shape)

@@ -1,10 +1,11 @@
-"""Data whitened by a covariance between samples."""
+"""Data whitened by a covariance between samples, and whether their residual keeps its promise."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, qr
+from scipy.stats import chi2
 
 from ..exceptions import ParameterError, ShapeError
 from .arrays import check_finite, real_array
@@ -13,6 +14,10 @@ Array = NDArray[np.float64]
 
 # Entries that should be equal may differ by this share of the largest.
 _SYMMETRY = 1e-8
+# A mean square wrong by this factor, and more rarely so by chance, is told. Chosen by hand: three sources of MEG or EEG
+# at 10 dB are found with no others up to a factor of 3, and covariances are seldom known better than to one of 2.
+_FACTOR = 2.0
+_CHANCE = 1e-6
 
 
 class Whitening:
@@ -72,3 +77,42 @@ class Whitening:
         """Whiten the columns of `values`, of shape (n_samples, n_columns)."""
         # In one memory order, so that equal data give equal bits.
         return self._root @ np.ascontiguousarray(values)
+
+
+def broken_promise(residual: Array, noise_var: float, n_dimensions: int, n_columns: int, n_chosen: int) -> str | None:
+    """Compare a whitened residual with its noise variance, by the law of chi-square, and the columns with their number.
+
+    Parameters
+    ----------
+    residual : ndarray of shape (n_samples, n_responses)
+        What least squares on the chosen columns leaves of the whitened data.
+    noise_var : float
+        Variance that was promised.
+    n_dimensions : int
+        Dimensions in which the whitened data have noise.
+    n_columns, n_chosen : int
+        Columns of the design, and how many were chosen.
+
+    Returns
+    -------
+    str or None
+        What is wrong with the covariance of the noise; None where nothing is.
+    """
+    n_responses = residual.shape[1]
+    # From (spark - 1 + rank) / 2 columns on, other columns explain even data without noise.
+    if n_columns > n_dimensions and 2 * n_chosen >= n_dimensions + min(n_responses, n_dimensions):
+        return (
+            f"{n_chosen} columns in {n_dimensions} dimensions are more than {n_responses} responses can tell "
+            "from others, so the covariance of the noise is too small: columns may be chosen to explain noise"
+        )
+    freedom = (n_dimensions - n_chosen) * n_responses
+    if not freedom:
+        return None
+    total = float((residual**2).sum()) / noise_var
+    ratio = total / freedom
+    told = f"the whitened residual is {ratio:.2g} times what the covariance of the noise promises, which is too"
+    if ratio > _FACTOR and chi2.sf(total, freedom) < _CHANCE:
+        return f"{told} small: columns may be chosen to explain noise"
+    if ratio < 1 / _FACTOR and chi2.cdf(total, freedom) < _CHANCE:
+        return f"{told} large: columns may be missing"
+    return None

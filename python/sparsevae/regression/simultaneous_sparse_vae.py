@@ -1,9 +1,11 @@
 """The linear VAE for several responses that share their support."""
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
@@ -12,7 +14,7 @@ from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.groups import group_labels
 from .._input.parameters import check_type
 from .._input.random import RandomState
-from .._input.whitening import Whitening
+from .._input.whitening import Whitening, broken_promise
 from ..exceptions import ParameterError
 from ._base import CoreEstimator
 
@@ -229,8 +231,9 @@ class SimultaneousSparseVae(CoreEstimator):
         Warns
         -----
         ConvergenceWarning
-            If no column was chosen, the search or the descent ended at `max_iter`, or a learned noise variance fell to
-            its floor.
+            If no column was chosen, the search or the descent ended at `max_iter`, a learned noise variance fell to its
+            floor, or the residual is less than half or more than twice what `noise_cov` with a number for `noise_var`
+            promises.
         """
         check_type("covariance", self.covariance, str, "a string")
         arguments = self._arguments() | {"covariance": self.covariance}
@@ -249,6 +252,12 @@ class SimultaneousSparseVae(CoreEstimator):
         report = self._call(_core.fit_simultaneous, design, responses, arguments)
         self._absorb(report, X, Y, precision, whitening)
         self._warn(Y)
+        if whitening is not None and not isinstance(self.noise_var, str):
+            left = whitening.apply(self.residual_)
+            broken = broken_promise(left, self.noise_var_, len(left), X.shape[1], len(self.support_))
+            if broken is not None:
+                advice = 'check `noise_cov` and `noise_var`, or use noise_var="learn"'
+                warnings.warn(f"{type(self).__name__}: {broken}; {advice}", ConvergenceWarning, stacklevel=3)
         return self
 
     def _absorb(
