@@ -157,16 +157,20 @@ def _parse_idx(file: io.BufferedIOBase, most: int) -> _Images:
     if len(content) != size:
         found = f"at least {len(content)}" if len(content) > size else len(content)
         raise ValueError(f"it has {found} bytes after its header, but images of {(*sides,)} need {size}")
-    return _Images(_check_pixels("it", np.frombuffer(content, np.uint8).reshape(sides)), _WHITE, None)
+    _check_pixels("it", (*sides,), np.dtype(np.uint8))
+    return _Images(np.frombuffer(content, np.uint8).reshape(sides), _WHITE, None)
 
 
 def _parse_npz(content: bytes) -> _Images:
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        parts = [part for part in ("train", "test") if f"x_{part}" in arrays]
+    with zipfile.ZipFile(io.BytesIO(content)) as members:
+        names = [name.removesuffix(".npy") for name in members.namelist()]
+        parts = [part for part in ("train", "test") if f"x_{part}" in names]
         if not parts:
-            raise ValueError(f"it holds {', '.join(arrays) or 'nothing'}")
-        pixels = [_check_pixels(f"x_{part}", np.asarray(arrays[f"x_{part}"])) for part in parts]
-        labels = [np.asarray(arrays[f"y_{part}"]) for part in parts if f"y_{part}" in arrays]
+            raise ValueError(f"it holds {', '.join(names) or 'nothing'}")
+        wanted = [f"{kind}_{part}" for part in parts for kind in "xy" if f"{kind}_{part}" in names]
+        arrays = {name: _read_member(members, name, _DEFLATE_RATIO * len(content)) for name in wanted}
+    pixels = [arrays[f"x_{part}"] for part in parts]
+    labels = [arrays[f"y_{part}"] for part in parts if f"y_{part}" in arrays]
     for part, images, numbers in zip(parts, pixels, labels, strict=False):
         if len(labels) == len(parts) and (numbers.shape != images.shape[:1] or numbers.dtype.kind not in "iu"):
             raise ValueError(
@@ -176,9 +180,26 @@ def _parse_npz(content: bytes) -> _Images:
     return _Images(np.concatenate(pixels), _WHITE, target)
 
 
-def _check_pixels(name: str, pixels: NDArray[Any]) -> NDArray[Any]:
-    if pixels.ndim != 3 or 0 in pixels.shape:
-        raise ValueError(f"{name} has shape {pixels.shape}, but three sides, none of them 0, are needed")
-    if pixels.dtype != np.uint8:
-        raise ValueError(f"{name} has dtype {pixels.dtype}, but uint8 is needed")
-    return pixels
+def _read_member(members: zipfile.ZipFile, name: str, most: int) -> NDArray[Any]:
+    """Read an array of `most` bytes at most, if its header and the directory of the file agree."""
+    with members.open(f"{name}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+        if name.startswith("x"):
+            _check_pixels(name, shape, dtype)
+        found, needed = members.getinfo(f"{name}.npy").file_size - file.tell(), math.prod(shape) * dtype.itemsize
+        if found != needed:
+            raise ValueError(f"{name} has {found} bytes after its header, but {dtype} of shape {shape} needs {needed}")
+        if needed > most:
+            raise ValueError(f"{name} has {needed} bytes, but no deflated file of this size holds more than {most}")
+    with members.open(f"{name}.npy") as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
+def _check_pixels(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if len(shape) != 3 or 0 in shape:
+        raise ValueError(f"{name} has shape {shape}, but three sides, none of them 0, are needed")
+    if dtype != np.uint8:
+        raise ValueError(f"{name} has dtype {dtype}, but uint8 is needed")

@@ -1,8 +1,12 @@
 """The riboflavin gene-expression set: found in a local folder or downloaded, then cut to a subset."""
 
+import bz2
 import csv
 import gzip
+import io
+import lzma
 import os
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +28,10 @@ _FOLDER_VARIABLE = "SPARSEVAE_DATA"
 _FILE_NAMES = ("riboflavin.csv.gz", "riboflavin.csv", "riboflavin.RData")
 _SHAPE = (71, 4088)
 _RESPONSE = "q_RIBFLV"
+# Ten times what the larger of the two formats, the table, takes unpacked.
+_MOST_BYTES = 50_000_000
+# By the first bytes of a file; R compresses by any of them.
+_OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _SUBSETS = ("top_variance", "random")
 
 
@@ -139,7 +147,7 @@ def _load(data_home: str | os.PathLike[str] | None) -> tuple[_Table, Path]:
         raise DataUnavailableError(
             f"{path} cannot be read without the package rdata: pip install 'sparsevae[data]'"
         ) from error
-    except (OSError, EOFError, KeyError, IndexError, TypeError, ValueError) as error:
+    except (OSError, EOFError, KeyError, IndexError, TypeError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise DataUnavailableError(f"{path} is not a readable copy of the riboflavin set: {error}") from error
     if table.X.shape != _SHAPE or table.y.shape != _SHAPE[:1]:
         raise DataUnavailableError(
@@ -177,10 +185,20 @@ def _download(data_home: str | os.PathLike[str] | None) -> Path:
         ) from error
 
 
+def _unpacked(path: Path) -> bytes:
+    """Read a file, whether it is compressed or not, and no more of it than the set can have."""
+    with path.open("rb") as file:
+        start = file.read(5)
+    opener = next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), Path.open)
+    with opener(path, "rb") as file:
+        content: bytes = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"it unpacks to more than {_MOST_BYTES} bytes, ten times what the set has")
+    return content
+
+
 def _read_csv(path: Path) -> _Table:
-    opener: Any = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8", newline="") as file:
-        header, *rows = csv.reader(file)
+    header, *rows = csv.reader(io.StringIO(_unpacked(path).decode(), newline=""))
     values = np.array([row[1:] for row in rows], dtype=np.float64)
     return _Table(
         X=np.ascontiguousarray(values[1:].T),
@@ -194,7 +212,7 @@ def _read_rdata(path: Path) -> _Table:
     import rdata
 
     constructors: dict[str | bytes, Any] = dict.fromkeys(("data.frame", "AsIs"), _keep_value)
-    frame = rdata.read_rda(path, constructor_dict=constructors)["riboflavin"]
+    frame = rdata.read_rda(io.BytesIO(_unpacked(path)), constructor_dict=constructors)["riboflavin"]
     x = frame["x"]
     return _Table(
         X=np.ascontiguousarray(x, dtype=np.float64),

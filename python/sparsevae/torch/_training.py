@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -275,6 +276,9 @@ class Checkpoint:
         if not self.path.exists():
             return
         try:
+            with zipfile.ZipFile(self.path) as members:
+                if any(member.file_size != member.compress_size for member in members.infolist()):
+                    raise ValueError("it is compressed, which no checkpoint is")
             # weights_only: no code of a foreign file runs.
             content = torch.load(self.path, map_location=training.data.device, weights_only=True)
             mine = content["sparsevae"] == _FORMAT

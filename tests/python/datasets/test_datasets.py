@@ -1,6 +1,8 @@
 """Data sets through the public API: wiring, arguments, the riboflavin set from every source."""
 
+import bz2
 import gzip
+import lzma
 import os
 from pathlib import Path
 
@@ -282,6 +284,7 @@ def test_subset_arguments_are_checked(arguments, name):
         ("riboflavin.csv", b'"","s0"\n"q_RIBFLV",high\n'),
         ("riboflavin.csv.gz", b"not gzip"),
         ("riboflavin.RData", b"RDX3\nX\n"),
+        ("riboflavin.csv.gz", gzip.compress(b'"","s0"\n')[:-9]),
     ],
 )
 def test_a_damaged_local_copy_is_named(name, content, tmp_path, monkeypatch):
@@ -292,6 +295,17 @@ def test_a_damaged_local_copy_is_named(name, content, tmp_path, monkeypatch):
     with pytest.raises(DataUnavailableError, match="riboflavin set") as caught:
         datasets.fetch_riboflavin()
     assert str(tmp_path / name) in str(caught.value)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("name", ["riboflavin.csv.gz", "riboflavin.RData"])
+def test_no_more_is_unpacked_than_the_set_can_have(name, compress, tmp_path, monkeypatch):
+    if name.endswith("RData"):
+        pytest.importorskip("rdata")
+    (tmp_path / name).write_bytes(compress(bytes(60_000_000)))
+    monkeypatch.setenv("SPARSEVAE_DATA", str(tmp_path))
+    with pytest.raises(DataUnavailableError, match="riboflavin set: it unpacks to more than 50000000 bytes"):
+        datasets.fetch_riboflavin()
 
 
 def test_download_is_cached_and_read(table, tmp_path, monkeypatch):

@@ -3,8 +3,10 @@
 import _thread
 import gzip
 import io
+import math
 import struct
 import threading
+import zipfile
 from itertools import pairwise
 
 import numpy as np
@@ -162,6 +164,17 @@ def npz(**arrays):
     return buffer.getvalue()
 
 
+def npz_of(method=zipfile.ZIP_DEFLATED, **members):
+    """An .npz whose members are a header for the first shape and as many zeros as the second needs."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, (promised, held) in members.items():
+            header = io.BytesIO()
+            np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": promised})
+            archive.writestr(f"{name}.npy", header.getvalue() + bytes(math.prod(held)))
+    return buffer.getvalue()
+
+
 def write(folder, content):
     path = folder / "images"
     path.write_bytes(content)
@@ -243,7 +256,15 @@ def test_images_are_read_from_a_file_of_any_format(content, target, tmp_path):
         (npz(x_train=IMAGES, y_train=np.arange(6)), r"y_train has shape \(6,\)"),
         (npz(x_train=IMAGES, y_train=np.linspace(0, 1, 7)), "y_train has shape .* dtype float64"),
         (npz(x_train=IMAGES, x_test=IMAGES[:, :2]), "dimensions"),
-        (npz(x_train=np.array([{}], dtype=object)), "allow_pickle"),
+        (npz(x_train=np.full((1, 2, 2), {})), "x_train has dtype object"),
+        (npz(x_train=IMAGES, y_train=np.full(7, {})), "allow_pickle|y_train has"),
+        (
+            npz_of(x_train=((2**40, 28, 28), (1,))),
+            r"x_train has 1 bytes after its header, but uint8 of shape \(1099511",
+        ),
+        (npz_of(x_train=((7, 4, 3), (10**8,))), "x_train has 100000000 bytes after its header, but .* needs 84"),
+        (npz_of(x_test=((7, 4, 3),) * 2, y_test=((7,), (10**8,))), "y_test has 100000000 bytes after its header"),
+        (npz_of(zipfile.ZIP_BZIP2, x_train=((10**5, 28, 28),) * 2), "x_train has 78400000 bytes, but no deflated"),
     ],
 )
 def test_a_file_of_another_format_is_refused(content, message, tmp_path):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -264,6 +265,10 @@ def test_a_checkpoint_of_another_training_is_refused_and_the_difference_named(tm
             other.fit(rows)
     path.write_bytes(b"something else")
     with pytest.raises(StoreError, match=r"state\.pt is no checkpoint"):
+        clone(model).fit(X)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as members:
+        members.writestr("state/data.pkl", bytes(10**7))
+    with pytest.raises(StoreError, match=r"state\.pt is no checkpoint of ManifoldVae: it is compressed"):
         clone(model).fit(X)
     torch.save({"sparsevae": 99}, path)
     with pytest.raises(StoreError, match="format 99"):
