@@ -33,7 +33,7 @@ def read_real(name: str, array: Any) -> Any:
         If it is ragged.
     """
     _check_kind(name, array)
-    if isinstance(array, np.ma.MaskedArray):
+    if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "fiubO":
         array = np.where(np.ma.getmaskarray(array), np.nan, array.data)
     try:
         values = np.asarray(array)

@@ -60,6 +60,8 @@ BAD_DATA = {
     "NA in y": (X, pd.Series(Y, dtype="Float64").where(Y[3] != Y, pd.NA), NonFiniteError, "`y`.*[3]"),
     "masked X": (np.ma.array(X, mask=X[0, 3] == X), Y, NonFiniteError, "`X`.*[0, 3]"),
     "masked y": (X, np.ma.array(Y, mask=Y[3] == Y), NonFiniteError, "`y`.*[3]"),
+    "masked text": (np.ma.array(X.astype(str), mask=X > 0), Y, DataTypeError, "`X` has dtype <U32"),
+    "masked dates": (X, np.ma.array(Y.astype("M8[s]"), mask=Y > 0), DataTypeError, "`y` has dtype datetime64"),
     "np.matrix": (np.matrix(X), Y, DataTypeError, r"`X` is a np.matrix.*np.asarray\(X\)"),
     "sparse frame": (FRAME.astype("Sparse[float]"), Y, DataTypeError, r"use X.sparse.to_dense\(\)"),
     "sparse X": (scipy.sparse.csr_array(X), Y, DataTypeError, "Sparse data was passed for `X`"),
