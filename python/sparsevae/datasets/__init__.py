@@ -1,8 +1,9 @@
 """Seeded test problems, digits with outliers and one real data set.
 
 The draws are made in Rust, but for ReLU manifolds and digits, which NumPy draws. An integer `random_state`
-gives the same numbers on every machine and for any number of threads, and draws of different kinds (design,
-coefficients, noise) under the same integer are independent.
+gives the same draws on every machine and for any number of threads, and draws of different kinds (design,
+coefficients, noise) under the same integer are independent. What is multiplied from them, such as a response,
+is the same on every machine up to the rounding of its BLAS.
 """
 
 from ._design import (
