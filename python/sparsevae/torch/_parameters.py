@@ -1,7 +1,10 @@
 """The parameters of the nonlinear autoencoder, checked."""
 
 import os
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from .._input.parameters import (
     check_count,
@@ -54,13 +57,13 @@ def check_parameters(model: Any) -> None:
         check_type("checkpoint", model.checkpoint, (str, os.PathLike), "None or a path")
 
 
-def make_settings(model: Any, n_features: int) -> Settings:
+def make_settings(model: Any, n_samples: int, n_features: int) -> Settings:
     """Collect what the training needs of the parameters.
 
     Raises
     ------
     ParameterError
-        If there are more components than features, or widths are none.
+        If there are more components than features, widths are none, or memory does not suffice.
     """
     encoder = _widths("encoder_hidden", model.encoder_hidden)
     decoder = encoder[::-1] if model.decoder_hidden is None else _widths("decoder_hidden", model.decoder_hidden)
@@ -68,6 +71,14 @@ def make_settings(model: Any, n_features: int) -> Settings:
     if components > n_features:
         message = f"`n_components` is {components}, but it must be at most {n_features}, the number of columns of `X`"
         raise ParameterError(message)
+    for name, sides in (
+        ("encoder_hidden", (n_features, *encoder, components)),
+        ("decoder_hidden", (components, *decoder, n_features)),
+    ):
+        _check_room(name, getattr(model, name), max(a * b for a, b in pairwise(sides)))
+    # Each draw goes through the decoder.
+    n_rows = min(int(model.batch_size), n_samples)
+    _check_room("n_draws", model.n_draws, int(model.n_draws) * n_rows * max(n_features, *decoder))
     return Settings(
         n_components=components,
         encoder_hidden=encoder,
@@ -86,6 +97,14 @@ def make_settings(model: Any, n_features: int) -> Settings:
         tol=float(model.tol),
         seed=draw_seed(model.random_state),
     )
+
+
+def _check_room(name: str, value: Any, n_values: int) -> None:
+    """Refuse what has no room; nothing is written to it, so that the look costs nothing."""
+    try:
+        np.empty(n_values, np.float32)
+    except (MemoryError, ValueError) as error:
+        raise ParameterError(f"`{name}` is {value!r}, but memory does not suffice for so many: {error}") from error
 
 
 def _widths(name: str, value: Any) -> tuple[int, ...]:

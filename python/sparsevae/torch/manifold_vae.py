@@ -244,7 +244,7 @@ class ManifoldVae(Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         samples = read_samples(self, X, missing=bool(self.allow_missing))
         values = samples.values.detach()
         device = find_device(self.device, values)
-        settings = make_settings(self, values.shape[1])
+        settings = make_settings(self, *values.shape)
         offset, self.scale_ = units(values, bool(self.center))
         self.offset_ = offset.cpu().numpy().astype(np.float64)
         data, observed = standardised(values, offset, self.scale_, device)

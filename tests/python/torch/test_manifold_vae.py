@@ -389,6 +389,13 @@ def test_constant_features_and_single_samples_are_defined():
         ({"device": "abacus"}, "`device` is 'abacus'"),
         ({"device": "meta"}, "`device` is 'meta'"),
         ({"checkpoint": 5}, "`checkpoint` is 5"),
+        ({"n_draws": 10**30}, "`n_draws` is 1000000000000000000000000000000, but memory does not suffice"),
+        ({"n_draws": 2**60}, "`n_draws` is 1152921504606846976, but memory does not suffice"),
+        (
+            {"encoder_hidden": (10**30,)},
+            "`encoder_hidden` is (1000000000000000000000000000000,), but memory does not suffice",
+        ),
+        ({"decoder_hidden": (10, 10**17)}, "`decoder_hidden` is (10, 100000000000000000), but memory does not suffice"),
         ({"random_state": -1}, "`random_state` is -1"),
         ({"allow_missing": "yes"}, "`allow_missing` is 'yes'"),
         ({"center": "mean"}, "`center` is 'mean'"),
