@@ -183,3 +183,11 @@ def sources():
 def test_users_need_the_public_names_only(name, code):
     private = r"(from|import) (sparsevae|\.)[\w.]*\b_(?!_)|from (sparsevae|\.)[\w.]* import [^#\n]*\b_(?!_)"
     assert re.findall(private, code) == [], name
+
+
+def test_actions_are_pinned_to_a_commit_with_its_version_beside_it():
+    workflows = [*REPOSITORY.glob(".github/workflows/*.yml")]
+    if not workflows:
+        pytest.skip("source distributions have no workflows")
+    used = [line for file in workflows for line in re.findall(r"uses: (.*)", file.read_text(encoding="utf-8"))]
+    assert [line for line in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
