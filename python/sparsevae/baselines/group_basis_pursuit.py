@@ -128,7 +128,8 @@ class GroupBasisPursuit(RowSparseRegressor):
         outside = equations.residual * size
         feasible = outside <= max(tolerance, equations.rounding * size)
         target, rotation = compress(equations.target)
-        radius = max(tolerance**2 - outside**2, 0.0) ** 0.5
+        # Twice the norm of the data asks for zero as any more does, and has a square.
+        radius = max(min(tolerance, 2 * size) ** 2 - outside**2, 0.0) ** 0.5
         pursuit = _Pursuit(equations._replace(target=target), radius)
         tol = max(arguments["tol"], problem.precision if problem.precision > np.finfo(np.float64).eps else 0.0)
         best, n_iter = pursuit.run(arguments["max_iter"], tol)

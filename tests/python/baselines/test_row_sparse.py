@@ -161,8 +161,9 @@ def test_group_basis_pursuit_of_one_response_is_basis_pursuit(design):
         np.testing.assert_array_equal(group.support_, single.support_)
 
 
-def test_a_tolerance_that_zero_meets_leaves_nothing():
-    model = GroupBasisPursuit(tolerance=1.0001 * np.linalg.norm(Y), fit_intercept=False).fit(X, Y)
+@pytest.mark.parametrize("tolerance", [1.0001 * np.linalg.norm(Y), 1e300])
+def test_a_tolerance_that_zero_meets_leaves_nothing(tolerance):
+    model = GroupBasisPursuit(tolerance=tolerance, fit_intercept=False).fit(X, Y)
     assert (model.status_, model.support_.size, model.gap_) == ("optimal", 0, 0)
 
 
