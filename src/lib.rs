@@ -10,6 +10,7 @@ pub mod l1;
 pub mod linalg;
 pub mod model;
 pub mod monitor;
+pub mod posterior;
 pub mod problem;
 #[cfg(feature = "python")]
 mod python;

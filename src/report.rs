@@ -1,5 +1,7 @@
 //! What comes back: the outcome of a fit.
 
+use crate::posterior::Posterior;
+
 /// How something ended: a fit, a linear program, a training and each of its problems, a recovery. None of these is an
 /// error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +114,8 @@ pub struct FitReport {
     pub certified: bool,
     /// Mean of each coefficient under the encoder, where one was trained; as `coef`.
     pub posterior_mean: Option<Vec<f64>>,
+    /// The average over supports, where it was asked for.
+    pub posterior: Option<Posterior>,
     /// Condition number of the design, and of the preconditioned design, where one is used.
     pub condition_number: Option<(f64, f64)>,
 }

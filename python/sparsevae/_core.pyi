@@ -175,6 +175,27 @@ class Recoveries(TypedDict):
     max_nonzero: NDArray[np.int64]
 
 @type_check_only
+class Places(TypedDict):
+    n_sweeps: int
+    features: NDArray[np.int64]
+    correlation: NDArray[np.float64]
+    column: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    start: NDArray[np.int64]
+    sweep: NDArray[np.int64]
+    times: NDArray[np.int64]
+
+class Posterior(TypedDict):
+    inclusion_prob: NDArray[np.float64]
+    coef: NDArray[np.float64]
+    intercept: float
+    coef_draws: NDArray[np.float64]
+    intercept_draws: NDArray[np.float64]
+    noise_var: float
+    background_var: float
+    n_effects: float
+    places: Places
+
 class FitReport(TypedDict):
     coef: NDArray[np.float64]
     intercept: NDArray[np.float64]
@@ -193,6 +214,7 @@ class FitReport(TypedDict):
     certified: bool
     posterior_mean: NDArray[np.float64] | None
     condition_number: tuple[float, float] | None
+    posterior: Posterior | None
 
 def fit(
     x: NDArray[np.float64],

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["new_figure", "plot_coefficients", "plot_recovery_rates"]
+    from .regression import VaeSlr
+
+__all__ = ["new_figure", "plot_coefficients", "plot_inclusion", "plot_recovery_rates"]
 
 _STYLES = (("o", "-"), ("x", "--"), ("s", "-"), ("^", "-"), ("v", "-"), ("D", "-"))
 
@@ -115,3 +117,51 @@ def plot_coefficients(
         axes.scatter(shown, found[shown], marker=marker, s=28, linewidth=1.2, label=name, zorder=3)
     axes.set(xlabel="column", ylabel="coefficient", title=title)
     axes.legend(frameon=False, fontsize="small")
+
+
+def plot_inclusion(
+    axes: "Axes", model: "VaeSlr", *, support: ArrayLike | None = None, coverage: float = 0.95, title: str = ""
+) -> None:
+    """Draw the probability that each column has an effect, and colour the credible sets.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    model : VaeSlr
+        Fitted with ``model_averaging=True``.
+    support : array-like of int or None, default=None
+        Columns known to have an effect, to be marked by rings.
+    coverage : float, default=0.95
+        Of the credible sets.
+    title : str, default=""
+        Title of the panel.
+
+    Raises
+    ------
+    NotFittedError
+        Before the fit of `model`.
+    ParameterError
+        If `model` was fitted without `model_averaging`.
+
+    Examples
+    --------
+    >>> from sparsevae import VaeSlr
+    >>> from sparsevae.datasets import make_sparse_regression
+    >>> from sparsevae.plotting import new_figure, plot_inclusion
+    >>> data = make_sparse_regression(60, 100, n_nonzero=3, snr_db=10, random_state=0)
+    >>> figure, axes = new_figure(1, 1)
+    >>> plot_inclusion(axes[0][0], VaeSlr(model_averaging=True).fit(data.X, data.y), support=data.support)
+    """
+    sets = model.credible_sets(coverage=coverage)
+    prob = np.asarray(to_numpy("inclusion_prob_", model.inclusion_prob_)[0], dtype=np.float64)
+    axes.scatter(np.arange(len(prob)), prob, s=8, color="0.6", linewidth=0)
+    for number, each in enumerate(sets):
+        label = f"set {number + 1}: {len(each.columns)} column{'s' * (len(each.columns) > 1)}, |r| {each.purity:.2f}"
+        axes.scatter(each.columns, prob[each.columns], s=22, color=f"C{number % 10}", label=label, zorder=3)
+    if support is not None:
+        known = np.asarray(to_numpy("support", support)[0], dtype=np.int64)
+        axes.scatter(known, prob[known], s=60, facecolor="none", edgecolor="black", label="has an effect", zorder=4)
+    axes.set(xlabel="column", ylabel="inclusion probability", ylim=(-0.03, 1.05), title=title)
+    if sets or support is not None:
+        axes.legend(frameon=False, fontsize="small")

@@ -18,6 +18,7 @@ pub mod principal;
 pub mod refined;
 pub mod rotation;
 pub mod row_space;
+pub mod spectral;
 mod solve;
 
 use faer::linalg::matmul::matmul;

@@ -5,6 +5,7 @@ use super::run;
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, Start, names};
 use crate::settings::Settings as _;
 use crate::solver::adam::Training;
+use crate::posterior::{Places, Posterior};
 use crate::{FitReport, model};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
 use pyo3::prelude::*;
@@ -38,6 +39,7 @@ struct Arguments<'py> {
     groups: Vec<usize>,
     start: Option<Starts<'py>>,
     support_rule: String,
+    model_averaging: bool,
     fit_intercept: bool,
     seed: u64,
     precision: f64,
@@ -71,6 +73,7 @@ impl Arguments<'_> {
             groups: self.groups,
             start,
             support_rule: names::support_rule(&self.support_rule)?,
+            model_averaging: self.model_averaging,
             fit_intercept: self.fit_intercept,
             seed: self.seed,
             precision: self.precision,
@@ -82,7 +85,7 @@ fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDic
     let out = PyDict::new(py);
     out.set_item("coef", report.coef.to_pyarray(py))?;
     out.set_item("intercept", report.intercept.to_pyarray(py))?;
-    out.set_item("support", report.support.iter().map(|&j| j as i64).collect::<Vec<_>>().to_pyarray(py))?;
+    out.set_item("support", indices(py, &report.support))?;
     out.set_item("prior_var", report.prior_var.to_pyarray(py))?;
     out.set_item("support_cov", report.support_cov.to_pyarray(py))?;
     out.set_item("coef_var", report.coef_var.to_pyarray(py))?;
@@ -97,6 +100,36 @@ fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDic
     out.set_item("certified", report.certified)?;
     out.set_item("posterior_mean", report.posterior_mean.as_ref().map(|mean| mean.to_pyarray(py)))?;
     out.set_item("condition_number", report.condition_number)?;
+    out.set_item("posterior", report.posterior.as_ref().map(|found| posterior(py, found)).transpose()?)?;
+    Ok(out)
+}
+
+/// Indices as NumPy wants them.
+fn indices<'py>(py: Python<'py>, values: &[usize]) -> Bound<'py, PyArray1<i64>> {
+    values.iter().map(|&j| j as i64).collect::<Vec<_>>().to_pyarray(py)
+}
+
+fn posterior<'py>(py: Python<'py>, posterior: &Posterior) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("inclusion_prob", posterior.inclusion_prob.to_pyarray(py))?;
+    out.set_item("coef", posterior.coef.to_pyarray(py))?;
+    out.set_item("intercept", posterior.intercept)?;
+    out.set_item("coef_draws", posterior.coef_draws.to_pyarray(py))?;
+    out.set_item("intercept_draws", posterior.intercept_draws.to_pyarray(py))?;
+    out.set_item("noise_var", posterior.noise_var)?;
+    out.set_item("background_var", posterior.background_var)?;
+    out.set_item("n_effects", posterior.n_effects)?;
+    let Places { n_sweeps, features, correlation, column, probability, start, sweep, times } = &posterior.places;
+    let places = PyDict::new(py);
+    places.set_item("n_sweeps", n_sweeps)?;
+    places.set_item("features", indices(py, features))?;
+    places.set_item("correlation", correlation.to_pyarray(py))?;
+    places.set_item("column", indices(py, column))?;
+    places.set_item("probability", probability.to_pyarray(py))?;
+    places.set_item("start", indices(py, start))?;
+    places.set_item("sweep", indices(py, sweep))?;
+    places.set_item("times", indices(py, times))?;
+    out.set_item("places", places)?;
     Ok(out)
 }
 
@@ -183,6 +216,7 @@ fn defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     out.set_item("n_steps", settings.training.n_steps)?;
     out.set_item("learning_rate", settings.training.learning_rate)?;
     out.set_item("learning_rate_drop", settings.training.learning_rate_drop)?;
+    out.set_item("model_averaging", settings.model_averaging)?;
     out.set_item("fit_intercept", settings.fit_intercept)?;
     out.set_item("optimizer", names::optimizers().first().map(|(name, _)| *name))?;
     out.set_item("noise_var", names::NOISES.map(|(name, _)| name).first())?;

@@ -21,6 +21,7 @@ mod l1;
 mod leadfield;
 mod model;
 mod monitor;
+mod posterior;
 mod robust;
 mod row_sparse;
 mod rules;

@@ -75,6 +75,7 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
             "groups": [],
             "start": None,
             "support_rule": self.support_rule,
+            "model_averaging": False,
             "fit_intercept": bool(self.fit_intercept),
             "seed": draw_seed(self.random_state),
         }

@@ -1,7 +1,32 @@
 """The plain linear VAE for sparse linear regression."""
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from .. import _core
+from .._input.data import predict_array, result_dtype
+from .._input.parameters import as_float, check_flag
 from .._input.random import RandomState
+from ..exceptions import ParameterError
 from ._base import LinearVae
+from ._credible_sets import CredibleSet, find_credible_sets
+
+
+# What only a fit with `model_averaging` sets.
+_OF_POSTERIOR = (
+    "inclusion_prob_",
+    "background_var_",
+    "n_effects_",
+    "credible_sets_",
+    "credible_set_prob_",
+    "credible_set_purity_",
+    "_coef_draws",
+    "_intercept_draws",
+    "_places",
+)
 
 
 class VaeSlr(LinearVae):
@@ -45,6 +70,12 @@ class VaeSlr(LinearVae):
     support_rule : {"evidence", "ebic", "posterior"}, default="evidence"
         How columns are chosen where no certificate settles it. "evidence": marginal likelihood of the support. "ebic":
         extended BIC. "posterior": coefficients more than three posterior standard deviations from 0.
+    model_averaging : bool, default=False
+        Whether to average over supports where there is noise: `coef_`, `intercept_` and :meth:`predict` are then means
+        over the posterior of all supports and of a dense background of small coefficients, which predicts better than
+        any one support where columns are correlated, and :meth:`credible_sets` tells which columns are interchangeable.
+        `support_` stays the selection; the search for a certificate is one round, without restarts. Takes time and
+        memory of its own (see Notes).
     fit_intercept : bool, default=True
         Whether to centre the data. Set it to False for designs without an intercept: it costs one sample.
     random_state : int, Generator, RandomState or None, default=0
@@ -56,6 +87,7 @@ class VaeSlr(LinearVae):
     ----------
     coef_ : ndarray of shape (n_features,)
         Coefficients, in units of `y` over units of the column; exact zeros off the support. Of the dtype of the data.
+        With `model_averaging`, posterior means, zero nowhere unless the fit is certified.
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     support_ : ndarray of shape (n_support,), int64
@@ -63,12 +95,13 @@ class VaeSlr(LinearVae):
     prior_var_ : ndarray of shape (n_features,)
         Prior variance of each coefficient, the `w` of the energy.
     coef_var_ : ndarray of shape (n_features,)
-        Posterior variance of each coefficient given the support; 0 off the support.
+        Posterior variance of each coefficient given the support; 0 off the support. With `model_averaging`, over all
+        supports, from 100 draws.
     support_cov_ : ndarray of shape (n_support, n_support)
         Posterior covariance of the coefficients on the support.
     noise_var_ : float
         Noise variance, in squared units of `y`. For certified fits a floor that stands for 0: 1e-12 of the mean square
-        of `y`.
+        of `y`. With `model_averaging`, the posterior mean, unless it is given.
     energy_ : float
         Energy at `prior_var_` and `noise_var_`; of centred data, in the ``n_samples - 1`` dimensions that they have.
         Minus infinity for a constant `y` without noise.
@@ -88,6 +121,17 @@ class VaeSlr(LinearVae):
     posterior_mean_ : ndarray of shape (n_features,)
         Decoder scale times mean of the trained encoder, the paper's estimate of the coefficients, before columns are
         chosen. Only with "adam".
+    inclusion_prob_ : ndarray of shape (n_features,)
+        Posterior probability that a column has an effect. Columns that are alike share it: see :meth:`credible_sets`.
+        Of a certified fit, 1 on the support. This and the next five only with `model_averaging`.
+    background_var_ : float
+        Variance of the background's share of the response, in squared units of `y`, posterior mean.
+    n_effects_ : float
+        Posterior mean of the number of effects.
+    credible_sets_ : list of ndarray, int64
+        Columns of the sets that :meth:`credible_sets` finds at its defaults.
+    credible_set_prob_, credible_set_purity_ : ndarray of shape (n_sets,)
+        Their probabilities and smallest absolute correlations.
     n_features_in_ : int
         Number of columns of `X`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -117,10 +161,19 @@ class VaeSlr(LinearVae):
     the noise variance: unbounded steps, as in the code published with the paper, can take it below 0, which ends that
     training with NaN.
 
+    Averaging samples the model ``y = X b + X u + e`` of a few effects ``b``, a dense background ``u`` and noise: 500
+    sweeps over at most 20 effects, each taken away in turn and its column drawn anew from all columns and none, with
+    the variances and the number of effects drawn between sweeps (docs/theory.md, "Averaging over supports"). It costs
+    ``O(n_samples**2 * (n_samples + n_features))`` once, a copy of `X`, and ``O(n_samples * n_features)`` a move. A
+    given `noise_var` is taken as it is; any other word means that it is drawn. The seed is `random_state`.
+
     References
     ----------
     Pratihar and Mukhopadhyay (2025), "Be a Goldfish: Forgetting Bad Conditioning in Sparse Linear Regression via
     Variational Autoencoders", ICML, sec. 4, Theorem 4.2 and eq. 24.
+
+    Wang, Sarkar, Carbonetto and Stephens (2020), "A simple new approach to variable selection in regression, with
+    application to genetic fine mapping", JRSS B 82: single effects and credible sets.
 
     Examples
     --------
@@ -144,6 +197,7 @@ class VaeSlr(LinearVae):
         learning_rate: float = 1e-2,
         learning_rate_drop: float = 1e-2,
         support_rule: str = "evidence",
+        model_averaging: bool = False,
         fit_intercept: bool = True,
         random_state: RandomState = 0,
         verbose: bool | int = False,
@@ -157,6 +211,120 @@ class VaeSlr(LinearVae):
         self.learning_rate = learning_rate
         self.learning_rate_drop = learning_rate_drop
         self.support_rule = support_rule
+        self.model_averaging = model_averaging
         self.fit_intercept = fit_intercept
         self.random_state = random_state
         self.verbose = verbose
+
+    def _arguments(self) -> dict[str, Any]:
+        check_flag("model_averaging", self.model_averaging)
+        return super()._arguments() | {"model_averaging": bool(self.model_averaging)}
+
+    def _absorb(self, report: "_core.FitReport", n_samples: int, precision: float) -> None:
+        super()._absorb(report, n_samples, precision)
+        for name in _OF_POSTERIOR:
+            self.__dict__.pop(name, None)
+        posterior = report["posterior"]
+        if posterior is None:
+            return
+        intercept = posterior["intercept"]
+        dtype = result_dtype(precision, max(np.abs(posterior["coef"]).max(), abs(intercept)))
+        self.coef_, self.intercept_ = posterior["coef"].astype(dtype), dtype(intercept)
+        self.inclusion_prob_ = posterior["inclusion_prob"]
+        self.background_var_, self.n_effects_ = posterior["background_var"], posterior["n_effects"]
+        self._coef_draws, self._intercept_draws = posterior["coef_draws"], posterior["intercept_draws"]
+        if len(self._coef_draws) > 1:
+            self.noise_var_ = self._response_noise_var = posterior["noise_var"]
+            self.coef_var_ = self._coef_draws.var(axis=0, ddof=1)
+        self._places = posterior["places"]
+        found = self.credible_sets()
+        self.credible_sets_ = [each.columns for each in found]
+        self.credible_set_prob_ = np.array([each.prob for each in found])
+        self.credible_set_purity_ = np.array([each.purity for each in found])
+
+    def _is_empty(self, Y: NDArray[np.float64]) -> bool:
+        """Tell whether there is nothing to predict by: an average has no zeros."""
+        return not self.model_averaging and super()._is_empty(Y)
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:  # noqa: FBT001 - scikit-learn's signature
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict for.
+        return_std : bool, default=False
+            Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients, given
+            the support, or with `model_averaging` over all supports.
+
+        Returns
+        -------
+        y_mean : ndarray of shape (n_samples,)
+            Predicted response.
+        y_std : ndarray of shape (n_samples,)
+            Its standard deviation, in units of `y`; only if `return_std`.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        ShapeError, NonFiniteError, DataTypeError
+            As in :meth:`fit`, and if the columns are not those of the fit.
+        """
+        check_is_fitted(self)
+        if not return_std or len(getattr(self, "_coef_draws", ())) < 2:
+            return super().predict(X, return_std)
+        X = predict_array(self, X)
+        spread = (X @ self._coef_draws.T + self._intercept_draws).var(axis=1, ddof=1)
+        std = np.sqrt(self._response_noise_var * (1 + self._mean_share) + spread)
+        return X @ self.coef_ + self.intercept_, std
+
+    def credible_sets(self, *, coverage: float = 0.95, purity: float = 0.5) -> list[CredibleSet]:
+        """Find sets of columns that are alike, of which at least one has an effect.
+
+        Where columns are correlated, the data can often tell that there is an effect, but not at which of them: a
+        credible set names them all.
+
+        Parameters
+        ----------
+        coverage : float, default=0.95
+            Smallest probability, between 0 and 1, that a set holds an effect.
+        purity : float, default=0.5
+            Smallest absolute correlation within a set, from 0 to 1.
+
+        Returns
+        -------
+        list of CredibleSet
+            Disjoint sets with fields `columns`, `prob` and `purity`, each as small as `coverage` allows, the one with
+            the most probable column first.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        ParameterError
+            If the model was fitted without `model_averaging`, or a parameter is out of its range.
+
+        Notes
+        -----
+        Sets are made of columns with an inclusion probability above 0.005, the 500 most probable at most.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsevae import VaeSlr
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.standard_normal((100, 50))
+        >>> X[:, 7] = X[:, 3] + 0.01 * rng.standard_normal(100)
+        >>> y = X[:, 3] + rng.standard_normal(100)
+        >>> [each.columns.tolist() for each in VaeSlr(model_averaging=True).fit(X, y).credible_sets()]
+        [[3, 7]]
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "_places"):
+            raise ParameterError("`model_averaging` was False in the fit, but credible sets need it to be True")
+        for name, value in (("coverage", coverage), ("purity", purity)):
+            number = as_float(name, value, "a number between 0 and 1")
+            if not 0.0 < number < 1.0 and not (name == "purity" and number in (0.0, 1.0)):
+                raise ParameterError(f"`{name}` is {value!r}, but it must be a number between 0 and 1")
+        return find_credible_sets(self._places, float(coverage), float(purity))

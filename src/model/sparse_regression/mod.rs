@@ -17,7 +17,8 @@ mod train;
 
 use crate::design::{Design, Rows};
 use crate::monitor::Monitor;
-use crate::problem::Problem;
+use crate::posterior::{self, Posterior};
+use crate::problem::{Problem, Response};
 use crate::report::FitReport;
 use crate::settings::Settings as _;
 use crate::{Error, Result};
@@ -151,6 +152,9 @@ pub fn fit_problem(
     {
         return Err(Error::invalid("power", power, "None for several responses"));
     }
+    if settings.model_averaging && response.n_responses() > 1 {
+        return Err(Error::invalid("model_averaging", true, "false for several responses"));
+    }
     let before = settings.start.as_ref().map_or(0, |start| start.steps);
     let rest = (before > 0)
         .then(|| Settings { max_iter: settings.max_iter.saturating_sub(before).max(1), ..settings.clone() });
@@ -165,6 +169,9 @@ pub fn fit_problem(
         }
     };
     report.n_iter += before;
+    if settings.model_averaging {
+        report.posterior = Some(average(problem, &response, settings, &report, monitor)?);
+    }
     if let Some(power) = settings.power
         && report.condition_number.is_none()
         && !problem.columns.is_empty()
@@ -172,4 +179,24 @@ pub fn fit_problem(
         report.condition_number = Some(condition_numbers(&problem.row_space()?.spectrum()?.0, power, 0.0));
     }
     Ok(report)
+}
+
+/// The posterior over supports, which a certificate leaves no doubt about.
+fn average(
+    problem: &Problem<'_>,
+    response: &Response,
+    settings: &Settings,
+    report: &FitReport,
+    monitor: &Monitor<'_>,
+) -> Result<Posterior> {
+    if report.certified || response.norm == 0.0 || problem.columns.is_empty() {
+        return Ok(posterior::certain(problem, &report.support, &report.coef, report.intercept[0], report.noise_var));
+    }
+    // The noise of a preconditioned decoder is not that of the response.
+    let noise_var = match settings.noise {
+        Noise::Fixed(noise_var) if settings.power.is_none() => Some(noise_var),
+        _ => None,
+    };
+    let sampling = posterior::Settings { seed: settings.seed, ..posterior::Settings::default() };
+    posterior::posterior(problem, response, noise_var, &sampling, monitor)
 }

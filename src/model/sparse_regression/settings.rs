@@ -77,6 +77,8 @@ pub struct Settings {
     pub support_rule: SupportRule,
     /// Whether the model has an intercept.
     pub fit_intercept: bool,
+    /// Whether to average over supports as well; for one response.
+    pub model_averaging: bool,
     /// Seed of the restarts.
     pub seed: u64,
     /// Unit roundoff of the data as the caller holds them.
@@ -98,6 +100,7 @@ impl Default for Settings {
             start: None,
             support_rule: SupportRule::Criterion(Criterion::Evidence),
             fit_intercept: true,
+            model_averaging: false,
             seed: 0,
             precision: f64::EPSILON / 2.0,
         }

@@ -251,8 +251,12 @@ fn descent_through_a_background(context: &mut Context<'_>) -> Result<Option<Solv
     Ok(None)
 }
 
-/// All other rounds of the noise-free search, unless the data look noisy.
+/// All other rounds of the noise-free search, unless the data look noisy or supports are averaged, as they are where
+/// there is noise.
 fn restarts(context: &mut Context<'_>) -> Result<Option<Solved>> {
+    if context.settings.model_averaging {
+        context.looks_noisy = true;
+    }
     if context.settings.noise != Noise::Anneal && context.looks_noisy {
         return Ok(None);
     }

@@ -1,0 +1,62 @@
+//! A design in the eigenvectors of `X X^T`, where a background of small coefficients is diagonal.
+
+use super::decompose::gram;
+use crate::{Error, Result};
+use faer::diag::Diag;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatMut, MatRef, Par};
+use ndarray::{Array2, ArrayView2};
+
+/// Eigenvalues of `X X^T` below this share of the largest are rounding: directions that `X` does not reach.
+const RANK_TOLERANCE: f64 = 1e-9;
+
+/// `X X^T = U diag(values) U^T` on the range of `X`, and `X` in its eigenvectors.
+#[derive(Debug, Clone)]
+pub struct Spectral {
+    /// The eigenvalues that are not 0, ascending.
+    pub values: Vec<f64>,
+    /// `U^T X`, a row for each column of `X`: shape `(n_cols, rank)`.
+    pub columns: Array2<f64>,
+    vectors: Mat<f64>,
+}
+
+impl Spectral {
+    /// Decomposes `x`, shape `(n_rows, n_cols)`.
+    ///
+    /// # Errors
+    /// [`Error::NoDecomposition`] if the eigenvalues do not converge.
+    ///
+    /// # Complexity
+    /// `O(n_rows^2 (n_rows + n_cols))`, on this thread alone.
+    pub fn new(x: ArrayView2<'_, f64>) -> Result<Self> {
+        let failed = || Error::NoDecomposition { what: "X" };
+        let (rows, n) = x.dim();
+        let product = gram(x).ok_or_else(failed)?;
+        let (mut all, mut values) = (Mat::zeros(rows, rows), Diag::zeros(rows));
+        let scratch = self_adjoint_evd_scratch::<f64>(rows, ComputeEigenvectors::Yes, Par::Seq, Default::default());
+        let mut stack = MemBuffer::new(scratch);
+        let stack = MemStack::new(&mut stack);
+        self_adjoint_evd(product.as_ref(), values.as_mut(), Some(all.as_mut()), Par::Seq, stack, Default::default())
+            .map_err(|_| failed())?;
+        let values: Vec<f64> = values.column_vector().iter().copied().collect();
+        let largest = values.last().copied().unwrap_or(0.0);
+        let dropped = values.partition_point(|&v| v <= RANK_TOLERANCE * largest);
+        let vectors = all.get(.., dropped..).to_owned();
+        let rank = rows - dropped;
+        let mut columns = Array2::zeros((n, rank));
+        let dense = x.as_standard_layout();
+        if let (Some(from), Some(to)) = (dense.as_slice(), columns.as_slice_mut()) {
+            let x = MatRef::from_row_major_slice(from, rows, n);
+            let to = MatMut::from_row_major_slice_mut(to, n, rank);
+            matmul(to, Accum::Replace, x.transpose(), vectors.as_ref(), 1.0, Par::Seq);
+        }
+        Ok(Self { values: values[dropped..].to_vec(), columns, vectors })
+    }
+
+    /// `U^T vector`.
+    pub fn rotate(&self, vector: &[f64]) -> Vec<f64> {
+        self.vectors.col_iter().map(|u| u.iter().zip(vector).map(|(u, v)| u * v).sum()).collect()
+    }
+}

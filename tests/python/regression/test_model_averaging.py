@@ -1,0 +1,147 @@
+"""Averages over supports: better predictions, probabilities that are true, sets that hold the effect."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes
+from sklearn.model_selection import KFold, cross_val_predict
+
+from sparsevae import VaeSlr
+from sparsevae.datasets import make_sparse_regression
+from sparsevae.exceptions import ParameterError
+
+
+def blocks(seed, n_samples=200, n_blocks=40, width=5):
+    """Columns in blocks of alike ones (r about .9), and three of the blocks with an effect at one column."""
+    rng = np.random.default_rng(seed)
+    factors = rng.standard_normal((n_samples, n_blocks)).repeat(width, axis=1)
+    X = factors + 0.3 * rng.standard_normal(factors.shape)
+    support = width * rng.choice(n_blocks, 3, replace=False) + rng.integers(width, size=3)
+    signal = X[:, support] @ rng.choice([-1.0, 1.0], 3)
+    return X, signal + signal.std() * rng.standard_normal(n_samples), np.sort(support)
+
+
+def test_averages_predict_new_samples_better_than_one_support_where_columns_are_alike():
+    ratios = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((130, 1)) + rng.standard_normal((130, 60))
+        y = X @ (0.2 * rng.standard_normal(60)) + rng.standard_normal(130)
+        errors = [
+            np.square(y[80:] - VaeSlr(model_averaging=averaged).fit(X[:80], y[:80]).predict(X[80:])).mean()
+            for averaged in (True, False)
+        ]
+        ratios.append(errors[0] / errors[1])
+    assert np.exp(np.mean(np.log(ratios))) < 0.9
+
+
+def test_real_data_are_predicted_as_well_as_by_the_lasso():
+    X, y = load_diabetes(return_X_y=True)
+    predicted = cross_val_predict(VaeSlr(model_averaging=True), X, y, cv=KFold(10, shuffle=True, random_state=0))
+    assert 1 - np.square(y - predicted).sum() / np.square(y - y.mean()).sum() > 0.485
+
+
+def test_credible_sets_hold_the_effect_and_alike_columns_only():
+    held = missed = 0
+    for seed in range(30):
+        X, y, support = blocks(seed)
+        for each in VaeSlr(model_averaging=True).fit(X, y).credible_sets():
+            hit = np.isin(support, each.columns).any()
+            held, missed = held + hit, missed + (not hit)
+            correlation = np.abs(np.corrcoef(X[:, each.columns].T)).min() if len(each.columns) > 1 else 1.0
+            assert correlation >= 0.5
+            assert each.purity == pytest.approx(correlation)
+            assert each.prob >= 0.95
+    assert held >= 75
+    assert missed <= 0.05 * (held + missed)
+
+
+def test_a_column_of_probability_one_half_has_an_effect_half_of_the_time():
+    probabilities, effects = [], []
+    for seed in range(60):
+        X, y, support = blocks(seed)
+        probabilities.append(VaeSlr(model_averaging=True, random_state=seed).fit(X, y).inclusion_prob_)
+        effects.append(np.isin(np.arange(X.shape[1]), support))
+    probability, effect = np.concatenate(probabilities), np.concatenate(effects)
+    for low, high in ((0.05, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.9)):
+        chosen = (probability > low) & (probability < high)
+        error = 3 * np.sqrt(0.25 / chosen.sum())
+        assert abs(effect[chosen].mean() - probability[chosen].mean()) < error
+
+
+def test_noise_has_no_credible_set_and_no_probable_column():
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        X, y = rng.standard_normal((80, 200)), rng.standard_normal(80)
+        model = VaeSlr(model_averaging=True).fit(X, y)
+        assert model.inclusion_prob_.max() < 0.95
+        assert not model.credible_sets_
+
+
+def test_predictive_intervals_hold():
+    inside = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((160, 1)) + rng.standard_normal((160, 100))
+        y = 1e3 + X[:, :3].sum(axis=1) + X @ (0.1 * rng.standard_normal(100)) + 2 * rng.standard_normal(160)
+        mean, std = VaeSlr(model_averaging=True).fit(X[:60], y[:60]).predict(X[60:], return_std=True)
+        inside.append((np.abs(y[60:] - mean) < 1.96 * std).mean())
+    assert 0.93 < np.mean(inside) < 0.97
+
+
+def test_a_certified_fit_leaves_no_doubt():
+    data = make_sparse_regression(60, 100, n_nonzero=4, random_state=0)
+    model = VaeSlr(model_averaging=True).fit(data.X, data.y)
+    plain = VaeSlr().fit(data.X, data.y)
+    assert model.certified_
+    assert np.array_equal(model.coef_, plain.coef_)
+    assert np.array_equal(np.flatnonzero(model.inclusion_prob_), data.support)
+    assert [each.tolist() for each in model.credible_sets_] == [[j] for j in data.support]
+    assert model.background_var_ == 0
+    for averaged, given in zip(*(m.predict(data.X, return_std=True) for m in (model, plain)), strict=True):
+        assert np.array_equal(averaged, given)
+
+
+def test_the_selection_is_that_of_a_fit_without_averages():
+    X, y, _ = blocks(0)
+    averaged, plain = VaeSlr(model_averaging=True).fit(X, y), VaeSlr().fit(X, y)
+    assert np.array_equal(averaged.support_, plain.support_)
+    assert not hasattr(plain, "inclusion_prob_")
+    averaged.set_params(model_averaging=False).fit(X, y)
+    assert not hasattr(averaged, "inclusion_prob_")
+    assert np.array_equal(averaged.predict(X), plain.predict(X))
+
+
+def test_constant_responses_and_constant_columns_have_no_effects():
+    X, y, _ = blocks(1)
+    for X, y in ((X, np.ones(200)), (np.ones((200, 3)), y)):
+        model = VaeSlr(model_averaging=True).fit(X, y)
+        assert not model.inclusion_prob_.any()
+        assert model.credible_sets_ == []
+        assert np.isfinite(model.predict(X, return_std=True)).all()
+
+
+def test_the_same_seed_gives_the_same_bits():
+    X, y, _ = blocks(2)
+    model = VaeSlr(model_averaging=True, random_state=3).fit(X, y)
+    assert np.array_equal(model.coef_, clone(model).fit(X, y).coef_)
+    assert not np.array_equal(model.coef_, clone(model).set_params(random_state=4).fit(X, y).coef_)
+
+
+def test_given_noise_is_taken_as_it_is():
+    X, y, _ = blocks(3)
+    assert VaeSlr(model_averaging=True, noise_var=2.5).fit(X, y).noise_var_ == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("options", [{"coverage": 0.0}, {"coverage": 1.0}, {"purity": -0.1}, {"purity": 1.1}])
+def test_credible_sets_name_the_parameter_that_is_out_of_range(options):
+    X, y, _ = blocks(4)
+    model = VaeSlr(model_averaging=True).fit(X, y)
+    with pytest.raises(ParameterError, match=next(iter(options))):
+        model.credible_sets(**options)
+
+
+def test_credible_sets_say_that_they_need_averages():
+    X, y, _ = blocks(5)
+    with pytest.raises(ParameterError, match="model_averaging"):
+        VaeSlr().fit(X, y).credible_sets()
