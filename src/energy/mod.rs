@@ -1,7 +1,7 @@
 //! Energies of the linear variational autoencoder, one a file.
 //!
 //! An [`Energy`] is a function of the prior variances `w` and the noise variance `gamma`, written once: the descents, the
-//! public functions, their batches for automatic differentiation and the report of a fit all call the same. The list at
+//! public functions and their batches for automatic differentiation all call the same. The list at
 //! the end of this file names those that users can ask for.
 
 mod affine;
@@ -23,6 +23,7 @@ pub use marginal::{Marginal, MarginalScratch};
 pub use preconditioned::Preconditioned;
 pub use separable::Separable;
 
+use crate::linalg::least_squares::NestedLeastSquares;
 use crate::{Error, Result};
 use interface::check_stacked;
 use ndarray::ArrayView2;
@@ -49,8 +50,12 @@ macro_rules! energies {
         /// [`Error::Shape`], [`Error::NonFinite`] and [`Error::InvalidParameter`] for what cannot be evaluated;
         /// [`Error::NotPositiveDefinite`] if `noise_var` is too small for float64.
         ///
+        /// A design with more samples than features is compressed first: beside a small `noise_var`, a covariance of all
+        /// samples would be rounded to one that is singular.
+        ///
         /// # Complexity
-        /// `O(n_samples^2 (n_samples + n_features) + n_samples n_features L)`.
+        /// `O(m^2 (m + n_features) + m n_features L)` with `m = min(n_samples, n_features)`, and the compression,
+        /// `O(n_samples n_features (n_features + L))`.
         pub fn evaluate(
             name: &str,
             x: ArrayView2<'_, f64>,
@@ -60,7 +65,16 @@ macro_rules! energies {
             parameter: f64,
         ) -> Result<Evaluation> {
             let n_responses = check_stacked(x, y, prior_var, noise_var)?;
-            let (responses, at) = (Responses::new(y, n_responses), Point { prior_var, noise_var });
+            let at = Point { prior_var, noise_var };
+            let tall = (x.nrows() > x.ncols()).then(|| NestedLeastSquares::new(x, y));
+            let compressed = tall.as_ref().map(NestedLeastSquares::compressed);
+            let (x, responses) = match (&tall, &compressed) {
+                (Some(fit), Some((triangle, values))) => {
+                    let off_range = OffRange { directions: x.nrows() - x.ncols(), norm: fit.residual[x.ncols()] };
+                    (triangle.view(), Responses { values, n_responses, off_range })
+                }
+                _ => (x, Responses::new(y, n_responses)),
+            };
             match name {
                 $($name => gradient(&$energy::for_data(x, responses, parameter)?, at),)*
                 other => Err(unknown(other)),
