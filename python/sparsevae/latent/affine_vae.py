@@ -82,8 +82,8 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Notes
     -----
     A fit costs one thin singular value decomposition, ``O(n_samples * n_features * min(n_samples, n_features))``, any
-    other method ``O(n_samples * n_features * n_active_)``. The decomposition is one call, which Ctrl-C ends only once it
-    is done: of 4,000 samples of 3,000 features after a minute or more.
+    other method ``O(n_samples * n_features * n_active_)``. The decomposition is one call, after which alone Ctrl-C is
+    heard: with 4,000 samples of 3,000 features that takes a minute or more.
 
     Eigenvalues are those of the maximum likelihood, sums over samples divided by `n_samples`; scikit-learn's
     :class:`~sklearn.decomposition.PCA` divides by ``n_samples - 1``. Apart from that factor covariance, noise variance
