@@ -8,6 +8,7 @@ mod affine;
 mod background;
 pub mod batch;
 
+mod compressed;
 pub mod elbo;
 mod in_data;
 mod interface;
@@ -23,8 +24,8 @@ pub use marginal::{Marginal, MarginalScratch};
 pub use preconditioned::Preconditioned;
 pub use separable::Separable;
 
-use crate::linalg::least_squares::NestedLeastSquares;
 use crate::{Error, Result};
+use compressed::Compressed;
 use interface::check_stacked;
 use ndarray::ArrayView2;
 
@@ -66,14 +67,10 @@ macro_rules! energies {
         ) -> Result<Evaluation> {
             let n_responses = check_stacked(x, y, prior_var, noise_var)?;
             let at = Point { prior_var, noise_var };
-            let tall = (x.nrows() > x.ncols()).then(|| NestedLeastSquares::new(x, y));
-            let compressed = tall.as_ref().map(NestedLeastSquares::compressed);
-            let (x, responses) = match (&tall, &compressed) {
-                (Some(fit), Some((triangle, values))) => {
-                    let off_range = OffRange { directions: x.nrows() - x.ncols(), norm: fit.residual[x.ncols()] };
-                    (triangle.view(), Responses { values, n_responses, off_range })
-                }
-                _ => (x, Responses::new(y, n_responses)),
+            let compressed = Compressed::new(x, y);
+            let (x, responses) = match &compressed {
+                Some(compressed) => (compressed.design.view(), compressed.responses(n_responses)),
+                None => (x, Responses::new(y, n_responses)),
             };
             match name {
                 $($name => gradient(&$energy::for_data(x, responses, parameter)?, at),)*

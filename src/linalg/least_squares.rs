@@ -66,6 +66,12 @@ impl NestedLeastSquares {
         (triangle, self.rotated.chunks_exact(rows.max(1)).flat_map(|y| &y[..k]).copied().collect())
     }
 
+    /// `Q` of `X = Q R`, shape `(n_rows, n_cols)`.
+    pub fn basis(&self) -> Array2<f64> {
+        let q = self.qr.q();
+        Array2::from_shape_fn(q.shape(), |(i, j)| q[(i, j)])
+    }
+
     /// Norms over the responses of the coefficients on the first `k` columns.
     pub fn norms(&self, k: usize) -> Vec<f64> {
         row_norms(&self.coefficients(k), k)
