@@ -29,8 +29,8 @@ use std::time::Duration;
 
 /// Columns of norm 1, coefficients, and the response without noise.
 fn problem(design: Design, shape: (usize, usize), n_nonzero: usize) -> Result<(Array2<f64>, Array1<f64>, Vec<f64>)> {
-    let x = make_design(design, shape.0, shape.1, true, 0)?;
-    let coef = make_sparse_coef(shape.1, n_nonzero, Law::Gaussian, 0)?;
+    let x = make_design(design, shape.0, shape.1, true, 0, &Monitor::default())?;
+    let coef = make_sparse_coef(shape.1, n_nonzero, Law::Gaussian, 0, &Monitor::default())?;
     let y = x.dot(&coef).to_vec();
     Ok((x, coef, y))
 }
@@ -100,7 +100,7 @@ fn certificate(criterion: &mut Criterion) -> Result<()> {
 fn support_path(criterion: &mut Criterion) -> Result<()> {
     let (n_samples, n_features) = (200, 5000);
     let (x, _, y) = problem(Design::Gaussian, (n_samples, n_features), 20)?;
-    let y = add_noise(Array1::from(y).view(), 30.0, 0)?.y.to_vec();
+    let y = add_noise(Array1::from(y).view(), 30.0, 0, &Monitor::default())?.y.to_vec();
     let evidence = Evidence {
         kind: SupportCriterion::Evidence,
         freedom: n_samples,
@@ -138,9 +138,9 @@ fn training(criterion: &mut Criterion) -> Result<()> {
 
 /// Training problems of 120 x 200, 80 of them, solutions of two out of 20 components of about 20 nonzeros.
 fn training_problems(design: Design) -> Result<(Array2<f64>, Array2<f64>)> {
-    let a = make_design(design, 120, 200, true, 0)?;
-    let components = make_sparse_components(200, 20, 20.0, SymmetricLaw::Gaussian, 0)?;
-    let combinators = make_combinators(20, 80, 2, true, SymmetricLaw::Gaussian, 0)?;
+    let a = make_design(design, 120, 200, true, 0, &Monitor::default())?;
+    let components = make_sparse_components(200, 20, 20.0, SymmetricLaw::Gaussian, 0, &Monitor::default())?;
+    let combinators = make_combinators(20, 80, 2, true, SymmetricLaw::Gaussian, 0, &Monitor::default())?;
     let b = a.dot(&components.dot(&combinators));
     Ok((a, b))
 }

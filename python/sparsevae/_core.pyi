@@ -313,7 +313,7 @@ class RobustFit(TypedDict):
     outlier_var: NDArray[np.float64]
     outlier_mask: NDArray[np.bool_]
     components: NDArray[np.float64]
-    unit: float
+    units: NDArray[np.float64]
     energy_path: NDArray[np.float64]
     n_iter: int
     status: str
@@ -329,7 +329,7 @@ def encode_robust(
     x: NDArray[np.float64],
     missing: bool,
     components: NDArray[np.float64],
-    unit: float,
+    units: NDArray[np.float64],
     arguments: dict[str, Any],
     n_threads: int,
 ) -> NDArray[np.float64]: ...

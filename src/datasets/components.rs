@@ -1,7 +1,8 @@
 //! Sparse components, the vectors that solutions are made of, and the combinators that make them.
 
 use super::signal::draw_subset;
-use super::{Purpose, stream, zeros};
+use super::{Purpose, fill, stream, zeros};
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
 use rand::RngExt;
@@ -73,7 +74,7 @@ impl SymmetricLaw {
 ///
 /// # Errors
 /// [`Error::InvalidParameter`] if a size is zero, the result does not fit in memory, or `n_nonzero` is not a positive
-/// number of at most `n_features`.
+/// number of at most `n_features`; [`Error::Interrupted`] where the caller asks to stop.
 ///
 /// # Complexity
 /// O(`n_features` x `n_components`) time for any `n_nonzero`, one vector of `n_features` besides the result.
@@ -86,6 +87,7 @@ pub fn make_sparse_components(
     n_nonzero: f64,
     law: SymmetricLaw,
     seed: u64,
+    monitor: &Monitor<'_>,
 ) -> Result<Array2<f64>> {
     let mut components = zeros(("n_features", n_features), ("n_components", n_components))?;
     let probability = n_nonzero / n_features as f64;
@@ -94,18 +96,22 @@ pub fn make_sparse_components(
         return Err(Error::invalid("n_nonzero", n_nonzero, &allowed));
     }
     for (k, mut column) in components.axis_iter_mut(Axis(1)).enumerate() {
-        let support = draw_indices(n_features, probability, stream(seed, Purpose::ComponentSupport, k));
+        let support = draw_indices(n_features, probability, stream(seed, Purpose::ComponentSupport, k), monitor)?;
         let mut rng = stream(seed, Purpose::ComponentValue, k);
-        for j in support {
-            column[j] = law.sample_nonzero(&mut rng);
-        }
+        fill(support, monitor, |j| column[j] = law.sample_nonzero(&mut rng))?;
     }
     Ok(components)
 }
 
 /// The indices below `n` that independent draws of `probability` choose, given that they choose any.
-fn draw_indices(n: usize, probability: f64, mut rng: ChaCha8Rng) -> Vec<usize> {
-    let mut indices: Vec<usize> = (0..n).filter(|_| rng.random::<f64>() < probability).collect();
+fn draw_indices(n: usize, probability: f64, mut rng: ChaCha8Rng, monitor: &Monitor<'_>) -> Result<Vec<usize>> {
+    let mut indices = Vec::new();
+    let choose = |j, rng: &mut ChaCha8Rng, indices: &mut Vec<usize>| {
+        if rng.random::<f64>() < probability {
+            indices.push(j);
+        }
+    };
+    fill(0..n, monitor, |j| choose(j, &mut rng, &mut indices))?;
     if indices.is_empty() {
         // Given that some index is chosen, the first has the geometric law cut off at n: rejection would take
         // about 1 / n_nonzero columns where few nonzeros are expected, this takes one.
@@ -114,9 +120,9 @@ fn draw_indices(n: usize, probability: f64, mut rng: ChaCha8Rng) -> Vec<usize> {
         let first = libm::log1p(-rng.random::<f64>() * any) / log_absent;
         let first = (first as usize).min(n - 1);
         indices.push(first);
-        indices.extend((first + 1..n).filter(|_| rng.random::<f64>() < probability));
+        fill(first + 1..n, monitor, |j| choose(j, &mut rng, &mut indices))?;
     }
-    indices
+    Ok(indices)
 }
 
 /// Combinators of shape (`n_components`, `n_problems`) with exactly `n_nonzero` nonzeros in each column.
@@ -129,7 +135,7 @@ fn draw_indices(n: usize, probability: f64, mut rng: ChaCha8Rng) -> Vec<usize> {
 ///
 /// # Errors
 /// [`Error::InvalidParameter`] if a size is zero, the result does not fit in memory, or `n_nonzero` is zero or exceeds
-/// `n_components`.
+/// `n_components`; [`Error::Interrupted`] where the caller asks to stop.
 ///
 /// # Complexity
 /// O(`n_components` x `n_problems`) time, two vectors of `n_components` besides the result.
@@ -144,6 +150,7 @@ pub fn make_combinators(
     balanced: bool,
     law: SymmetricLaw,
     seed: u64,
+    monitor: &Monitor<'_>,
 ) -> Result<Array2<f64>> {
     let mut combinators = zeros(("n_components", n_components), ("n_problems", n_problems))?;
     if !(1..=n_components).contains(&n_nonzero) {
@@ -153,13 +160,11 @@ pub fn make_combinators(
     let mut deck = Deck { n: n_components, cards: Vec::new(), rng: stream(seed, Purpose::CombinatorDeck, 0) };
     for (l, mut column) in combinators.axis_iter_mut(Axis(1)).enumerate() {
         let support = match balanced {
-            true => deck.deal(n_nonzero),
-            false => draw_subset(n_components, n_nonzero, stream(seed, Purpose::CombinatorSupport, l)),
+            true => deck.deal(n_nonzero, monitor)?,
+            false => draw_subset(n_components, n_nonzero, stream(seed, Purpose::CombinatorSupport, l), monitor)?,
         };
         let mut rng = stream(seed, Purpose::CombinatorValue, l);
-        for k in support {
-            column[k] = law.sample_nonzero(&mut rng);
-        }
+        fill(support, monitor, |k| column[k] = law.sample_nonzero(&mut rng))?;
     }
     Ok(combinators)
 }
@@ -173,10 +178,10 @@ struct Deck {
 
 impl Deck {
     /// `count` different cards, at most `n`.
-    fn deal(&mut self, count: usize) -> Vec<usize> {
+    fn deal(&mut self, count: usize, monitor: &Monitor<'_>) -> Result<Vec<usize>> {
         let mut hand = Vec::with_capacity(count);
         let mut aside = Vec::new();
-        while hand.len() < count {
+        fill(0..count, monitor, |_| {
             if self.cards.is_empty() {
                 let mut held = vec![false; self.n];
                 hand.iter().for_each(|&card: &usize| held[card] = true);
@@ -185,9 +190,9 @@ impl Deck {
             }
             let place = self.rng.random_range(0..self.cards.len());
             hand.push(self.cards.swap_remove(place));
-        }
+        })?;
         self.cards.append(&mut aside);
         hand.sort_unstable();
-        hand
+        Ok(hand)
     }
 }

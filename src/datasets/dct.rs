@@ -1,7 +1,8 @@
 //! Designs of a few rows of the discrete cosine transform.
 
 use super::signal::draw_subset;
-use super::{Purpose, column_norms, stream, zeros};
+use super::{Purpose, column_norms, divide, fill, stream, zeros};
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::Array2;
 use std::f64::consts::PI;
@@ -39,7 +40,7 @@ impl FromStr for DctRows {
 /// # Errors
 /// [`Error::InvalidParameter`] if a size is zero, the design does not fit in memory, `n_samples` exceeds `n_features`,
 /// or with `unit_norm` if all the rows drawn are zero in one column: of an odd size, for example, all odd frequencies
-/// are zero in the middle column.
+/// are zero in the middle column; [`Error::Interrupted`] where the caller asks to stop.
 ///
 /// # Complexity
 /// O(`n_samples` x `n_features`) time, one cosine an entry.
@@ -52,6 +53,7 @@ pub fn make_partial_dct_design(
     rows: DctRows,
     unit_norm: bool,
     seed: u64,
+    monitor: &Monitor<'_>,
 ) -> Result<Array2<f64>> {
     let mut x = zeros(("n_samples", n_samples), ("n_features", n_features))?;
     if n_samples > n_features {
@@ -59,17 +61,15 @@ pub fn make_partial_dct_design(
         return Err(Error::invalid("n_samples", n_samples, &allowed));
     }
     let frequencies = match rows {
-        DctRows::Random => draw_subset(n_features, n_samples, stream(seed, Purpose::Frequency, 0)),
+        DctRows::Random => draw_subset(n_features, n_samples, stream(seed, Purpose::Frequency, 0), monitor)?,
         DctRows::Low => (0..n_samples).collect(),
     };
     for (mut row, k) in x.rows_mut().into_iter().zip(frequencies) {
         let scale = (if k == 0 { 1.0 } else { 2.0 } / n_features as f64).sqrt();
-        for (j, value) in row.iter_mut().enumerate() {
-            *value = scale * cosine(k, j, n_features);
-        }
+        fill(row.iter_mut().enumerate(), monitor, |(j, value)| *value = scale * cosine(k, j, n_features))?;
     }
     if unit_norm {
-        let norms = column_norms(&x);
+        let norms = column_norms(&x, monitor)?;
         if let Some(j) = norms.iter().position(|&norm| norm == 0.0) {
             return Err(Error::invalid(
                 "unit_norm",
@@ -77,7 +77,7 @@ pub fn make_partial_dct_design(
                 &format!("false: the rows drawn are all zero in column {j}"),
             ));
         }
-        x /= &norms;
+        divide(&mut x, &norms, monitor)?;
     }
     Ok(x)
 }

@@ -1,6 +1,7 @@
 //! Random designs, from well to badly conditioned.
 
-use super::{Purpose, column_norms, stream, zeros};
+use super::{Purpose, column_norms, divide, fill, stream, zeros};
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayViewMut1, Axis, Zip};
 use rand_chacha::ChaCha8Rng;
@@ -66,7 +67,7 @@ impl Design {
 ///
 /// # Errors
 /// [`Error::InvalidParameter`] if a size is zero, the design does not fit in memory, or a parameter of `design` lies
-/// outside its range.
+/// outside its range; [`Error::Interrupted`] where the caller asks to stop.
 ///
 /// # Complexity
 /// O(`n_samples` x `n_features`) time, one vector of `n_samples` besides the result.
@@ -79,12 +80,13 @@ pub fn make_design(
     n_features: usize,
     unit_norm: bool,
     seed: u64,
+    monitor: &Monitor<'_>,
 ) -> Result<Array2<f64>> {
     design.check()?;
     let mut x = zeros(("n_samples", n_samples), ("n_features", n_features))?;
     let mut previous = Array1::<f64>::zeros(n_samples);
     for (j, mut column) in x.axis_iter_mut(Axis(1)).enumerate() {
-        fill_normal(&mut column, stream(seed, Purpose::Column, j));
+        fill_normal(&mut column, stream(seed, Purpose::Column, j), monitor)?;
         match design {
             Design::Gaussian => {}
             Design::RandomWalk => {
@@ -99,20 +101,21 @@ pub fn make_design(
             }
             Design::Block { correlation, block_size } => {
                 if j % block_size == 0 {
-                    fill_normal(&mut previous.view_mut(), stream(seed, Purpose::Block, j / block_size));
+                    fill_normal(&mut previous.view_mut(), stream(seed, Purpose::Block, j / block_size), monitor)?;
                 }
                 mix(&mut column, &previous, correlation.sqrt(), (1.0 - correlation).sqrt());
             }
         }
     }
     if unit_norm {
-        x /= &column_norms(&x);
+        let norms = column_norms(&x, monitor)?;
+        divide(&mut x, &norms, monitor)?;
     }
     Ok(x)
 }
 
-fn fill_normal(column: &mut ArrayViewMut1<'_, f64>, mut rng: ChaCha8Rng) {
-    column.map_inplace(|value| *value = StandardNormal.sample(&mut rng));
+fn fill_normal(column: &mut ArrayViewMut1<'_, f64>, mut rng: ChaCha8Rng, monitor: &Monitor<'_>) -> Result<()> {
+    fill(column, monitor, |value| *value = StandardNormal.sample(&mut rng))
 }
 
 /// `column` <- `a` * `shared` + `b` * `column`.

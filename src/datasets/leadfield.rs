@@ -1,7 +1,8 @@
 //! Leadfields of magnetoencephalography in a spherical head: real physics, nearly parallel columns.
 
 use super::sarvas::{Vector, dot, norm, sarvas_field};
-use super::{Purpose, column_norms, stream, zeros};
+use super::{Purpose, column_norms, divide, fill, stream, zeros};
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, aview1};
 use rand::RngExt;
@@ -124,35 +125,36 @@ pub struct Leadfield {
 ///
 /// # Errors
 /// [`Error::InvalidParameter`] if a size is zero, the result does not fit in memory, a length lies outside its range,
-/// or lengths are so far from those of a head that the field is zero or infinite in float64.
+/// or lengths are so far from those of a head that the field is zero or infinite in float64; [`Error::Interrupted`] where
+/// the caller asks to stop.
 ///
 /// # Complexity
 /// O(`n_sensors` x n_columns) time and memory.
 ///
 /// # References
 /// Sarvas, Physics in Medicine and Biology 32:11-22, 1987; Wipf, "Marginalization is not Marginal", ICML 2023, app. A.
-pub fn make_meg_leadfield(settings: &LeadfieldSettings, seed: u64) -> Result<Leadfield> {
+pub fn make_meg_leadfield(settings: &LeadfieldSettings, seed: u64, monitor: &Monitor<'_>) -> Result<Leadfield> {
     settings.check()?;
     let mut x = zeros(("n_sensors", settings.n_sensors), ("n_sources", settings.n_columns()))?;
-    let sensor_orientations = lattice(settings.n_sensors, 0.0);
-    let source_directions = lattice(settings.n_sources, settings.region.lowest());
+    let sensor_orientations = lattice(settings.n_sensors, 0.0, monitor)?;
+    let source_directions = lattice(settings.n_sources, settings.region.lowest(), monitor)?;
     let sensor_positions = &sensor_orientations * settings.sensor_radius;
     let source_positions = &source_directions * settings.source_radius;
-    let source_orientations = settings.orientation.turn(&source_directions, seed);
+    let source_orientations = settings.orientation.turn(&source_directions, seed, monitor)?;
     let per_source = settings.orientation.columns_per_source();
     let places = Array2::from_shape_fn(source_orientations.dim(), |(j, axis)| source_positions[[j / per_source, axis]]);
-    let coil_positions = settings.sensors.coils(&sensor_positions, &sensor_orientations);
+    let coil_positions = settings.sensors.coils(&sensor_positions, &sensor_orientations, monitor)?;
     for (coils, sign) in coil_positions.iter().zip([1.0, -1.0]) {
         let moments = source_orientations.view();
-        let field = sarvas_field(places.view(), moments, coils.view(), sensor_orientations.view())?;
+        let field = sarvas_field(places.view(), moments, coils.view(), sensor_orientations.view(), monitor)?;
         x.scaled_add(sign, &field);
     }
-    let column_norms = column_norms(&x);
+    let column_norms = column_norms(&x, monitor)?;
     if settings.unit_norm {
         if let Some(norm) = column_norms.iter().find(|norm| !(norm.is_finite() && **norm > 0.0)) {
             return Err(Error::invalid("column norm", norm, "positive: use lengths nearer those of a head"));
         }
-        x /= &column_norms;
+        divide(&mut x, &column_norms, monitor)?;
     }
     Ok(Leadfield {
         x,
@@ -192,18 +194,23 @@ impl LeadfieldSettings {
 
 impl Sensors {
     /// Where the coils are whose fields count plus and, if there are two, minus.
-    fn coils(self, positions: &Array2<f64>, orientations: &Array2<f64>) -> Vec<Array2<f64>> {
-        match self {
+    fn coils(
+        self,
+        positions: &Array2<f64>,
+        orientations: &Array2<f64>,
+        monitor: &Monitor<'_>,
+    ) -> Result<Vec<Array2<f64>>> {
+        Ok(match self {
             Self::Magnetometer => vec![positions.clone()],
             Self::AxialGradiometer { baseline } => {
                 vec![positions.clone(), positions + &(orientations * baseline)]
             }
             Self::PlanarGradiometer { baseline } => {
-                let halves =
-                    map_rows(orientations, |i, direction| across(i, direction).map(|value| value * baseline / 2.0));
+                let half = |i, direction| across(i, direction).map(|value| value * baseline / 2.0);
+                let halves = map_rows(orientations, monitor, half)?;
                 vec![positions + &halves, positions - &halves]
             }
-        }
+        })
     }
 }
 
@@ -216,19 +223,19 @@ impl Orientation {
     }
 
     /// The direction of the dipole of each column, shape (n_columns, 3).
-    fn turn(self, directions: &Array2<f64>, seed: u64) -> Array2<f64> {
+    fn turn(self, directions: &Array2<f64>, seed: u64, monitor: &Monitor<'_>) -> Result<Array2<f64>> {
         match self {
-            Self::Tangential => map_rows(directions, |j, direction| {
+            Self::Tangential => map_rows(directions, monitor, |j, direction| {
                 let mut rng = stream(seed, Purpose::Direction, j);
                 tangential_part([(); 3].map(|()| StandardNormal.sample(&mut rng)), direction)
             }),
             Self::Smooth => {
                 let azimuth = TAU * stream(seed, Purpose::Direction, 0).random::<f64>();
                 let horizontal = [libm::cos(azimuth), libm::sin(azimuth), 0.0];
-                map_rows(directions, |_, direction| tangential_part(horizontal, direction))
+                map_rows(directions, monitor, |_, direction| tangential_part(horizontal, direction))
             }
             Self::Free => {
-                Array2::from_shape_fn((3 * directions.nrows(), 3), |(j, axis)| f64::from(u8::from(j % 3 == axis)))
+                Ok(Array2::from_shape_fn((3 * directions.nrows(), 3), |(j, axis)| f64::from(u8::from(j % 3 == axis))))
             }
         }
     }
@@ -245,15 +252,15 @@ impl Region {
 }
 
 /// The Fibonacci lattice of `n` points on the part z > `lowest` of the unit sphere, shape (`n`, 3).
-fn lattice(n: usize, lowest: f64) -> Array2<f64> {
+fn lattice(n: usize, lowest: f64, monitor: &Monitor<'_>) -> Result<Array2<f64>> {
     let mut points = Array2::zeros((n, 3));
-    for (k, mut point) in points.rows_mut().into_iter().enumerate() {
+    fill(points.rows_mut().into_iter().enumerate(), monitor, |(k, mut point)| {
         let middle = k as f64 + 0.5;
         let z = 1.0 - (1.0 - lowest) * middle / n as f64;
         let (azimuth, radius) = (PI * (1.0 + 5.0_f64.sqrt()) * middle, (1.0 - z * z).sqrt());
         point.assign(&aview1(&[radius * libm::cos(azimuth), radius * libm::sin(azimuth), z]));
-    }
-    points
+    })?;
+    Ok(points)
 }
 
 /// Unit vector at right angles to `direction`: towards the pole for even `i`, east for odd.
@@ -275,11 +282,15 @@ fn tangential_part(vector: Vector, direction: Vector) -> Vector {
 }
 
 /// What `change` makes of each row and its index, for rows of three.
-fn map_rows(rows: &Array2<f64>, change: impl Fn(usize, Vector) -> Vector) -> Array2<f64> {
+fn map_rows(
+    rows: &Array2<f64>,
+    monitor: &Monitor<'_>,
+    change: impl Fn(usize, Vector) -> Vector,
+) -> Result<Array2<f64>> {
     let mut out = rows.clone();
-    for (i, mut row) in out.rows_mut().into_iter().enumerate() {
+    fill(out.rows_mut().into_iter().enumerate(), monitor, |(i, mut row)| {
         let changed = change(i, [row[0], row[1], row[2]]);
         row.assign(&aview1(&changed));
-    }
-    out
+    })?;
+    Ok(out)
 }

@@ -1,6 +1,7 @@
 //! Low-rank matrices, some of their entries replaced by outliers, some missing.
 
-use super::{Purpose, reserve, stream, zeros};
+use super::{Purpose, fill, reserve, stream, zeros};
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
 use rand::RngExt;
@@ -49,14 +50,15 @@ pub struct LowRankOutliers {
 ///
 /// # Errors
 /// [`Error::InvalidParameter`] if a size is zero, the result does not fit in memory, `rank` exceeds a side, a share is
-/// outside [0, 1], `missing_share` is 1, or `magnitude` is not positive and finite.
+/// outside [0, 1], `missing_share` is 1, or `magnitude` is not positive and finite; [`Error::Interrupted`] where the
+/// caller asks to stop.
 ///
 /// # Complexity
 /// `O(n_samples n_features rank)`.
 ///
 /// # References
 /// Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", sec. 5.1, where the magnitude is 1.
-pub fn make_low_rank_outliers(settings: &LowRankSettings, seed: u64) -> Result<LowRankOutliers> {
+pub fn make_low_rank_outliers(settings: &LowRankSettings, seed: u64, monitor: &Monitor<'_>) -> Result<LowRankOutliers> {
     let LowRankSettings { n_samples, n_features, rank, outlier_share, magnitude, missing_share } = *settings;
     let mut low_rank = zeros(("n_samples", n_samples), ("n_features", n_features))?;
     let most = n_samples.min(n_features);
@@ -76,14 +78,16 @@ pub fn make_low_rank_outliers(settings: &LowRankSettings, seed: u64) -> Result<L
         let mut rows = zeros(("n_samples", count), ("rank", rank))?;
         for (index, mut row) in rows.axis_iter_mut(Axis(0)).enumerate() {
             let mut rng = stream(seed, purpose, index);
-            row.map_inplace(|value| *value = StandardNormal.sample(&mut rng));
+            fill(&mut row, monitor, |value| *value = StandardNormal.sample(&mut rng))?;
         }
         Ok(rows)
     };
     let (u, v) = (normals(Purpose::SampleFactor, n_samples)?, normals(Purpose::ColumnFactor, n_features)?);
     // Sums in the order of the factors, which no size changes.
-    for ((i, j), value) in low_rank.indexed_iter_mut() {
-        *value = u.row(i).iter().zip(v.row(j)).map(|(a, b)| a * b).sum::<f64>() / (rank as f64).sqrt();
+    for (u, mut row) in u.rows().into_iter().zip(low_rank.rows_mut()) {
+        fill(row.iter_mut().zip(v.rows()), monitor, |(value, v)| {
+            *value = u.iter().zip(v).map(|(a, b)| a * b).sum::<f64>() / (rank as f64).sqrt();
+        })?;
     }
     let mut x = zeros(("n_samples", n_samples), ("n_features", n_features))?;
     x.assign(&low_rank);
@@ -94,7 +98,7 @@ pub fn make_low_rank_outliers(settings: &LowRankSettings, seed: u64) -> Result<L
     for (i, mut row) in x.axis_iter_mut(Axis(0)).enumerate() {
         let (mut place, mut value) = (stream(seed, Purpose::OutlierPlace, i), stream(seed, Purpose::OutlierValue, i));
         let mut missing = stream(seed, Purpose::MissingPlace, i);
-        for (j, entry) in row.iter_mut().enumerate() {
+        fill(row.iter_mut().enumerate(), monitor, |(j, entry)| {
             let drawn: f64 = StandardNormal.sample(&mut value);
             if place.random::<f64>() < outlier_share {
                 outliers[[i, j]] = magnitude * drawn - *entry;
@@ -105,7 +109,7 @@ pub fn make_low_rank_outliers(settings: &LowRankSettings, seed: u64) -> Result<L
                 *entry = f64::NAN;
                 missing_mask[[i, j]] = true;
             }
-        }
+        })?;
     }
     Ok(LowRankOutliers { x, low_rank, outliers, outlier_mask, missing_mask })
 }

@@ -3,7 +3,7 @@
 //!
 //! Every draw takes its seed as an argument. One ChaCha stream serves one column of one kind of draw, so a result
 //! depends neither on the number of threads nor on what else is drawn from the same seed, and the first columns of a
-//! design do not change when more are asked for.
+//! design do not change when more are asked for. The last argument of all is the monitor that can stop them.
 
 mod components;
 mod dct;
@@ -23,8 +23,9 @@ pub use row_sparse::{JEFFREYS_RANGE, NoisyResponses, RowScale, add_response_nois
 pub use sarvas::sarvas_field;
 pub use signal::{Law, NoisySignal, add_noise, make_sparse_coef, sample_support};
 
+use crate::monitor::Monitor;
 use crate::{Error, Result};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -80,6 +81,20 @@ fn stream(seed: u64, purpose: Purpose, index: usize) -> ChaCha8Rng {
     rng
 }
 
+/// Values between two looks at the monitor: less than a millisecond, by far, of the fastest draws.
+const LOOK: usize = 1 << 14;
+
+/// Calls `draw` for each value in turn, unless the call is to end.
+fn fill<T>(values: impl IntoIterator<Item = T>, monitor: &Monitor<'_>, mut draw: impl FnMut(T)) -> Result<()> {
+    for (i, value) in values.into_iter().enumerate() {
+        if i % LOOK == 0 {
+            monitor.advance()?;
+        }
+        draw(value);
+    }
+    Ok(())
+}
+
 /// A zero matrix, or an error where a size is zero or the matrix too large to allocate; sizes come with their names.
 fn zeros(rows: (&'static str, usize), columns: (&'static str, usize)) -> Result<Array2<f64>> {
     for (name, size) in [rows, columns] {
@@ -114,6 +129,15 @@ fn check_finite(what: &'static str, matrix: ArrayView2<'_, f64>) -> Result<()> {
 }
 
 /// The Euclidean norm of each column.
-fn column_norms(matrix: &Array2<f64>) -> Array1<f64> {
-    matrix.map_axis(Axis(0), |column| column.dot(&column).sqrt())
+fn column_norms(matrix: &Array2<f64>, monitor: &Monitor<'_>) -> Result<Array1<f64>> {
+    let norm = |column: ArrayView1<'_, f64>| monitor.advance().map(|()| column.dot(&column).sqrt());
+    matrix.columns().into_iter().map(norm).collect()
+}
+
+/// Divides each column by its norm.
+fn divide(matrix: &mut Array2<f64>, norms: &Array1<f64>, monitor: &Monitor<'_>) -> Result<()> {
+    matrix.rows_mut().into_iter().try_for_each(|mut row| {
+        row /= norms;
+        monitor.advance()
+    })
 }

@@ -1,7 +1,8 @@
 //! Coefficients of many responses that share one support, and noise on many responses.
 
 use super::signal::noise_var_at;
-use super::{Law, Purpose, check_finite, column_norms, sample_support, stream, zeros};
+use super::{Law, Purpose, check_finite, column_norms, divide, fill, sample_support, stream, zeros};
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::RngExt;
@@ -45,7 +46,7 @@ impl FromStr for RowScale {
 ///
 /// # Errors
 /// [`Error::InvalidParameter`] if a size is zero, the result does not fit in memory, `n_nonzero` exceeds `n_features`,
-/// or `rank` is zero or larger than `n_features` or `n_responses`.
+/// or `rank` is zero or larger than `n_features` or `n_responses`; [`Error::Interrupted`] where the caller asks to stop.
 ///
 /// # Complexity
 /// O(`n_nonzero` x `n_responses` x `rank`) time beyond the size of the result.
@@ -59,9 +60,10 @@ pub fn make_row_sparse_coef(
     rank: Option<usize>,
     row_scale: RowScale,
     seed: u64,
+    monitor: &Monitor<'_>,
 ) -> Result<Array2<f64>> {
     let mut coef = zeros(("n_responses", n_responses), ("n_features", n_features))?;
-    let support = sample_support(n_features, n_nonzero, seed)?;
+    let support = sample_support(n_features, n_nonzero, seed, monitor)?;
     let largest = n_features.min(n_responses);
     if let Some(rank) = rank.filter(|rank| !(1..=largest).contains(rank)) {
         return Err(Error::invalid("rank", rank, &format!("from 1 to {largest}, the largest rank of this shape")));
@@ -70,11 +72,12 @@ pub fn make_row_sparse_coef(
         return Ok(coef);
     }
     let mut block = match rank {
-        None => normals(Purpose::Coefficient, ("n_responses", n_responses), n_nonzero, seed)?,
-        Some(rank) => product(rank, n_responses, n_nonzero, seed)?,
+        None => normals(Purpose::Coefficient, ("n_responses", n_responses), n_nonzero, seed, monitor)?,
+        Some(rank) => product(rank, n_responses, n_nonzero, seed, monitor)?,
     };
     if row_scale != RowScale::None {
-        block /= &column_norms(&block);
+        let norms = column_norms(&block, monitor)?;
+        divide(&mut block, &norms, monitor)?;
     }
     if row_scale == RowScale::Jeffreys {
         let mut rng = stream(seed, Purpose::RowNorm, 0);
@@ -84,29 +87,37 @@ pub fn make_row_sparse_coef(
     }
     for (column, j) in block.axis_iter(Axis(1)).zip(support) {
         coef.column_mut(j).assign(&column);
+        monitor.advance()?;
     }
     Ok(coef)
 }
 
 /// The sum of `rank` outer products b_t a_t^T, shape (`n_responses`, `n_nonzero`).
-fn product(rank: usize, n_responses: usize, n_nonzero: usize, seed: u64) -> Result<Array2<f64>> {
-    let features = normals(Purpose::FeatureFactor, ("rank", rank), n_nonzero, seed)?;
-    let responses = normals(Purpose::ResponseFactor, ("rank", rank), n_responses, seed)?;
+fn product(rank: usize, n_responses: usize, n_nonzero: usize, seed: u64, monitor: &Monitor<'_>) -> Result<Array2<f64>> {
+    let features = normals(Purpose::FeatureFactor, ("rank", rank), n_nonzero, seed, monitor)?;
+    let responses = normals(Purpose::ResponseFactor, ("rank", rank), n_responses, seed, monitor)?;
     let mut sum = zeros(("n_responses", n_responses), ("n_nonzero", n_nonzero))?;
     for (a, b) in features.rows().into_iter().zip(responses.rows()) {
         for (mut row, &scale) in sum.rows_mut().into_iter().zip(b) {
             row.scaled_add(scale, &a);
+            monitor.advance()?;
         }
     }
     Ok(sum)
 }
 
 /// Independent standard normals, each row from a stream of its own.
-fn normals(purpose: Purpose, rows: (&'static str, usize), n_columns: usize, seed: u64) -> Result<Array2<f64>> {
+fn normals(
+    purpose: Purpose,
+    rows: (&'static str, usize),
+    n_columns: usize,
+    seed: u64,
+    monitor: &Monitor<'_>,
+) -> Result<Array2<f64>> {
     let mut out = zeros(rows, ("n_nonzero", n_columns))?;
     for (i, mut row) in out.rows_mut().into_iter().enumerate() {
         let mut rng = stream(seed, purpose, i);
-        row.map_inplace(|value| *value = Law::Gaussian.sample_nonzero(&mut rng));
+        fill(&mut row, monitor, |value| *value = Law::Gaussian.sample_nonzero(&mut rng))?;
     }
     Ok(out)
 }
@@ -128,14 +139,20 @@ pub struct NoisyResponses {
 ///
 /// # Errors
 /// [`Error::NonFinite`] if `signal` holds NaN or infinity; [`Error::InvalidParameter`] if `snr_db` is not finite, or if
-/// the mean square of the signal or the variance of the noise is zero or infinite in float64.
+/// the mean square of the signal or the variance of the noise is zero or infinite in float64; [`Error::Interrupted`]
+/// where the caller asks to stop.
 ///
 /// # Complexity
 /// O(n_samples x n_responses) time and memory.
 ///
 /// # References
 /// Wipf, "Marginalization is not Marginal", ICML 2023, app. A, adds noise of 20 dB and does not define the ratio.
-pub fn add_response_noise(signal: ArrayView2<'_, f64>, snr_db: f64, seed: u64) -> Result<NoisyResponses> {
+pub fn add_response_noise(
+    signal: ArrayView2<'_, f64>,
+    snr_db: f64,
+    seed: u64,
+    monitor: &Monitor<'_>,
+) -> Result<NoisyResponses> {
     check_finite("signal", signal)?;
     let power = signal.mapv(|value| value * value).mean().unwrap_or(0.0);
     let noise_var = noise_var_at("mean(signal^2)", power, snr_db)?;
@@ -143,10 +160,10 @@ pub fn add_response_noise(signal: ArrayView2<'_, f64>, snr_db: f64, seed: u64) -
     let mut y = signal.to_owned();
     for (index, mut column) in y.axis_iter_mut(Axis(1)).enumerate() {
         let mut rng = stream(seed, Purpose::Noise, index);
-        column.map_inplace(|value| {
+        fill(&mut column, monitor, |value| {
             let noise: f64 = StandardNormal.sample(&mut rng);
             *value += scale * noise;
-        });
+        })?;
     }
     Ok(NoisyResponses { y, noise_var })
 }

@@ -1,6 +1,7 @@
 //! The magnetic field of current dipoles in a conducting sphere.
 
-use super::{check_finite, zeros};
+use super::{check_finite, fill, zeros};
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
@@ -25,7 +26,8 @@ pub(super) type Vector = [f64; 3];
 /// # Errors
 /// [`Error::Shape`] if an array has not three columns, is empty, or a pair of positions and moments or orientations
 /// differs in length; [`Error::NonFinite`] if one holds NaN or infinity; [`Error::InvalidParameter`] if a sensor is not
-/// farther from the origin than every source, or if the field is not finite in float64.
+/// farther from the origin than every source, or if the field is not finite in float64; [`Error::Interrupted`] where the
+/// caller asks to stop.
 ///
 /// # Complexity
 /// O(n_sensors x n_sources) time, nothing beside the result.
@@ -37,6 +39,7 @@ pub fn sarvas_field(
     source_moments: ArrayView2<'_, f64>,
     sensor_positions: ArrayView2<'_, f64>,
     sensor_orientations: ArrayView2<'_, f64>,
+    monitor: &Monitor<'_>,
 ) -> Result<Array2<f64>> {
     check_vectors("source_positions", source_positions, "n_sources", None)?;
     check_vectors("source_moments", source_moments, "n_sources", Some(source_positions.nrows()))?;
@@ -54,9 +57,8 @@ pub fn sarvas_field(
     let mut field = zeros(("n_sensors", sensor_positions.nrows()), ("n_sources", source_positions.nrows()))?;
     for ((mut row, r), n) in field.rows_mut().into_iter().zip(sensor_positions.rows()).zip(sensor_orientations.rows()) {
         let (r, n) = (vector(r), vector(n));
-        for ((value, p), q) in row.iter_mut().zip(source_positions.rows()).zip(source_moments.rows()) {
-            *value = component(vector(p), vector(q), r, n);
-        }
+        let sources = row.iter_mut().zip(source_positions.rows()).zip(source_moments.rows());
+        fill(sources, monitor, |((value, p), q)| *value = component(vector(p), vector(q), r, n))?;
     }
     if let Some((_, value)) = field.indexed_iter().find(|(_, value)| !value.is_finite()) {
         return Err(Error::invalid("field", value, "finite: check that positions are in metres and moments in A m"));

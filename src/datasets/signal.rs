@@ -1,6 +1,7 @@
 //! Sparse coefficients and noise at a stated signal-to-noise ratio.
 
-use super::{Purpose, reserve, stream, zeros};
+use super::{Purpose, fill, reserve, stream, zeros};
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array1, ArrayView1, Axis, s};
 use rand::RngExt;
@@ -85,31 +86,32 @@ fn poisson_of_rate_one(rng: &mut ChaCha8Rng) -> f64 {
 /// `n_nonzero` distinct indices below `n_features`, uniform over all such sets, in increasing order.
 ///
 /// # Errors
-/// [`Error::InvalidParameter`] if `n_nonzero` exceeds `n_features`, or is too large for the result to fit in memory.
+/// [`Error::InvalidParameter`] if `n_nonzero` exceeds `n_features`, or is too large for the result to fit in memory;
+/// [`Error::Interrupted`] where the caller asks to stop.
 ///
 /// # Complexity
 /// O(`n_nonzero`) time and memory.
-pub fn sample_support(n_features: usize, n_nonzero: usize, seed: u64) -> Result<Vec<usize>> {
+pub fn sample_support(n_features: usize, n_nonzero: usize, seed: u64, monitor: &Monitor<'_>) -> Result<Vec<usize>> {
     if n_nonzero > n_features {
         return Err(Error::invalid("n_nonzero", n_nonzero, &format!("at most the number of features, {n_features}")));
     }
     drop(reserve::<usize>("n_nonzero", n_nonzero, n_nonzero)?);
-    Ok(draw_subset(n_features, n_nonzero, stream(seed, Purpose::Support, 0)))
+    draw_subset(n_features, n_nonzero, stream(seed, Purpose::Support, 0), monitor)
 }
 
 /// `count` distinct indices below `n`, at least `count`, uniform over all such sets, in increasing order.
 ///
 /// A shuffle of 0..`n` that remembers only what is not in its place.
-pub(super) fn draw_subset(n: usize, count: usize, mut rng: ChaCha8Rng) -> Vec<usize> {
+pub(super) fn draw_subset(n: usize, count: usize, mut rng: ChaCha8Rng, monitor: &Monitor<'_>) -> Result<Vec<usize>> {
     let mut chosen = Vec::with_capacity(count);
     let mut moved = HashMap::new();
-    for i in 0..count {
+    fill(0..count, monitor, |i| {
         let j = rng.random_range(i..n);
         let own = moved.remove(&i).unwrap_or(i);
         chosen.push(if i == j { own } else { moved.insert(j, own).unwrap_or(j) });
-    }
+    })?;
     chosen.sort_unstable();
-    chosen
+    Ok(chosen)
 }
 
 /// A coefficient vector of length `n_features` with exactly `n_nonzero` nonzero entries.
@@ -117,21 +119,26 @@ pub(super) fn draw_subset(n: usize, count: usize, mut rng: ChaCha8Rng) -> Vec<us
 /// Their positions are those of [`sample_support`] under the same seed; their values are independent draws from `law`.
 ///
 /// # Errors
-/// [`Error::InvalidParameter`] if `n_nonzero` exceeds `n_features`, or is too large for the result to fit in memory.
+/// [`Error::InvalidParameter`] if `n_nonzero` exceeds `n_features`, or is too large for the result to fit in memory;
+/// [`Error::Interrupted`] where the caller asks to stop.
 ///
 /// # Complexity
 /// O(`n_features`) time and memory.
 ///
 /// # References
 /// Pratihar and Mukhopadhyay, ICML 2025, app. D.2: the five laws. The paper names no parameters; [`Law`] states ours.
-pub fn make_sparse_coef(n_features: usize, n_nonzero: usize, law: Law, seed: u64) -> Result<Array1<f64>> {
-    let support = sample_support(n_features, n_nonzero, seed)?;
+pub fn make_sparse_coef(
+    n_features: usize,
+    n_nonzero: usize,
+    law: Law,
+    seed: u64,
+    monitor: &Monitor<'_>,
+) -> Result<Array1<f64>> {
+    let support = sample_support(n_features, n_nonzero, seed, monitor)?;
     let mut rng = stream(seed, Purpose::Coefficient, 0);
     let mut coef = zeros(("coef", 1), ("n_features", n_features.max(1)))?.remove_axis(Axis(0));
     coef.slice_collapse(s![..n_features]);
-    for j in support {
-        coef[j] = law.sample_nonzero(&mut rng);
-    }
+    fill(support, monitor, |j| coef[j] = law.sample_nonzero(&mut rng))?;
     Ok(coef)
 }
 
@@ -153,14 +160,14 @@ pub struct NoisySignal {
 /// # Errors
 /// [`Error::NonFinite`] if `signal` holds NaN or infinity; [`Error::InvalidParameter`] if `snr_db` is not finite, or if
 /// the variance of the signal or of the noise is zero or infinite in float64 (a constant signal has no signal-to-noise
-/// ratio).
+/// ratio); [`Error::Interrupted`] where the caller asks to stop.
 ///
 /// # Complexity
 /// O(n_samples) time and memory.
 ///
 /// # References
 /// Pratihar and Mukhopadhyay, ICML 2025, app. D.3.
-pub fn add_noise(signal: ArrayView1<'_, f64>, snr_db: f64, seed: u64) -> Result<NoisySignal> {
+pub fn add_noise(signal: ArrayView1<'_, f64>, snr_db: f64, seed: u64, monitor: &Monitor<'_>) -> Result<NoisySignal> {
     if let Some(index) = signal.iter().position(|value| !value.is_finite()) {
         return Err(Error::NonFinite { what: "signal", index: vec![index] });
     }
@@ -168,10 +175,11 @@ pub fn add_noise(signal: ArrayView1<'_, f64>, snr_db: f64, seed: u64) -> Result<
     let noise_var = noise_var_at("Var(signal)", signal_var, snr_db)?;
     let scale = noise_var.sqrt();
     let mut rng = stream(seed, Purpose::Noise, 0);
-    let y = signal.mapv(|value| {
+    let mut y = signal.to_owned();
+    fill(&mut y, monitor, |value| {
         let noise: f64 = StandardNormal.sample(&mut rng);
-        value + scale * noise
-    });
+        *value += scale * noise;
+    })?;
     Ok(NoisySignal { y, noise_var })
 }
 

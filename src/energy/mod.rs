@@ -1,13 +1,14 @@
 //! Energies of the linear variational autoencoder, one a file.
 //!
 //! An [`Energy`] is a function of the prior variances `w` and the noise variance `gamma`, written once: the descents, the
-//! public functions, their batches for automatic differentiation and the report of a fit all call the same. The list at
+//! public functions and their batches for automatic differentiation all call the same. The list at
 //! the end of this file names those that users can ask for.
 
 mod affine;
 mod background;
 pub mod batch;
 
+mod compressed;
 pub mod elbo;
 mod in_data;
 mod interface;
@@ -24,6 +25,7 @@ pub use preconditioned::Preconditioned;
 pub use separable::Separable;
 
 use crate::{Error, Result};
+use compressed::Compressed;
 use interface::check_stacked;
 use ndarray::ArrayView2;
 
@@ -49,8 +51,12 @@ macro_rules! energies {
         /// [`Error::Shape`], [`Error::NonFinite`] and [`Error::InvalidParameter`] for what cannot be evaluated;
         /// [`Error::NotPositiveDefinite`] if `noise_var` is too small for float64.
         ///
+        /// A design with more samples than features is compressed first: beside a small `noise_var`, a covariance of all
+        /// samples would be rounded to one that is singular.
+        ///
         /// # Complexity
-        /// `O(n_samples^2 (n_samples + n_features) + n_samples n_features L)`.
+        /// `O(m^2 (m + n_features) + m n_features L)` with `m = min(n_samples, n_features)`, and the compression,
+        /// `O(n_samples n_features (n_features + L))`.
         pub fn evaluate(
             name: &str,
             x: ArrayView2<'_, f64>,
@@ -60,7 +66,12 @@ macro_rules! energies {
             parameter: f64,
         ) -> Result<Evaluation> {
             let n_responses = check_stacked(x, y, prior_var, noise_var)?;
-            let (responses, at) = (Responses::new(y, n_responses), Point { prior_var, noise_var });
+            let at = Point { prior_var, noise_var };
+            let compressed = Compressed::new(x, y);
+            let (x, responses) = match &compressed {
+                Some(compressed) => (compressed.design.view(), compressed.responses(n_responses)),
+                None => (x, Responses::new(y, n_responses)),
+            };
             match name {
                 $($name => gradient(&$energy::for_data(x, responses, parameter)?, at),)*
                 other => Err(unknown(other)),

@@ -54,6 +54,24 @@ impl NestedLeastSquares {
         z
     }
 
+    /// Logarithm of the volume that all columns span.
+    pub fn log_volume(&self) -> f64 {
+        self.qr.r().diagonal().column_vector().iter().map(|v| v.abs().ln()).sum()
+    }
+
+    /// The columns and the responses in coordinates of the columns' range, `R` and `Q^T Y` of `X = Q R`.
+    pub fn compressed(&self) -> (Array2<f64>, Vec<f64>) {
+        let (r, (rows, k)) = (self.qr.r(), self.qr.packed.shape());
+        let triangle = Array2::from_shape_fn((k, k), |(i, j)| if i <= j { r[(i, j)] } else { 0.0 });
+        (triangle, self.rotated.chunks_exact(rows.max(1)).flat_map(|y| &y[..k]).copied().collect())
+    }
+
+    /// `Q` of `X = Q R`, shape `(n_rows, n_cols)`.
+    pub fn basis(&self) -> Array2<f64> {
+        let q = self.qr.q();
+        Array2::from_shape_fn(q.shape(), |(i, j)| q[(i, j)])
+    }
+
     /// Norms over the responses of the coefficients on the first `k` columns.
     pub fn norms(&self, k: usize) -> Vec<f64> {
         row_norms(&self.coefficients(k), k)

@@ -50,7 +50,8 @@ pub struct AffineFit {
 /// times `sqrt(max(ev_j - gamma, 0))`; the optimal `gamma` is the mean of the `d - kappa` smallest eigenvalues. (The
 /// paper's soft threshold `sqrt(lambda)` is meant for the singular values of the covariance; those of the centred data
 /// are compared with `sqrt(n lambda)`.) Without `n_components` a fixed `gamma` chooses their number itself; with an
-/// optimal `gamma` the one of least Bayesian information criterion is taken.
+/// optimal `gamma` the one of least Bayesian information criterion is taken, that of the transposed data where there are
+/// no more samples than features.
 ///
 /// # Errors
 /// [`Error::Shape`] for less than two samples, [`Error::NonFinite`]; [`Error::InvalidParameter`] for a number of components
@@ -76,6 +77,8 @@ pub fn fit(x: ArrayView2<'_, f64>, settings: &Checked<AffineVaeSettings>) -> Res
     if let Some(count) = settings.n_components.filter(|count| !(1..=d).contains(count)) {
         return Err(Error::invalid("n_components", count, &format!("from 1 to the number of features, {d}")));
     }
+    // Sums are taken in one order, whatever that of the memory.
+    let x = x.as_standard_layout();
     // The mean of the offsets from the first sample: equal samples leave exact zeros.
     let first = x.row(0);
     let offsets = &x - &first;
@@ -129,14 +132,19 @@ fn energy(spectrum: &[f64], n_active: usize, noise_var: f64) -> f64 {
 
 /// The number of components of least Bayesian information criterion, at least 1, that leaves some noise: energy plus
 /// `log n` for each parameter of the covariance. Directions of which rounding alone is left are not counted.
+///
+/// Where samples are not more than features, components could explain them all, and the energy falls without bound as
+/// what is left vanishes. The criterion is then that of the transposed data, in which the `d` features are samples of as
+/// many dimensions as there are eigenvalues.
 fn choose(spectrum: &[f64], n: usize, floor: f64) -> usize {
     let d = spectrum.len();
     let rank = spectrum.iter().take_while(|&&ev| ev > floor).count();
-    let most = if rank < d { rank.saturating_sub(1) } else { d - 1 }.max(1);
+    let (spectrum, n) = if n > d { (spectrum, n) } else { (&spectrum[..rank], d) };
+    let d = spectrum.len();
     let cost = |kappa: usize| {
         let noise_var = optimal_noise_var(spectrum, kappa).max(f64::MIN_POSITIVE);
         let n_parameters = (d * kappa) as f64 - (kappa * kappa.saturating_sub(1)) as f64 / 2.0;
         n as f64 * energy(spectrum, kappa.min(d - 1), noise_var) + n_parameters * (n as f64).ln()
     };
-    (1..=most).min_by(|&a, &b| cost(a).total_cmp(&cost(b))).unwrap_or(1)
+    (1..rank.max(2)).min_by(|&a, &b| cost(a).total_cmp(&cost(b))).unwrap_or(1)
 }

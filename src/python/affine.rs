@@ -95,6 +95,7 @@ fn fit_robust_pca<'py>(
 struct RobustArguments {
     n_components: Option<usize>,
     floor: f64,
+    scale_features: bool,
     n_anneal: usize,
     max_iter: usize,
     tol: f64,
@@ -102,8 +103,8 @@ struct RobustArguments {
 
 impl RobustArguments {
     fn check(self) -> Result<Checked<RobustVaeSettings>> {
-        let Self { n_components, floor, n_anneal, max_iter, tol } = self;
-        RobustVaeSettings { n_components, floor, n_anneal, max_iter, tol }.check()
+        let Self { n_components, floor, scale_features, n_anneal, max_iter, tol } = self;
+        RobustVaeSettings { n_components, floor, scale_features, n_anneal, max_iter, tol }.check()
     }
 }
 
@@ -125,7 +126,7 @@ fn fit_robust<'py>(
     out.set_item("outlier_var", found.outlier_var.into_pyarray(py))?;
     out.set_item("outlier_mask", found.outlier_mask.into_pyarray(py))?;
     out.set_item("components", found.components.into_pyarray(py))?;
-    out.set_item("unit", found.unit)?;
+    out.set_item("units", found.units.into_pyarray(py))?;
     out.set_item("energy_path", found.energy_path.into_pyarray(py))?;
     out.set_item("n_iter", found.n_iter)?;
     out.set_item("status", found.status.name())?;
@@ -139,11 +140,11 @@ fn encode_robust<'py>(
     x: PyReadonlyArray2<'py, f64>,
     missing: bool,
     components: PyReadonlyArray2<'py, f64>,
-    unit: f64,
+    units: PyReadonlyArray1<'py, f64>,
     arguments: RobustArguments,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (x, settings, decoder) = (x.as_array(), arguments.check()?, (components.as_array(), unit));
+    let (x, settings, decoder) = (x.as_array(), arguments.check()?, (components.as_array(), units.as_array()));
     let latent =
         run::run_parallel(py, n_threads, None, |monitor| robust_vae::encode(x, missing, decoder, &settings, monitor))?;
     Ok(latent.into_pyarray(py))
@@ -152,10 +153,11 @@ fn encode_robust<'py>(
 /// The defaults of the parameters of `RobustVae` and `RobustPca`, which stand in Rust alone.
 #[pyfunction]
 fn robust_defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let RobustVaeSettings { n_components, floor, n_anneal, max_iter, tol } = Default::default();
+    let RobustVaeSettings { n_components, floor, scale_features, n_anneal, max_iter, tol } = Default::default();
     let vae = PyDict::new(py);
     vae.set_item("n_components", n_components)?;
     vae.set_item("floor", floor)?;
+    vae.set_item("scale_features", scale_features)?;
     vae.set_item("n_anneal", n_anneal)?;
     vae.set_item("max_iter", max_iter)?;
     vae.set_item("tol", tol)?;

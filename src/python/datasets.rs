@@ -1,8 +1,10 @@
 //! `sparsevae.datasets`: names to enums, arrays out.
 
+use super::run::run_serial;
 use crate::datasets::{
     self, DctRows, Design, Law, LeadfieldSettings, LowRankSettings, RowScale, Sensors, SymmetricLaw,
 };
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -38,8 +40,8 @@ fn make_design<'py>(
     seed: u64,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let design = parse_design(kind, correlation, block_size)?;
-    let x = py.detach(|| datasets::make_design(design, n_samples, n_features, unit_norm, seed))?;
-    Ok(x.into_pyarray(py))
+    let make = |monitor: &Monitor<'_>| datasets::make_design(design, n_samples, n_features, unit_norm, seed, monitor);
+    Ok(run_serial(py, None, make)?.into_pyarray(py))
 }
 
 fn parse_design(kind: &str, correlation: f64, block_size: usize) -> Result<Design> {
@@ -62,7 +64,8 @@ fn make_sparse_coef<'py>(
     seed: u64,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let law: Law = law.parse()?;
-    Ok(datasets::make_sparse_coef(n_features, n_nonzero, law, seed)?.into_pyarray(py))
+    let make = |monitor: &Monitor<'_>| datasets::make_sparse_coef(n_features, n_nonzero, law, seed, monitor);
+    Ok(run_serial(py, None, make)?.into_pyarray(py))
 }
 
 /// See [`datasets::sample_support`].
@@ -73,7 +76,8 @@ fn sample_support<'py>(
     n_nonzero: usize,
     seed: u64,
 ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-    let support = datasets::sample_support(n_features, n_nonzero, seed)?;
+    let sample = |monitor: &Monitor<'_>| datasets::sample_support(n_features, n_nonzero, seed, monitor);
+    let support = run_serial(py, None, sample)?;
     Ok(support.into_iter().map(|index| index as i64).collect::<Vec<_>>().into_pyarray(py))
 }
 
@@ -85,7 +89,8 @@ fn add_noise<'py>(
     snr_db: f64,
     seed: u64,
 ) -> PyResult<(Bound<'py, PyArray1<f64>>, f64)> {
-    let noisy = datasets::add_noise(signal.as_array(), snr_db, seed)?;
+    let signal = signal.as_array();
+    let noisy = run_serial(py, None, |monitor| datasets::add_noise(signal, snr_db, seed, monitor))?;
     Ok((noisy.y.into_pyarray(py), noisy.noise_var))
 }
 
@@ -102,8 +107,10 @@ fn make_row_sparse_coef<'py>(
     seed: u64,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let row_scale: RowScale = row_scale.parse()?;
-    let make = || datasets::make_row_sparse_coef(n_features, n_responses, n_nonzero, rank, row_scale, seed);
-    Ok(py.detach(make)?.into_pyarray(py))
+    let make = |monitor: &Monitor<'_>| {
+        datasets::make_row_sparse_coef(n_features, n_responses, n_nonzero, rank, row_scale, seed, monitor)
+    };
+    Ok(run_serial(py, None, make)?.into_pyarray(py))
 }
 
 /// See [`datasets::add_response_noise`]; returns the pair (Y, noise_var).
@@ -114,7 +121,8 @@ fn add_response_noise<'py>(
     snr_db: f64,
     seed: u64,
 ) -> PyResult<(Bound<'py, PyArray2<f64>>, f64)> {
-    let noisy = datasets::add_response_noise(signal.as_array(), snr_db, seed)?;
+    let signal = signal.as_array();
+    let noisy = run_serial(py, None, |monitor| datasets::add_response_noise(signal, snr_db, seed, monitor))?;
     Ok((noisy.y.into_pyarray(py), noisy.noise_var))
 }
 
@@ -144,7 +152,7 @@ fn make_meg_leadfield<'py>(
         sensor_radius,
         unit_norm,
     };
-    let made = py.detach(|| datasets::make_meg_leadfield(&settings, seed))?;
+    let made = run_serial(py, None, |monitor| datasets::make_meg_leadfield(&settings, seed, monitor))?;
     let coils: Vec<_> = made.coil_positions.into_iter().map(|coils| coils.into_pyarray(py)).collect();
     let out = PyDict::new(py);
     out.set_item("X", made.x.into_pyarray(py))?;
@@ -177,8 +185,8 @@ fn sarvas_field<'py>(
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let (positions, moments) = (source_positions.as_array(), source_moments.as_array());
     let (sensors, orientations) = (sensor_positions.as_array(), sensor_orientations.as_array());
-    let field = py.detach(|| datasets::sarvas_field(positions, moments, sensors, orientations))?;
-    Ok(field.into_pyarray(py))
+    let make = |monitor: &Monitor<'_>| datasets::sarvas_field(positions, moments, sensors, orientations, monitor);
+    Ok(run_serial(py, None, make)?.into_pyarray(py))
 }
 
 /// See [`datasets::make_partial_dct_design`].
@@ -192,8 +200,10 @@ fn make_partial_dct_design<'py>(
     seed: u64,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let rows: DctRows = rows.parse()?;
-    let make = || datasets::make_partial_dct_design(n_samples, n_features, rows, unit_norm, seed);
-    Ok(py.detach(make)?.into_pyarray(py))
+    let make = |monitor: &Monitor<'_>| {
+        datasets::make_partial_dct_design(n_samples, n_features, rows, unit_norm, seed, monitor)
+    };
+    Ok(run_serial(py, None, make)?.into_pyarray(py))
 }
 
 /// See [`datasets::make_sparse_components`].
@@ -207,8 +217,10 @@ fn make_sparse_components<'py>(
     seed: u64,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let law: SymmetricLaw = law.parse()?;
-    let make = || datasets::make_sparse_components(n_features, n_components, n_nonzero, law, seed);
-    Ok(py.detach(make)?.into_pyarray(py))
+    let make = |monitor: &Monitor<'_>| {
+        datasets::make_sparse_components(n_features, n_components, n_nonzero, law, seed, monitor)
+    };
+    Ok(run_serial(py, None, make)?.into_pyarray(py))
 }
 
 /// See [`datasets::make_combinators`].
@@ -223,8 +235,10 @@ fn make_combinators<'py>(
     seed: u64,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let law: SymmetricLaw = law.parse()?;
-    let make = || datasets::make_combinators(n_components, n_problems, n_nonzero, balanced, law, seed);
-    Ok(py.detach(make)?.into_pyarray(py))
+    let make = |monitor: &Monitor<'_>| {
+        datasets::make_combinators(n_components, n_problems, n_nonzero, balanced, law, seed, monitor)
+    };
+    Ok(run_serial(py, None, make)?.into_pyarray(py))
 }
 
 /// See [`datasets::make_low_rank_outliers`].
@@ -241,7 +255,7 @@ fn make_low_rank_outliers<'py>(
     seed: u64,
 ) -> PyResult<Bound<'py, PyDict>> {
     let settings = LowRankSettings { n_samples, n_features, rank, outlier_share, magnitude, missing_share };
-    let made = py.detach(|| datasets::make_low_rank_outliers(&settings, seed))?;
+    let made = run_serial(py, None, |monitor| datasets::make_low_rank_outliers(&settings, seed, monitor))?;
     let out = PyDict::new(py);
     out.set_item("X", made.x.into_pyarray(py))?;
     out.set_item("low_rank", made.low_rank.into_pyarray(py))?;

@@ -29,9 +29,9 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Samples divided by `unit`; NaN stands for what is missing.
-    pub fn new(x: ArrayView2<'_, f64>, unit: f64) -> Self {
-        let values = x.iter().map(|v| if v.is_nan() { 0.0 } else { v / unit }).collect();
+    /// NaN stands for what is missing.
+    pub fn new(x: ArrayView2<'_, f64>) -> Self {
+        let values = x.iter().map(|&v| if v.is_nan() { 0.0 } else { v }).collect();
         Self { values, observed: x.iter().map(|v| !v.is_nan()).collect(), n_features: x.ncols() }
     }
 

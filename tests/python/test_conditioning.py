@@ -110,6 +110,7 @@ def test_a_bad_matrix_is_named(metric):
         ({"n_nonzero": True}, "n_nonzero"),
         ({"n_draws": 0}, "n_draws"),
         ({"n_draws": "many"}, "n_draws"),
+        ({"n_draws": 2**40}, "n_draws"),
         ({"scale": 0.0}, "scale"),
         ({"scale": np.nan}, "scale"),
         ({"scale": np.inf}, "scale"),

@@ -41,6 +41,32 @@ def test_separable_energy_bounds_the_marginal_one_and_equals_it_for_orthogonal_c
         np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("noise_var", [1e-4, 1e-8, 1e-12])
+@pytest.mark.parametrize(
+    "energy",
+    [
+        energies.marginal_energy,
+        energies.separable_energy,
+        lambda *arguments: energies.background_energy(*arguments, 0.0)[:3],
+        lambda *arguments: energies.preconditioned_energy(*arguments, power=0.0),
+    ],
+)
+def test_more_samples_than_features_lose_no_digits_beside_a_small_noise_variance(energy, noise_var):
+    # Columns of two ones each; the response in their range, and half the difference of each pair off it.
+    X, inside, off = np.kron(np.eye(4), [[1.0], [1.0]]), np.array([1.0, -2.0, 0.5, 3.0]), 2.0**-16
+    X = np.vstack([X, np.zeros((1, 4))])
+    y = np.append((inside[:, None] + off * np.array([1.0, -1.0])).ravel(), off)
+    prior_var = np.array([0.5, 2.0, 0.1, 4.0])
+    spread, square = noise_var + 2 * prior_var, 9 * off**2
+    value = np.sum(2 * inside**2 / spread + np.log(spread)) + square / noise_var + 5 * np.log(noise_var)
+    slope = 2 / spread - (2 * inside / spread) ** 2
+    noise_slope = np.sum(1 / spread - 2 * (inside / spread) ** 2) + (5 - square / noise_var) / noise_var
+    found = energy(X, y, prior_var, noise_var)
+    assert found[0] == pytest.approx(value, rel=1e-10)
+    np.testing.assert_allclose(found[1], slope, rtol=1e-12)
+    assert found[2] == pytest.approx(noise_slope, rel=1e-9)
+
+
 def test_separable_energy_is_that_of_the_paper():
     X, y, w, noise_var = ARGUMENTS
     value, grad_prior_var, grad_noise_var = energies.separable_energy(*ARGUMENTS)

@@ -8,6 +8,7 @@ use sparsevae::datasets::{Design, Law, make_sparse_coef};
 use sparsevae::linalg::least_squares::NestedLeastSquares;
 use sparsevae::linalg::row_space::RowSpace;
 use sparsevae::model::settings::{Noise, Settings};
+use sparsevae::monitor::Monitor;
 use sparsevae::support::certificate::{Certifier, Proof};
 
 const DESIGNS: [Design; 4] = [
@@ -165,7 +166,7 @@ fn certified_solutions_of_small_structured_designs_have_no_rival() {
         let (rows, cols) = (4 + seed as usize % 4, 9);
         // Entries -1, 0, 1: many dependent subsets, repeated columns, low ranks.
         let x = gaussian(rows, cols, seed).mapv(|v| if v.abs() < 0.6 { 0.0 } else { v.signum() });
-        let z = make_sparse_coef(cols, 1 + seed as usize % 3, Law::Gaussian, seed).unwrap();
+        let z = make_sparse_coef(cols, 1 + seed as usize % 3, Law::Gaussian, seed, &Monitor::default()).unwrap();
         let y = x.dot(&z).to_vec();
         let report = fitted(x.view(), &y, &brief());
         if report.certified && norm(&y) > 0.0 {

@@ -9,7 +9,7 @@ use sparsevae::monitor::Monitor;
 
 /// A standard normal matrix.
 pub fn gaussian(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
-    make_design(Design::Gaussian, rows, cols, false, seed).unwrap()
+    make_design(Design::Gaussian, rows, cols, false, seed, &Monitor::default()).unwrap()
 }
 
 /// A standard normal vector.
@@ -41,13 +41,13 @@ pub struct Planted {
 
 impl Planted {
     pub fn new(x: Array2<f64>, n_nonzero: usize, seed: u64) -> Self {
-        let z = make_sparse_coef(x.ncols(), n_nonzero, Law::Gaussian, seed).unwrap();
+        let z = make_sparse_coef(x.ncols(), n_nonzero, Law::Gaussian, seed, &Monitor::default()).unwrap();
         let y = x.dot(&z).to_vec();
         Self { x, z, y }
     }
 
     pub fn of(design: Design, rows: usize, cols: usize, n_nonzero: usize, seed: u64) -> Self {
-        Self::new(make_design(design, rows, cols, true, seed).unwrap(), n_nonzero, seed)
+        Self::new(make_design(design, rows, cols, true, seed, &Monitor::default()).unwrap(), n_nonzero, seed)
     }
 
     pub fn support(&self) -> Vec<usize> {

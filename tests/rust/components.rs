@@ -5,15 +5,17 @@ use sparsevae::Error;
 use sparsevae::datasets::{
     DctRows, Design, SymmetricLaw, make_combinators, make_design, make_partial_dct_design, make_sparse_components,
 };
+use sparsevae::monitor::Monitor;
 
 const LAWS: [SymmetricLaw; 3] = [SymmetricLaw::Gaussian, SymmetricLaw::Rademacher, SymmetricLaw::Uniform];
 
 fn components(n_features: usize, n_components: usize, n_nonzero: f64, law: SymmetricLaw, seed: u64) -> Array2<f64> {
-    make_sparse_components(n_features, n_components, n_nonzero, law, seed).unwrap()
+    make_sparse_components(n_features, n_components, n_nonzero, law, seed, &Monitor::default()).unwrap()
 }
 
 fn combinators(n_components: usize, n_problems: usize, n_nonzero: usize, balanced: bool, seed: u64) -> Array2<f64> {
-    make_combinators(n_components, n_problems, n_nonzero, balanced, SymmetricLaw::Gaussian, seed).unwrap()
+    make_combinators(n_components, n_problems, n_nonzero, balanced, SymmetricLaw::Gaussian, seed, &Monitor::default())
+        .unwrap()
 }
 
 /// How many entries of each column (axis 0) or row (axis 1) are nonzero.
@@ -162,7 +164,7 @@ fn same_seed_gives_the_same_bits_and_another_seed_does_not() {
         assert_eq!(combinators(9, 20, 4, balanced, 1), combinators(9, 20, 4, balanced, 1));
         assert_ne!(combinators(9, 20, 4, balanced, 1), combinators(9, 20, 4, balanced, 2));
     }
-    let dct = |seed| make_partial_dct_design(10, 40, DctRows::Random, true, seed).unwrap();
+    let dct = |seed| make_partial_dct_design(10, 40, DctRows::Random, true, seed, &Monitor::default()).unwrap();
     assert_eq!(dct(1), dct(1));
     assert_ne!(dct(1), dct(2));
 }
@@ -181,7 +183,7 @@ fn the_law_changes_values_and_balance_changes_supports_and_nothing_else() {
 
 #[test]
 fn draws_of_different_kinds_share_no_number() {
-    let x = make_design(Design::Gaussian, 12, 12, false, 7).unwrap();
+    let x = make_design(Design::Gaussian, 12, 12, false, 7, &Monitor::default()).unwrap();
     let c = components(12, 12, 12.0, SymmetricLaw::Gaussian, 7);
     let z = combinators(12, 12, 12, true, 7);
     let shared = |a: &Array2<f64>, b: &Array2<f64>| a.iter().any(|a| b.iter().any(|b| (a - b).abs() < 1e-12));
@@ -192,7 +194,7 @@ fn draws_of_different_kinds_share_no_number() {
 fn rows_of_the_cosine_transform_are_orthonormal_and_of_increasing_frequency() {
     for (n_samples, n_features) in [(1, 1), (5, 9), (16, 16), (37, 100)] {
         for rows in [DctRows::Random, DctRows::Low] {
-            let x = make_partial_dct_design(n_samples, n_features, rows, false, 6).unwrap();
+            let x = make_partial_dct_design(n_samples, n_features, rows, false, 6, &Monitor::default()).unwrap();
             let gap = x.dot(&x.t()) - Array2::<f64>::eye(n_samples);
             assert!(gap.iter().all(|value| value.abs() < 1e-13), "{rows:?} {n_samples} {n_features}");
             // A row of frequency k changes its sign k times; a cosine that vanishes does not count.
@@ -212,7 +214,7 @@ fn rows_of_the_cosine_transform_are_orthonormal_and_of_increasing_frequency() {
 #[test]
 fn columns_of_a_partial_transform_have_unit_norm_on_request() {
     for rows in [DctRows::Random, DctRows::Low] {
-        let x = make_partial_dct_design(12, 45, rows, true, 3).unwrap();
+        let x = make_partial_dct_design(12, 45, rows, true, 3, &Monitor::default()).unwrap();
         assert!(x.columns().into_iter().all(|column| (column.dot(&column) - 1.0).abs() < 1e-12));
     }
 }
@@ -221,9 +223,9 @@ fn columns_of_a_partial_transform_have_unit_norm_on_request() {
 fn every_row_of_the_transform_is_as_likely() {
     let n_draws = 6_000;
     let mut hits = Array2::<f64>::zeros((6, 1));
-    let full = make_partial_dct_design(6, 6, DctRows::Low, false, 0).unwrap();
+    let full = make_partial_dct_design(6, 6, DctRows::Low, false, 0, &Monitor::default()).unwrap();
     for seed in 0..n_draws {
-        let x = make_partial_dct_design(2, 6, DctRows::Random, false, seed).unwrap();
+        let x = make_partial_dct_design(2, 6, DctRows::Random, false, seed, &Monitor::default()).unwrap();
         hits += &full.dot(&x.t()).mapv(|value| value.abs().round()).sum_axis(Axis(1)).insert_axis(Axis(1));
     }
     let (expected, error) = (n_draws as f64 / 3.0, (n_draws as f64 * 2.0 / 9.0).sqrt());
@@ -233,7 +235,8 @@ fn every_row_of_the_transform_is_as_likely() {
 #[test]
 fn a_column_without_a_direction_is_an_error() {
     // Frequency 1 of a transform of size 3 is zero in the middle.
-    let made: Vec<_> = (0..20).map(|seed| make_partial_dct_design(1, 3, DctRows::Random, true, seed)).collect();
+    let made: Vec<_> =
+        (0..20).map(|seed| make_partial_dct_design(1, 3, DctRows::Random, true, seed, &Monitor::default())).collect();
     assert!(made.iter().any(Result::is_ok));
     assert!(made.iter().any(Result::is_err));
     for result in made.into_iter().filter(Result::is_err) {
@@ -248,19 +251,20 @@ fn parameters_out_of_range_are_named() {
         Err(Error::InvalidParameter { name, .. }) => name,
         other => panic!("expected InvalidParameter, found {other:?}"),
     };
-    let components = |n, p, s| name_of(make_sparse_components(n, p, s, SymmetricLaw::Gaussian, 0));
+    let components = |n, p, s| name_of(make_sparse_components(n, p, s, SymmetricLaw::Gaussian, 0, &Monitor::default()));
     assert_eq!(components(0, 3, 1.0), "n_features");
     assert_eq!(components(3, 0, 1.0), "n_components");
     assert_eq!(components(usize::MAX, 2, 1.0), "n_features");
     for n_nonzero in [0.0, -1.0, 3.1, f64::NAN, f64::INFINITY, f64::from_bits(1)] {
         assert_eq!(components(3, 4, n_nonzero), "n_nonzero");
     }
-    let combinators = |p, q, k| name_of(make_combinators(p, q, k, true, SymmetricLaw::Gaussian, 0));
+    let combinators =
+        |p, q, k| name_of(make_combinators(p, q, k, true, SymmetricLaw::Gaussian, 0, &Monitor::default()));
     assert_eq!(combinators(0, 4, 1), "n_components");
     assert_eq!(combinators(3, 0, 1), "n_problems");
     assert_eq!(combinators(3, 4, 0), "n_nonzero");
     assert_eq!(combinators(3, 4, 4), "n_nonzero");
-    let dct = |m, n| name_of(make_partial_dct_design(m, n, DctRows::Low, true, 0));
+    let dct = |m, n| name_of(make_partial_dct_design(m, n, DctRows::Low, true, 0, &Monitor::default()));
     assert_eq!(dct(0, 4), "n_samples");
     assert_eq!(dct(3, 0), "n_features");
     assert_eq!(dct(5, 4), "n_samples");

@@ -2,7 +2,13 @@
 
 use ndarray::{Array1, Array2, Axis, s};
 use sparsevae::Error;
-use sparsevae::datasets::{Design, Law, add_noise, make_design, make_sparse_coef, sample_support};
+use sparsevae::datasets::{
+    DctRows, Design, Law, LeadfieldSettings, LowRankSettings, Orientation, Region, RowScale, Sensors, SymmetricLaw,
+    add_noise, add_response_noise, make_combinators, make_design, make_low_rank_outliers, make_meg_leadfield,
+    make_partial_dct_design, make_row_sparse_coef, make_sparse_coef, make_sparse_components, sample_support,
+    sarvas_field,
+};
+use sparsevae::monitor::Monitor;
 
 const DESIGNS: [Design; 4] = [
     Design::Gaussian,
@@ -13,7 +19,7 @@ const DESIGNS: [Design; 4] = [
 const LAWS: [Law; 5] = [Law::Gaussian, Law::Rayleigh, Law::ChiSquared, Law::Uniform, Law::Poisson];
 
 fn design(kind: Design, n_samples: usize, n_features: usize, unit_norm: bool, seed: u64) -> Array2<f64> {
-    make_design(kind, n_samples, n_features, unit_norm, seed).unwrap()
+    make_design(kind, n_samples, n_features, unit_norm, seed, &Monitor::default()).unwrap()
 }
 
 /// Second moments over 40,000 rows against the stated covariance, within five standard errors.
@@ -80,8 +86,14 @@ fn same_seed_gives_the_same_bits_and_another_seed_does_not() {
         assert_ne!(design(kind, 6, 10, true, 42), design(kind, 6, 10, true, 43));
     }
     for law in LAWS {
-        assert_eq!(make_sparse_coef(30, 9, law, 1), make_sparse_coef(30, 9, law, 1));
-        assert_ne!(make_sparse_coef(30, 9, law, 1), make_sparse_coef(30, 9, law, 2));
+        assert_eq!(
+            make_sparse_coef(30, 9, law, 1, &Monitor::default()),
+            make_sparse_coef(30, 9, law, 1, &Monitor::default())
+        );
+        assert_ne!(
+            make_sparse_coef(30, 9, law, 1, &Monitor::default()),
+            make_sparse_coef(30, 9, law, 2, &Monitor::default())
+        );
     }
 }
 
@@ -104,9 +116,9 @@ fn first_columns_do_not_depend_on_how_many_follow() {
 #[test]
 fn coefficients_and_noise_do_not_repeat_the_design_of_the_same_seed() {
     let x = design(Design::Gaussian, 12, 12, false, 7);
-    let z = make_sparse_coef(12, 12, Law::Gaussian, 7).unwrap();
+    let z = make_sparse_coef(12, 12, Law::Gaussian, 7, &Monitor::default()).unwrap();
     let signal = Array1::from_iter((0..12).map(f64::from));
-    let noisy = add_noise(signal.view(), 0.0, 7).unwrap();
+    let noisy = add_noise(signal.view(), 0.0, 7, &Monitor::default()).unwrap();
     let noise = (&noisy.y - &signal) / noisy.noise_var.sqrt();
     let shared = |a: f64, b: f64| (a - b).abs() < 1e-9;
     assert!(!z.iter().any(|&a| x.iter().any(|&b| shared(a, b))));
@@ -125,7 +137,7 @@ fn laws_have_their_mean_and_variance() {
         (Law::Poisson, truncated, 2.0 * truncated - truncated * truncated),
     ];
     for (law, mean, variance) in expected {
-        let z = make_sparse_coef(n, n, law, 9).unwrap();
+        let z = make_sparse_coef(n, n, law, 9, &Monitor::default()).unwrap();
         let found = z.mean().unwrap();
         assert!((found - mean).abs() < 5.0 * (variance / n as f64).sqrt(), "{law:?}: mean {found}, expected {mean}");
         let found = z.var(0.0);
@@ -135,7 +147,7 @@ fn laws_have_their_mean_and_variance() {
 
 #[test]
 fn poisson_coefficients_are_positive_integers() {
-    let z = make_sparse_coef(5_000, 5_000, Law::Poisson, 0).unwrap();
+    let z = make_sparse_coef(5_000, 5_000, Law::Poisson, 0, &Monitor::default()).unwrap();
     assert!(z.iter().all(|&value| value >= 1.0 && value.fract() == 0.0));
 }
 
@@ -143,9 +155,9 @@ fn poisson_coefficients_are_positive_integers() {
 fn exactly_n_nonzero_coefficients_are_nonzero() {
     for law in LAWS {
         for n_nonzero in [0, 1, 20, 50] {
-            let z = make_sparse_coef(50, n_nonzero, law, 4).unwrap();
+            let z = make_sparse_coef(50, n_nonzero, law, 4, &Monitor::default()).unwrap();
             let support: Vec<usize> = z.indexed_iter().filter(|(_, v)| **v != 0.0).map(|(j, _)| j).collect();
-            assert_eq!(support, sample_support(50, n_nonzero, 4).unwrap(), "{law:?}");
+            assert_eq!(support, sample_support(50, n_nonzero, 4, &Monitor::default()).unwrap(), "{law:?}");
             assert_eq!(support.len(), n_nonzero);
         }
     }
@@ -156,7 +168,7 @@ fn every_index_is_as_likely_to_be_in_the_support() {
     let (n_features, n_nonzero, n_draws) = (10, 3, 20_000);
     let mut counts = [0_u32; 10];
     for seed in 0..n_draws {
-        for j in sample_support(n_features, n_nonzero, seed).unwrap() {
+        for j in sample_support(n_features, n_nonzero, seed, &Monitor::default()).unwrap() {
             counts[j] += 1;
         }
     }
@@ -168,7 +180,7 @@ fn every_index_is_as_likely_to_be_in_the_support() {
 fn noise_has_the_stated_signal_to_noise_ratio() {
     let signal = design(Design::Gaussian, 20_000, 1, false, 2).column(0).mapv(|value| 3.0 + 10.0 * value);
     for snr_db in [-10.0, 0.0, 30.0, 80.0] {
-        let noisy = add_noise(signal.view(), snr_db, 1).unwrap();
+        let noisy = add_noise(signal.view(), snr_db, 1, &Monitor::default()).unwrap();
         let stated = 10.0 * (signal.var(0.0) / noisy.noise_var).log10();
         assert!((stated - snr_db).abs() < 1e-10);
         let drawn = (&noisy.y - &signal).var(0.0);
@@ -182,11 +194,11 @@ fn parameters_out_of_range_are_named() {
         Err(Error::InvalidParameter { name, .. }) => name,
         other => panic!("expected InvalidParameter, found {other:?}"),
     };
-    let make = |kind| make_design(kind, 3, 4, true, 0);
-    assert_eq!(name_of(make_design(Design::Gaussian, 0, 4, true, 0)), "n_samples");
-    assert_eq!(name_of(make_design(Design::Gaussian, 3, 0, true, 0)), "n_features");
-    assert_eq!(name_of(make_design(Design::Gaussian, usize::MAX, 2, true, 0)), "n_samples");
-    assert_eq!(name_of(make_design(Design::Gaussian, usize::MAX / 16, 1, true, 0)), "n_samples");
+    let make = |kind| make_design(kind, 3, 4, true, 0, &Monitor::default());
+    assert_eq!(name_of(make_design(Design::Gaussian, 0, 4, true, 0, &Monitor::default())), "n_samples");
+    assert_eq!(name_of(make_design(Design::Gaussian, 3, 0, true, 0, &Monitor::default())), "n_features");
+    assert_eq!(name_of(make_design(Design::Gaussian, usize::MAX, 2, true, 0, &Monitor::default())), "n_samples");
+    assert_eq!(name_of(make_design(Design::Gaussian, usize::MAX / 16, 1, true, 0, &Monitor::default())), "n_samples");
     for correlation in [-1.0, 1.0, f64::NAN, f64::INFINITY] {
         assert_eq!(name_of(make(Design::Toeplitz { correlation })), "correlation");
     }
@@ -194,13 +206,60 @@ fn parameters_out_of_range_are_named() {
         assert_eq!(name_of(make(Design::Block { correlation, block_size: 2 })), "correlation");
     }
     assert_eq!(name_of(make(Design::Block { correlation: 0.5, block_size: 0 })), "block_size");
-    assert!(matches!(make_sparse_coef(4, 5, Law::Gaussian, 0), Err(Error::InvalidParameter { name: "n_nonzero", .. })));
+    assert!(matches!(
+        make_sparse_coef(4, 5, Law::Gaussian, 0, &Monitor::default()),
+        Err(Error::InvalidParameter { name: "n_nonzero", .. })
+    ));
     assert!(matches!("cauchy".parse::<Law>(), Err(Error::InvalidParameter { name: "law", .. })));
 }
 
 #[test]
+fn a_stop_ends_every_generator() {
+    let monitor = Monitor::default();
+    monitor.stop();
+    let signal = Array2::from_shape_fn((3, 2), |(i, j)| (i + 2 * j) as f64);
+    let leadfield = LeadfieldSettings {
+        n_sensors: 3,
+        n_sources: 4,
+        sensors: Sensors::Magnetometer,
+        orientation: Orientation::Free,
+        region: Region::Patch,
+        source_radius: 0.07,
+        sensor_radius: 0.1,
+        unit_norm: true,
+    };
+    let low_rank = LowRankSettings {
+        n_samples: 3,
+        n_features: 4,
+        rank: 2,
+        outlier_share: 0.1,
+        magnitude: 1.0,
+        missing_share: 0.0,
+    };
+    let (place, far) = (Array2::from_elem((1, 3), 0.01), Array2::from_elem((1, 3), 1.0));
+    let sarvas = |monitor| sarvas_field(place.view(), far.view(), far.view(), far.view(), monitor).map(drop);
+    let law = SymmetricLaw::Gaussian;
+    for found in [
+        make_design(Design::Gaussian, 3, 4, true, 0, &monitor).map(drop),
+        make_sparse_coef(4, 2, Law::Gaussian, 0, &monitor).map(drop),
+        sample_support(4, 2, 0, &monitor).map(drop),
+        add_noise(signal.column(0), 10.0, 0, &monitor).map(drop),
+        add_response_noise(signal.view(), 10.0, 0, &monitor).map(drop),
+        make_row_sparse_coef(4, 3, 2, None, RowScale::Unit, 0, &monitor).map(drop),
+        make_partial_dct_design(3, 4, DctRows::Low, true, 0, &monitor).map(drop),
+        make_sparse_components(4, 3, 2.0, law, 0, &monitor).map(drop),
+        make_combinators(4, 3, 2, true, law, 0, &monitor).map(drop),
+        make_low_rank_outliers(&low_rank, 0, &monitor).map(drop),
+        make_meg_leadfield(&leadfield, 0, &monitor).map(drop),
+        sarvas(&monitor),
+    ] {
+        assert!(matches!(found, Err(Error::Interrupted { .. })), "{found:?}");
+    }
+}
+
+#[test]
 fn noise_refuses_signals_without_a_ratio() {
-    let add = |signal: &[f64], snr_db| add_noise(ndarray::aview1(signal), snr_db, 0);
+    let add = |signal: &[f64], snr_db| add_noise(ndarray::aview1(signal), snr_db, 0, &Monitor::default());
     assert!(matches!(add(&[1.0, f64::NAN], 10.0), Err(Error::NonFinite { what: "signal", index }) if index == [1]));
     for signal in [&[2.0, 2.0][..], &[1.0], &[], &[1e300, -1e300]] {
         assert!(matches!(add(signal, 10.0), Err(Error::InvalidParameter { name: "Var(signal)", .. })), "{signal:?}");

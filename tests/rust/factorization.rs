@@ -25,9 +25,11 @@ fn dense(found: &[SparseVector], n: usize) -> Array2<f64> {
 /// Components of as many nonzeros each, so that no combination is sparser (of Gaussian ones one entry now and then
 /// outweighs the others, and the sparsest is not that of least l1 norm), and `q` mixtures of up to three of them.
 fn planted(n: usize, p: usize, nonzeros: usize, q: usize, law: Law, seed: u64) -> (Array2<f64>, Array2<f64>) {
-    let columns: Vec<_> = (0..p as u64).map(|k| make_sparse_coef(n, nonzeros, law, 1000 * seed + k).unwrap()).collect();
+    let columns: Vec<_> = (0..p as u64)
+        .map(|k| make_sparse_coef(n, nonzeros, law, 1000 * seed + k, &Monitor::default()).unwrap())
+        .collect();
     let x = stack(Axis(1), &columns.iter().map(|column| column.view()).collect::<Vec<_>>()).unwrap();
-    let z = make_combinators(p, q, 3.min(p), true, SymmetricLaw::Gaussian, seed + 1).unwrap();
+    let z = make_combinators(p, q, 3.min(p), true, SymmetricLaw::Gaussian, seed + 1, &Monitor::default()).unwrap();
     let y = x.dot(&z);
     (x, y)
 }

@@ -59,7 +59,7 @@ fn with_copies(of: &Array2<f64>, signs: &[f64]) -> Array2<f64> {
 fn designs(seed: u64) -> Vec<(&'static str, Array2<f64>)> {
     let (m, n) = (12 + seed as usize, 40);
     let plain = gaussian(m, n, seed);
-    let walk = make_design(Design::RandomWalk, m, n, true, seed).unwrap();
+    let walk = make_design(Design::RandomWalk, m, n, true, seed, &Monitor::default()).unwrap();
     let low = |rank: usize| gaussian(m, rank, seed).dot(&gaussian(rank, n, seed + 50));
     let mut scaled = plain.clone();
     for (j, mut column) in scaled.columns_mut().into_iter().enumerate() {
@@ -68,8 +68,11 @@ fn designs(seed: u64) -> Vec<(&'static str, Array2<f64>)> {
     let mut gaps = plain.clone();
     gaps.slice_mut(s![.., ..;3]).fill(0.0);
     vec![
-        ("low-frequency cosines", make_partial_dct_design(m, n, DctRows::Low, true, seed).unwrap()),
-        ("random cosines", make_partial_dct_design(m, n, DctRows::Random, true, seed).unwrap()),
+        (
+            "low-frequency cosines",
+            make_partial_dct_design(m, n, DctRows::Low, true, seed, &Monitor::default()).unwrap(),
+        ),
+        ("random cosines", make_partial_dct_design(m, n, DctRows::Random, true, seed, &Monitor::default()).unwrap()),
         ("duplicated columns", with_copies(&plain, &[1.0, 1.0])),
         ("negated columns", with_copies(&plain, &[1.0, -1.0])),
         ("duplicated and negated walks", with_copies(&walk, &[1.0, -1.0, 1.0])),
@@ -96,7 +99,7 @@ fn designs(seed: u64) -> Vec<(&'static str, Array2<f64>)> {
 /// Right-hand sides in the range: Gaussian, sparse, of signs, a column itself, and zero.
 fn sides(a: &Array2<f64>, seed: u64) -> Array2<f64> {
     let n = a.ncols();
-    let few = |law, share: usize| make_sparse_coef(n, n.div_ceil(share), law, seed).unwrap();
+    let few = |law, share: usize| make_sparse_coef(n, n.div_ceil(share), law, seed, &Monitor::default()).unwrap();
     let x = ndarray::stack![
         Axis(1),
         Array1::from(normal(n, seed + 1)),
@@ -141,7 +144,7 @@ fn many_right_hand_sides_that_share_a_formed_gram_matrix_are_as_alone() {
 
 #[test]
 fn bits_depend_neither_on_threads_nor_on_companions() {
-    let a = make_design(Design::RandomWalk, 30, 80, true, 0).unwrap();
+    let a = make_design(Design::RandomWalk, 30, 80, true, 0, &Monitor::default()).unwrap();
     let b = a.dot(&gaussian(80, 40, 1));
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -160,10 +163,10 @@ fn bits_depend_neither_on_threads_nor_on_companions() {
 
 #[test]
 fn sparse_solutions_in_general_position_are_found_exactly() {
-    let random = |seed| make_partial_dct_design(40, 100, DctRows::Random, true, seed).unwrap();
+    let random = |seed| make_partial_dct_design(40, 100, DctRows::Random, true, seed, &Monitor::default()).unwrap();
     for seed in 0..20 {
         for (name, a) in [("Gaussian", gaussian(40, 100, seed)), ("random cosines", random(seed))] {
-            let planted = make_sparse_coef(100, 6, Law::Gaussian, seed + 100).unwrap();
+            let planted = make_sparse_coef(100, 6, Law::Gaussian, seed + 100, &Monitor::default()).unwrap();
             let found = solve(&a, &a.dot(&planted));
             let support: Vec<usize> = (0..100).filter(|&j| planted[j] != 0.0).collect();
             assert_eq!(found.support, support, "{name}, seed {seed}");
@@ -176,7 +179,7 @@ fn sparse_solutions_in_general_position_are_found_exactly() {
 #[test]
 fn scaled_data_have_the_scaled_solution_to_the_bit() {
     let a = gaussian(8, 20, 0);
-    let b = a.dot(&make_sparse_coef(20, 3, Law::Gaussian, 1).unwrap());
+    let b = a.dot(&make_sparse_coef(20, 3, Law::Gaussian, 1, &Monitor::default()).unwrap());
     let plain = solve(&a, &b);
     let power = |exponent: i32| 2f64.powi(exponent / 2) * 2f64.powi(exponent - exponent / 2);
     for (of_a, of_b) in [(0, 700), (0, -700), (700, 0), (-700, 0), (1000, 1000), (-1000, -1000), (-500, 480), (3, -2)] {
@@ -194,7 +197,7 @@ fn scaled_data_have_the_scaled_solution_to_the_bit() {
 #[test]
 fn decimal_scales_down_to_1e_200_and_up_to_1e200_are_solved() {
     let a = gaussian(8, 20, 2);
-    let b = a.dot(&make_sparse_coef(20, 3, Law::Gaussian, 3).unwrap());
+    let b = a.dot(&make_sparse_coef(20, 3, Law::Gaussian, 3, &Monitor::default()).unwrap());
     for scale in [1e-200, 1e-160, 1e160, 1e200] {
         assert_optimal(&(&a * scale), &b, &solve(&(&a * scale), &b), &format!("A times {scale}"));
         assert_optimal(&a, &(&b * scale), &solve(&a, &(&b * scale)), &format!("b times {scale}"));
@@ -286,7 +289,7 @@ fn a_bound_on_the_nonzeros_gives_up_at_once_and_without_it_the_same_problem_is_s
 #[test]
 fn a_tolerance_finds_the_sparse_solution_under_noise() {
     let a = gaussian(40, 100, 0);
-    let planted = make_sparse_coef(100, 5, Law::Uniform, 1).unwrap();
+    let planted = make_sparse_coef(100, 5, Law::Uniform, 1, &Monitor::default()).unwrap();
     let clean = a.dot(&planted);
     let noise = Array1::from(normal(40, 2));
     let noise = &noise * (1e-6 * norm(&clean.to_vec()) / norm(&noise.to_vec()));

@@ -5,6 +5,7 @@ use sparsevae::Error;
 use sparsevae::datasets::{
     Leadfield, LeadfieldSettings, Orientation, Region, Sensors, make_meg_leadfield, sarvas_field,
 };
+use sparsevae::monitor::Monitor;
 
 const SENSORS: [Sensors; 3] = [
     Sensors::Magnetometer,
@@ -24,7 +25,7 @@ const SETTINGS: LeadfieldSettings = LeadfieldSettings {
 };
 
 fn make(settings: LeadfieldSettings) -> Leadfield {
-    make_meg_leadfield(&settings, 1).unwrap()
+    make_meg_leadfield(&settings, 1, &Monitor::default()).unwrap()
 }
 
 /// Positions of sources and sensors, with moments and orientations in general position.
@@ -37,7 +38,7 @@ fn scene() -> [Array2<f64>; 4] {
 
 fn field(moments: &Array2<f64>) -> Array2<f64> {
     let [positions, _, sensors, orientations] = scene();
-    sarvas_field(positions.view(), moments.view(), sensors.view(), orientations.view()).unwrap()
+    sarvas_field(positions.view(), moments.view(), sensors.view(), orientations.view(), &Monitor::default()).unwrap()
 }
 
 fn largest(matrix: &Array2<f64>) -> f64 {
@@ -72,7 +73,14 @@ fn the_radial_component_is_biot_and_savart() {
     let cross = [q[1] * a[2] - q[2] * a[1], q[2] * a[0] - q[0] * a[2], q[0] * a[1] - q[1] * a[0]];
     let along = (cross[0] * r[0] + cross[1] * r[1] + cross[2] * r[2]) / length(r);
     let radial = r.map(|value| value / length(r));
-    let found = sarvas_field(arr2(&[p]).view(), arr2(&[q]).view(), arr2(&[r]).view(), arr2(&[radial]).view()).unwrap();
+    let found = sarvas_field(
+        arr2(&[p]).view(),
+        arr2(&[q]).view(),
+        arr2(&[r]).view(),
+        arr2(&[radial]).view(),
+        &Monitor::default(),
+    )
+    .unwrap();
     assert!((found[[0, 0]] / (1e-7 * along / length(a).powi(3)) - 1.0).abs() < 1e-13);
 }
 
@@ -84,7 +92,7 @@ fn the_field_is_free_of_divergence_and_curl() {
         let mut place = r;
         place[axis] += shift;
         let places = Array2::from_shape_fn((3, 3), |(_, k)| place[k]);
-        sarvas_field(p.view(), q.view(), places.view(), Array2::eye(3).view()).unwrap()
+        sarvas_field(p.view(), q.view(), places.view(), Array2::eye(3).view(), &Monitor::default()).unwrap()
     };
     let slopes = [0, 1, 2].map(|axis| (at(axis, step) - at(axis, -step)) / (2.0 * step));
     let scale = slopes.iter().map(largest).fold(0.0, f64::max);
@@ -99,7 +107,8 @@ fn the_field_is_free_of_divergence_and_curl() {
 fn a_dipole_at_the_centre_is_silent() {
     let [_, moments, sensors, orientations] = scene();
     let centre = Array2::zeros((40, 3));
-    let found = sarvas_field(centre.view(), moments.view(), sensors.view(), orientations.view()).unwrap();
+    let found =
+        sarvas_field(centre.view(), moments.view(), sensors.view(), orientations.view(), &Monitor::default()).unwrap();
     assert_eq!(found, Array2::<f64>::zeros((30, 40)));
 }
 
@@ -125,7 +134,7 @@ fn gradiometers_are_differences_of_magnetometers() {
         let head = make(LeadfieldSettings { sensors, ..SETTINGS });
         let at = |coils: &Array2<f64>| {
             let (places, turns) = (head.source_positions.view(), head.source_orientations.view());
-            sarvas_field(places, turns, coils.view(), head.sensor_orientations.view()).unwrap()
+            sarvas_field(places, turns, coils.view(), head.sensor_orientations.view(), &Monitor::default()).unwrap()
         };
         assert_eq!(head.coil_positions.len(), n_coils);
         let expected = match &head.coil_positions[..] {
@@ -228,7 +237,8 @@ fn unit_norm_divides_by_the_column_norms() {
 fn the_seed_decides_the_orientations_and_nothing_else() {
     for orientation in ORIENTATIONS {
         let settings = LeadfieldSettings { orientation, ..SETTINGS };
-        let [first, again, other] = [1, 1, 2].map(|seed| make_meg_leadfield(&settings, seed).unwrap());
+        let [first, again, other] =
+            [1, 1, 2].map(|seed| make_meg_leadfield(&settings, seed, &Monitor::default()).unwrap());
         assert_eq!(first, again);
         assert_eq!(first.x == other.x, orientation == Orientation::Free);
         assert_eq!(first.source_positions, other.source_positions);
@@ -238,7 +248,7 @@ fn the_seed_decides_the_orientations_and_nothing_else() {
 
 #[test]
 fn settings_out_of_range_are_named() {
-    let name_of = |settings| match make_meg_leadfield(&settings, 0) {
+    let name_of = |settings| match make_meg_leadfield(&settings, 0, &Monitor::default()) {
         Err(Error::InvalidParameter { name, .. }) => name,
         other => panic!("expected InvalidParameter, found {other:?}"),
     };
@@ -270,7 +280,7 @@ fn vectors_of_the_wrong_shape_or_place_are_named() {
     let (source, moment, sensor, along) =
         (arr2(&[[0.0, 0.0, 0.07]]), arr2(&[[1.0, 0.0, 0.0]]), arr2(&[[0.0, 0.0, 0.12]]), arr2(&[[0.0, 1.0, 0.0]]));
     let call = |a: &Array2<f64>, b: &Array2<f64>, c: &Array2<f64>, d: &Array2<f64>| {
-        sarvas_field(a.view(), b.view(), c.view(), d.view()).unwrap_err()
+        sarvas_field(a.view(), b.view(), c.view(), d.view(), &Monitor::default()).unwrap_err()
     };
     for wrong in [Array2::zeros((1, 2)), Array2::zeros((0, 3))] {
         let shape = |error| matches!(error, Error::Shape { .. });

@@ -47,7 +47,7 @@ fn packed_factors_agree_with_dense_algebra() {
 fn the_energy_of_a_step_is_that_of_dense_algebra_and_falls_at_a_fixed_floor() {
     let (mut x, _) = corrupted(40, 9, 1);
     x[[3, 2]] = f64::NAN;
-    let samples = Samples::new(x.view(), 1.0);
+    let samples = Samples::new(x.view());
     let columns: Vec<_> = gaussian(2, 9, 5).rows().into_iter().map(|row| row.to_owned()).collect();
     let mut em = RobustEm::new(&samples, &columns, 0.7);
     let dense = |w: &[f64], k: usize, precision: &[f64]| {
@@ -77,7 +77,7 @@ fn the_energy_of_a_step_is_that_of_dense_algebra_and_falls_at_a_fixed_floor() {
 #[test]
 fn a_column_is_born_at_the_closed_form_of_equal_noise() {
     let x = gaussian(80, 6, 2).dot(&Array2::from_diag(&ndarray::arr1(&[3.0, 2.0, 1.0, 0.5, 0.4, 0.3])));
-    let samples = Samples::new(x.view(), 1.0);
+    let samples = Samples::new(x.view());
     let mut em = RobustEm::new(&samples, &[], 0.5);
     em.expectation(0.5, 0, &Monitor::default()).unwrap();
     let entering = em.entering(6).unwrap();

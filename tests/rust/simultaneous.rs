@@ -37,8 +37,9 @@ struct RowSparse {
 }
 
 fn row_sparse(design: Design, (d, n): (usize, usize), n_responses: usize, n_nonzero: usize, seed: u64) -> RowSparse {
-    let x = make_design(design, d, n, true, seed).unwrap();
-    let coef = make_row_sparse_coef(n, n_responses, n_nonzero, Some(3), RowScale::Unit, seed).unwrap();
+    let x = make_design(design, d, n, true, seed, &Monitor::default()).unwrap();
+    let coef =
+        make_row_sparse_coef(n, n_responses, n_nonzero, Some(3), RowScale::Unit, seed, &Monitor::default()).unwrap();
     let support = (0..n).filter(|&j| coef.column(j).iter().any(|z| *z != 0.0)).collect();
     RowSparse { y: x.dot(&coef.t()), x, support }
 }
@@ -274,8 +275,9 @@ fn one_response_is_fitted_as_a_single_one_to_the_bit() {
     for (design, n_nonzero, noise) in
         [(Design::Gaussian, 12, 0.0), (Design::RandomWalk, 8, 0.0), (Design::Gaussian, 4, 0.05)]
     {
-        let x = make_design(design, 30, 60, true, 5).unwrap();
-        let y = x.dot(&make_sparse_coef(60, n_nonzero, Law::Gaussian, 5).unwrap()) + &aview1(&normal(30, 8)) * noise;
+        let x = make_design(design, 30, 60, true, 5, &Monitor::default()).unwrap();
+        let y = x.dot(&make_sparse_coef(60, n_nonzero, Law::Gaussian, 5, &Monitor::default()).unwrap())
+            + &aview1(&normal(30, 8)) * noise;
         let column = y.clone().insert_axis(Axis(1));
         assert_eq!(fit(x.view(), &column, &plain()), fitted(x.view(), &y.to_vec(), &plain()));
     }

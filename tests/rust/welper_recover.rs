@@ -21,20 +21,25 @@ struct Problems {
 
 fn components(n: usize, p: usize, nonzeros: usize, seed: u64) -> Array2<f64> {
     let columns: Vec<Array1<f64>> = (0..p as u64)
-        .map(|k| make_sparse_coef(n, nonzeros, Law::Uniform, 500 * seed + k).unwrap())
+        .map(|k| make_sparse_coef(n, nonzeros, Law::Uniform, 500 * seed + k, &Monitor::default()).unwrap())
         .map(|column| &column / norm(&column.to_vec()))
         .collect();
     stack(Axis(1), &columns.iter().map(|column| column.view()).collect::<Vec<_>>()).unwrap()
 }
 
 fn combined(a: Array2<f64>, x: Array2<f64>, q: usize, seed: u64) -> Problems {
-    let z = make_combinators(x.ncols(), q, 2, true, SymmetricLaw::Gaussian, seed).unwrap();
+    let z = make_combinators(x.ncols(), q, 2, true, SymmetricLaw::Gaussian, seed, &Monitor::default()).unwrap();
     Problems { b: a.dot(&x).dot(&z), a, x }
 }
 
 /// 60 x 100, 10 components of 8 nonzeros, 40 problems.
 fn problems(design: Design, seed: u64) -> Problems {
-    combined(make_design(design, 60, 100, true, seed).unwrap(), components(100, 10, 8, seed), 40, seed)
+    combined(
+        make_design(design, 60, 100, true, seed, &Monitor::default()).unwrap(),
+        components(100, 10, 8, seed),
+        40,
+        seed,
+    )
 }
 
 fn trained(data: &Problems, settings: WelperSettings) -> WelperFit {

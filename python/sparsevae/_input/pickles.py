@@ -1,5 +1,6 @@
 """The version in pickles of estimators."""
 
+import inspect
 import warnings
 from typing import Any
 
@@ -28,4 +29,7 @@ class Versioned:
                 "it again if results differ"
             )
             warnings.warn(message, VersionWarning, stacklevel=2)
-        vars(self).update(state)
+        # Parameters that have been added since.
+        parameters = inspect.signature(type(self)).parameters
+        added = {name: parameters[name].default for name in parameters.keys() - state.keys()}
+        vars(self).update(state | added)

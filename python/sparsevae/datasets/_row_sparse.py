@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from .. import _core
-from .._input.arrays import matrix
+from .._input.arrays import matrix, product
 from .._input.interchange import exchange
 from .._input.parameters import check_option, check_size, read_number
 from .._input.random import RandomState, draw_seed
@@ -167,7 +167,7 @@ def _plant(
 ) -> Bunch:
     coef = make_row_sparse_coef(X.shape[1], n_responses, n_nonzero, rank=rank, row_scale=row_scale, random_state=seed)
     with np.errstate(over="ignore", invalid="ignore"):
-        Y, noise_var = X @ coef.T, 0.0
+        Y, noise_var = product(X, coef.T), 0.0
     if not np.isfinite(Y).all():
         raise NonFiniteError("`X` coef^T overflows; rescale `X`")
     if snr_db is not None:

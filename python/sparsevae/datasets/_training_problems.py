@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from .. import _core
-from .._input.arrays import matrix
+from .._input.arrays import matrix, product
 from .._input.interchange import exchange
 from .._input.parameters import check_flag, check_option, check_size, read_number, read_share
 from .._input.random import RandomState, draw_seed
@@ -231,13 +231,14 @@ def plant_training_problems(
     hard[_core.sample_support(n_problems, n_hard, seed)] = True
     for part, kind, n_used, balanced in [(~hard, 0, train_nonzero, True), (hard, 1, hard_nonzero, False)]:
         if part.any():
-            combinators[:, part] = _core.make_combinators(
-                n_components, int(part.sum()), n_used, balanced, law, _derive(seed, kind)
-            )
+            drawn = _core.make_combinators(n_components, int(part.sum()), n_used, balanced, law, _derive(seed, kind))
+            # Row by row: Ctrl-C is not heard within an assignment.
+            for row, values in zip(combinators, drawn, strict=True):
+                row[part] = values
     test_combinators = _core.make_combinators(n_components, n_test, test_nonzero, False, law, _derive(seed, 2))
-    solutions, coef = components @ combinators, components @ test_combinators
+    solutions, coef = product(components, combinators), product(components, test_combinators)
     with np.errstate(over="ignore", invalid="ignore"):
-        B, b = A @ solutions, A @ coef
+        B, b = product(A, solutions), product(A, coef)
     if not (np.isfinite(B).all() and np.isfinite(b).all()):
         raise NonFiniteError("`A` @ solutions overflows; rescale `A`")
     if noise:

@@ -36,7 +36,8 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     For a small floor :math:`\alpha` its global minima are the solutions of :math:`\min n \, \mathrm{rank}(L) + \|S\|_0`
     with :math:`X = L + S`, the problem that principal component pursuit relaxes. It is descended on by expectation
-    maximisation while the floor falls.
+    maximisation while the floor falls. Of more features than samples the energy is that of the columns of `X`, a
+    dimension of which costs as much as outliers in as many entries as there are features, not samples.
 
     Parameters
     ----------
@@ -45,6 +46,11 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     floor : float, default=1e-7
         Least noise variance :math:`\alpha`, as a share of the mean square of the observed entries; greater than 0 and
         less than 0.5. Of noisy data give the share of the noise.
+    scale_features : bool, default=False
+        Whether each feature is first divided by the median size of its nonzero entries. Outliers and structure of a
+        feature whose squares are below `floor` times the mean square of all are lost: set it where features differ in
+        unit or by orders of magnitude. The noise is then taken to be the same share of each feature, not the same
+        variance in all.
     allow_missing : bool, default=False
         Whether NaN stands for a missing entry; otherwise it is an error.
     n_anneal : int, default=100
@@ -66,15 +72,18 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     outliers_ : ndarray of shape (n_samples, n_features)
         ``X - low_rank_`` where `outlier_mask_` is true, exactly 0 elsewhere. Of the dtype of `X`.
     outlier_mask_ : ndarray of shape (n_samples, n_features), bool
-        Entries whose noise variance exceeds 4 times the floor; never a missing one.
+        Entries whose noise variance exceeds :math:`2 \log(1 + N)` times the floor for :math:`N` observed entries: of
+        normal noise whose variance is the floor, less than one entry in the whole of `X` is expected to. Never a
+        missing one.
     outlier_var_ : ndarray of shape (n_samples, n_features)
         Noise variance of each entry, :math:`D_i`, in squared units of `X`; NaN where it is missing.
     components_ : ndarray of shape (rank, n_features)
-        Columns of :math:`W`, as rows, in units of `X`: orthogonal, in falling order.
+        Columns of :math:`W`, as rows, in units of `X`: orthogonal and in falling order once divided by `scale_`.
     rank_ : int
         Number of components.
-    scale_ : float
-        Root mean square of the observed entries, in units of `X`; 1 if all are zero.
+    scale_ : float, or ndarray of shape (n_features,) with `scale_features`
+        What the features were divided by, in units of `X`. Without `scale_features`: the root mean square of the
+        observed entries, 1 if all are zero.
     energy_ : float
         The energy at the end, summed over samples, in units in which `scale_` is 1.
     energy_path_ : ndarray of shape (n_iter,)
@@ -135,6 +144,7 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         *,
         n_components: int | None = None,
         floor: float = 1e-7,
+        scale_features: bool = False,
         allow_missing: bool = False,
         n_anneal: int = 100,
         max_iter: int = 300,
@@ -144,6 +154,7 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ) -> None:
         self.n_components = n_components
         self.floor = floor
+        self.scale_features = scale_features
         self.allow_missing = allow_missing
         self.n_anneal = n_anneal
         self.max_iter = max_iter
@@ -166,6 +177,7 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             arguments[name] = min(check_count(name, getattr(self, name), least), MOST)
         for name, wanted in _NUMBERS.items():
             arguments[name] = as_float(name, getattr(self, name), wanted)
+        arguments["scale_features"] = check_flag("scale_features", self.scale_features)
         check_flag("allow_missing", self.allow_missing)
         check_verbose(self.verbose)
         return arguments
@@ -218,7 +230,8 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.outlier_mask_, self.outlier_var_ = found["outlier_mask"], found["outlier_var"]
         self.low_rank_ = found["low_rank"].astype(dtype, copy=False)
         self.outliers_ = np.where(self.outlier_mask_, values - found["low_rank"], 0.0).astype(dtype, copy=False)
-        self.components_, self.scale_ = found["components"], found["unit"]
+        self.components_ = found["components"]
+        self.scale_ = found["units"] if self.scale_features else float(found["units"][0])
         self.rank_ = len(self.components_)
         self.energy_path_ = found["energy_path"]
         self.energy_ = float(self.energy_path_[-1]) * int(np.isfinite(values).sum())
@@ -262,7 +275,8 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         values, dtype = sample_array(self, X, reset=False, missing=missing)
         n_threads = thread_count(self.n_jobs, len(values))
         with self._blame_floor():
-            latent = _core.encode_robust(values, missing, self.components_, self.scale_, arguments, n_threads)
+            units = np.broadcast_to(np.asarray(self.scale_, dtype=float), self.n_features_in_)
+            latent = _core.encode_robust(values, missing, self.components_, units, arguments, n_threads)
         return latent.astype(dtype, copy=False)
 
     def inverse_transform(self, X: Any) -> NDArray[np.floating[Any]]:

@@ -12,8 +12,11 @@ from .._input.parameters import check_count, check_number
 from .._input.random import RandomState, draw_seed
 from ..exceptions import ParameterError
 
-# Numbers in one stack of submatrices: 8 MB.
-_STACK = 2**20
+# Numbers in one stack of submatrices, 8 MB, and these times its shorter side: a tenth of a second, between two of which
+# Ctrl-C is heard.
+_STACK, _WORK = 2**20, 2**24
+# Seeds of more draws need more than 1 GB, and the draws themselves days.
+_MOST_DRAWS = 2**27
 
 
 @exchange
@@ -82,7 +85,7 @@ def restricted_isometry_bound(
     n_nonzero : int
         Order k, from 1 to n_features.
     n_draws : int, default=1000
-        Number of supports, each drawn uniformly from all sets of `n_nonzero` columns, at least 1.
+        Number of supports, each drawn uniformly from all sets of `n_nonzero` columns, from 1 to 2**27.
     scale : float or None, default=None
         Positive factor c on `A`. None takes sqrt(n_features) / ||A||_F, the paper's, under which the squared norms of
         the columns have mean 1.
@@ -115,7 +118,7 @@ def restricted_isometry_bound(
     with ``A @ X @ S`` and ``scale=sqrt(n_features) / norm(A)``.
 
     Takes the singular values of `n_draws` matrices of shape (n_samples, `n_nonzero`):
-    O(n_draws n_samples n_nonzero min(n_samples, n_nonzero)) operations.
+    O(n_draws n_samples n_nonzero min(n_samples, n_nonzero)) operations. Ctrl-C is heard between two matrices.
 
     References
     ----------
@@ -138,6 +141,8 @@ def restricted_isometry_bound(
     if n_nonzero > n_features:
         raise ParameterError(f"`n_nonzero` is {n_nonzero}, but it must be at most the number of columns, {n_features}")
     n_draws = check_count("n_draws", n_draws)
+    if n_draws > _MOST_DRAWS:
+        raise ParameterError(f"`n_draws` is {n_draws}, but it must be at most {_MOST_DRAWS}")
     if scale is None:
         values = _unit_scaled(values)
         columns = (math.sqrt(n_features) / np.linalg.norm(values) * values).T
@@ -150,7 +155,8 @@ def restricted_isometry_bound(
     # More columns than rows have a vector of zero image, which the singular values leave out.
     bound = 1.0 if n_nonzero > n_samples else 0.0
     seeds = np.random.SeedSequence(draw_seed(random_state)).generate_state(n_draws, np.uint64)
-    for chunk in np.split(seeds, range(0, n_draws, max(1, _STACK // (n_samples * n_nonzero)))[1:]):
+    size = min(_STACK, _WORK // min(n_samples, n_nonzero)) // (n_samples * n_nonzero)
+    for chunk in np.split(seeds, range(0, n_draws, max(1, size))[1:]):
         supports = np.array([_core.sample_support(n_features, n_nonzero, int(seed)) for seed in chunk])
         singular = np.linalg.svd(columns[supports], compute_uv=False)
         bound = max(bound, float(np.abs(singular - 1).max()))

@@ -3,6 +3,7 @@
 import warnings
 from typing import Any, TypeVar
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -15,6 +16,9 @@ from ..exceptions import ParameterError
 from ._base import LinearVae
 
 Estimator = TypeVar("Estimator", bound=LinearVae)
+
+# Numbers that a fit takes at the least, beside three of each feature: a model and its report, 2 kB.
+_FIT = 256
 
 
 @exchange
@@ -44,7 +48,7 @@ def fit_many(
     Raises
     ------
     ParameterError
-        If `estimator` is of another type, or `n_jobs` out of range.
+        If `estimator` is of another type, `n_jobs` out of range, or the fits of so many responses do not fit in memory.
     ShapeError, NonFiniteError, DataTypeError, NumericalError
         As in ``fit``.
 
@@ -68,6 +72,7 @@ def fit_many(
     thread_count(n_jobs, 1)
     arguments = estimator._arguments()
     first = clone(estimator)
+    _check_room(X, Y)
     X, Y, precision = fit_arrays(first, X, Y, multi_output=True, core_checks=backend is None)
     arguments = first._descend_on(backend, X, Y, arguments | {"precision": precision})
     reports = _core.fit_many(X, Y, arguments, thread_count(n_jobs, Y.shape[1]))
@@ -86,3 +91,16 @@ def fit_many(
         if count:
             warnings.warn(f"{count} of {len(reports)} fits {message}", ConvergenceWarning, stacklevel=3)
     return models
+
+
+def _check_room(X: Any, Y: Any) -> None:
+    """Refuse more responses than there is memory for the fits of, before anything is copied."""
+    shapes: list[tuple[int, ...]] = [getattr(array, "shape", ()) for array in (X, Y)]
+    if all(len(shape) == 2 for shape in shapes):
+        (_, n_features), (_, n_responses) = shapes
+        try:
+            np.empty((n_responses, _FIT + 3 * n_features))
+        except (MemoryError, ValueError) as error:
+            raise ParameterError(
+                f"`Y` has {n_responses} columns, but so few are needed that their fits fit in memory"
+            ) from error

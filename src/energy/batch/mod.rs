@@ -52,6 +52,10 @@ macro_rules! batch_in_data {
                 slopes: batch::Slopes<'_, 4>,
             ) -> Result<f64> {
                 let problem = in_data::Problem::new(&arguments)?;
+                if let Some(compressed) = compressed::Compressed::new(problem.x, &problem.y) {
+                    let (x, responses) = (compressed.design.view(), compressed.responses(problem.n_responses));
+                    return compressed.evaluate(&$energy::for_data(x, responses, self.parameter())?, &problem, slopes);
+                }
                 in_data::evaluate_one(
                     &$energy::for_data(problem.x, problem.responses(), self.parameter())?,
                     &problem,

@@ -6,14 +6,14 @@ mod tolerances;
 
 pub use settings::RobustVaeSettings;
 
-use crate::linalg::affine::eigenvalues_above;
+use crate::linalg::affine::{ThinSvd, eigenvalues_above};
 use crate::monitor::{Monitor, Progress, Stage};
 use crate::problem::validate::{check_matrix, observed};
 use crate::settings::Checked;
 use crate::solver::robust_em::{RobustEm, Samples};
 use crate::{Error, Result, Status};
-use ndarray::{Array1, Array2, ArrayView2};
-use tolerances::{AT_ONCE, HOLD, NEGLIGIBLE, OUTLYING, PRINCIPAL};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use tolerances::{AT_ONCE, HOLD, NEGLIGIBLE, PRINCIPAL, outlying};
 
 /// `X = L + S`.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,13 +22,13 @@ pub struct RobustFit {
     pub low_rank: Array2<f64>,
     /// Variance of each entry about `L`; NaN where it is missing.
     pub outlier_var: Array2<f64>,
-    /// Which entries are outliers: a variance well above the floor.
+    /// Which entries are outliers: a variance that noise of the floor's variance is not expected to reach anywhere.
     pub outlier_mask: Array2<bool>,
     /// `W^T`, shape `(rank, n_features)`, orthogonal rows in falling order.
     pub components: Array2<f64>,
-    /// Root mean square of the observed entries.
-    pub unit: f64,
-    /// The energy at each step, per observed entry, the data divided by `unit`.
+    /// What the features were divided by: the root mean square of the observed entries, if features are not scaled.
+    pub units: Array1<f64>,
+    /// The energy at each step, per observed entry, the data divided by `units`.
     pub energy_path: Vec<f64>,
     /// Steps.
     pub n_iter: usize,
@@ -40,6 +40,9 @@ pub struct RobustFit {
 /// rows `x_i` of `x`, by expectation maximisation while `alpha` falls to `floor` times the mean square of `x`. NaN
 /// stands for what is missing, and is refused unless `missing`.
 ///
+/// A dimension costs as much as outliers in as many entries as there are rows. Of more columns than rows the energy is
+/// that of the columns: few rows make dimensions so cheap that they are taken for outliers.
+///
 /// A plain iteration on the full `W W^T` costs `n_features^3` a sample; here `W` keeps only the columns that matter at
 /// the present `alpha`, and those that begin to matter as it falls are looked for (see [`RobustEm::entering`]).
 ///
@@ -50,8 +53,8 @@ pub struct RobustFit {
 ///
 /// # Complexity
 /// A step costs `O(n_samples n_features k^2)` for `k` present components, and until the floor is reached
-/// `O(n_samples n_features min(n_samples, n_features))` more; memory for `5 n_samples n_features + n_samples k^2 / 2`
-/// numbers. On rayon's current threads; the same bits for any number of them.
+/// `O(n_samples n_features min(n_samples, n_features))` more; memory for `5 n_samples n_features + max(n_samples,
+/// n_features) k^2 / 2` numbers. On rayon's current threads; the same bits for any number of them.
 ///
 /// # References
 /// Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", eq. 11, Theorem 4.
@@ -67,26 +70,55 @@ pub fn fit(
         return Err(Error::invalid("n_components", count, &allowed));
     }
     let n_observed = x.iter().filter(|v| !v.is_nan()).count() as f64;
-    let unit = root_mean_square(&filled, n_observed);
-    let samples = Samples::new(x, unit);
-    let most = settings.n_components.unwrap_or(usize::MAX).min(x.nrows()).min(x.ncols());
-    let at_once = ((AT_ONCE * (x.ncols() as f64).sqrt()) as usize).max(1);
-    let scaled = filled * ((x.ncols() as f64 / n_observed).sqrt() / unit);
-    let mut principal = eigenvalues_above(scaled.view(), PRINCIPAL, "X")?;
-    drop(scaled);
+    let units = units(filled, n_observed, settings.scale_features);
+    let scaled = &x / &units;
+    let wide = x.ncols() > x.nrows();
+    let turn = |a: Array2<f64>| if wide { a.reversed_axes() } else { a };
+    let samples = Samples::new(turn(scaled).view());
+    let (n, d) = (x.nrows().max(x.ncols()), samples.n_features);
+    let most = settings.n_components.unwrap_or(usize::MAX).min(d);
+    let at_once = ((AT_ONCE * (d as f64).sqrt()) as usize).max(1);
+    let values = ArrayView2::from_shape((n, d), &samples.values).map_err(|_| Error::NoDecomposition { what: "X" })?;
+    let mut principal = eigenvalues_above((&values * (d as f64 / n_observed).sqrt()).view(), PRINCIPAL, "X")?;
     principal.truncate(most.min(at_once));
     let columns: Vec<Array1<f64>> = principal.into_iter().map(|(value, vector)| vector * value.sqrt()).collect();
     let mut em = RobustEm::new(&samples, &columns, 1.0);
     let (energy_path, status) = anneal(&mut em, (n_observed, most, at_once), settings, monitor)?;
     let n_iter = energy_path.len();
     em.expectation(settings.floor, n_iter, monitor)?;
-    let (n, d) = x.dim();
-    let components = components(&em, d) * unit;
-    let low_rank = latent(&em, n).dot(&components);
-    let precision = Array2::from_shape_vec((n, d), em.posterior.precision).unwrap_or_default();
-    let outlier_var = precision.mapv(|p| if p > 0.0 { unit * unit / p } else { f64::NAN });
-    let outlier_mask = precision.mapv(|p| p > 0.0 && p * OUTLYING * settings.floor < 1.0);
-    Ok(RobustFit { low_rank, outlier_var, outlier_mask, components, unit, energy_path, n_iter, status })
+    let (weights, means) = (components(&em, d), latent(&em, n));
+    let low_rank = turn(means.dot(&weights)) * &units;
+    let components = if wide { exchange(&weights, &means)? } else { weights } * &units;
+    let precision = turn(Array2::from_shape_vec((n, d), em.posterior.precision).unwrap_or_default());
+    let outlier_var = precision.mapv(|p| if p > 0.0 { 1.0 / p } else { f64::NAN }) * &units * &units;
+    let cut = outlying(n_observed) * settings.floor;
+    let outlier_mask = precision.mapv(|p| p > 0.0 && p * cut < 1.0);
+    Ok(RobustFit { low_rank, outlier_var, outlier_mask, components, units, energy_path, n_iter, status })
+}
+
+/// The components of the rows, where `means weights` is the low-rank part of the columns: `weights` has orthogonal rows.
+fn exchange(weights: &Array2<f64>, means: &Array2<f64>) -> Result<Array2<f64>> {
+    let norms = weights.map_axis(Axis(1), |row| row.dot(&row).sqrt());
+    let svd = ThinSvd::new((means * &norms).view(), "components_")?;
+    let singular = Array1::from(svd.singular) / (weights.ncols() as f64).sqrt();
+    Ok((svd.left * &singular).reversed_axes().as_standard_layout().into_owned())
+}
+
+/// What each feature is divided by: the root mean square of all that is observed, 1 for zeros; before that, where
+/// features are to be scaled, the median size of what differs from zero in the feature, which outliers do not move far.
+fn units(mut filled: Array2<f64>, n_observed: f64, scale_features: bool) -> Array1<f64> {
+    let mut units = Array1::ones(filled.ncols());
+    if scale_features {
+        for (unit, mut column) in units.iter_mut().zip(filled.columns_mut()) {
+            let mut sizes: Vec<f64> = column.iter().map(|v| v.abs()).filter(|&v| v > 0.0).collect();
+            if !sizes.is_empty() {
+                let middle = sizes.len() / 2;
+                *unit = *sizes.select_nth_unstable_by(middle, f64::total_cmp).1;
+            }
+            column /= *unit;
+        }
+    }
+    units * root_mean_square(&filled, n_observed)
 }
 
 /// The root mean square of the observed entries, which no square takes out of the range of float64; 1 for zeros.
@@ -143,7 +175,7 @@ fn latent(em: &RobustEm<'_>, n_samples: usize) -> Array2<f64> {
 /// The means of the latent variables of other samples, shape `(n_samples, rank)`, under a decoder that is known: the
 /// same iteration, in which the noise variances alone are free.
 ///
-/// `components` has shape `(rank, n_features)`, `unit` is that of the fit.
+/// `components` has shape `(rank, n_features)`, `units` are those of the fit.
 ///
 /// # Errors
 /// As [`fit`]; samples in which nothing is observed have latent variables of zero.
@@ -153,13 +185,13 @@ fn latent(em: &RobustEm<'_>, n_samples: usize) -> Array2<f64> {
 pub fn encode(
     x: ArrayView2<'_, f64>,
     missing: bool,
-    (components, unit): (ArrayView2<'_, f64>, f64),
+    (components, units): (ArrayView2<'_, f64>, ArrayView1<'_, f64>),
     settings: &Checked<RobustVaeSettings>,
     monitor: &Monitor<'_>,
 ) -> Result<Array2<f64>> {
     check_matrix("X", x.mapv(|v| if missing && v.is_nan() { 0.0 } else { v }).view())?;
-    let samples = Samples::new(x, unit);
-    let columns: Vec<Array1<f64>> = components.rows().into_iter().map(|row| &row / unit).collect();
+    let samples = Samples::new((&x / &units).view());
+    let columns: Vec<Array1<f64>> = components.rows().into_iter().map(|row| &row / &units).collect();
     let mut em = RobustEm::new(&samples, &columns, 1.0);
     // The steps of one sample must not depend on those of others.
     for step in 0..settings.n_anneal + HOLD {

@@ -12,6 +12,8 @@ pub struct RobustVaeSettings {
     /// Least noise variance of an entry, as a share of the mean square of the data; by default 1e-7. Between 0 and 0.5,
     /// both excluded.
     pub floor: f64,
+    /// Whether features are brought to one scale first, so that the floor is a share of each one's own; by default not.
+    pub scale_features: bool,
     /// Steps in which the floor falls; by default 100.
     pub n_anneal: usize,
     /// Steps, at most; by default 300. At least 1.
@@ -22,7 +24,7 @@ pub struct RobustVaeSettings {
 
 impl Default for RobustVaeSettings {
     fn default() -> Self {
-        Self { n_components: None, floor: 1e-7, n_anneal: 100, max_iter: 300, tol: 1e-4 }
+        Self { n_components: None, floor: 1e-7, scale_features: false, n_anneal: 100, max_iter: 300, tol: 1e-4 }
     }
 }
 

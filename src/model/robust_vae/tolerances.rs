@@ -1,5 +1,5 @@
 //! The constants that decide in the robust autoencoder. The paper has none: it leaves open how the energy is minimised.
-//! All were chosen by hand, for the reasons given; no sensitivity to them was measured.
+//! All but the cut of outliers were chosen by hand, for the reasons given; no sensitivity to them was measured.
 
 /// Noise variances that the annealing starts from, as a share of the mean square of the data: half of it may be noise, so
 /// that nothing is an outlier yet.
@@ -17,8 +17,12 @@ pub(super) const NEGLIGIBLE: f64 = 0.1;
 /// then take a few times the memory of the data.
 pub(super) const AT_ONCE: f64 = 4.0;
 
-/// Noise variances, as a share of the floor, from which an entry is an outlier: twice its standard deviation.
-pub(super) const OUTLYING: f64 = 4.0;
+/// Noise variances, as a share of the floor, from which one of so many entries is an outlier. Normal noise exceeds `t`
+/// standard deviations with a probability of at most `exp(-t^2 / 2)`: less than one entry is expected above the square
+/// root of this cut, Donoho and Johnstone's (1994) universal threshold, if the floor is the variance of the noise.
+pub(super) fn outlying(n_observed: f64) -> f64 {
+    2.0 * (1.0 + n_observed).ln()
+}
 
 /// Steps at the last floor in which samples that were not fitted settle.
 pub(super) const HOLD: usize = 50;

@@ -1,17 +1,15 @@
 //! From a support in the solver's units to a report in the caller's.
 
-use super::encoder::with_energy;
 use super::noise_free::Solved;
 use super::settings::Noise;
 use super::tolerances::{DEPENDENT, NOISE_FREE_FLOOR};
-use crate::energy::{Energy, Marginal, Point, Separable};
+use crate::energy::Responses;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, least_norm, posterior_covariance, row_norms};
-use crate::linalg::packed::Packed;
 use crate::problem::{Problem, Refit, Response};
 use crate::report::{FitReport, Status};
 use crate::solver::EncoderCovariance;
 use crate::{Error, Result};
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis, concatenate};
 
 /// What a search found, in the solver's units.
 pub(super) enum Found {
@@ -101,7 +99,7 @@ pub(super) fn assemble(
         Some(minimum) => (problem.prior_var_to_caller(minimum.w.into_iter().enumerate(), response), minimum.energy),
         None => {
             let (chosen, w) = whole_groups(problem, &support, on_support);
-            let energy = energy(problem, response, encoder, &chosen, &w, noise_var)?;
+            let energy = energy(problem, response, encoder, &chosen, &w, noise_var);
             (problem.prior_var_to_caller(chosen.into_iter().zip(w), response), energy)
         }
     };
@@ -231,6 +229,10 @@ fn empty(problem: &Problem<'_>, response: &Response, status: Status) -> FitRepor
 
 /// Energy of the centred data in the caller's units, at the prior variances `w` of the columns `chosen` and 0
 /// elsewhere.
+///
+/// By `Y^T Sigma^-1 Y = min_Z ||Y - X Z||^2 / gamma + ||diag(w)^-1/2 Z||^2`, least squares with `k` more rows, whose
+/// triangle also has `log |Sigma| = log |X^T X + gamma diag(w)^-1| + log |diag(w)| + (d - k) log gamma`: a covariance is
+/// rounded to one that is not positive definite where columns are dependent and the noise is rounding.
 fn energy(
     problem: &Problem<'_>,
     response: &Response,
@@ -238,10 +240,24 @@ fn energy(
     chosen: &[usize],
     w: &[f64],
     noise_var: f64,
-) -> Result<f64> {
-    let columns = Packed::new(problem.design.gather(chosen).view());
-    let marginal = Marginal { kernel: &columns, responses: response.responses() };
-    let at = Point { prior_var: w, noise_var };
-    let value = with_energy!(encoder, marginal, |energy| energy.value(at, &mut energy.scratch()));
-    Ok(value.map_err(|pivot| pivot.at(1))? + problem.energy_shift(response))
+) -> f64 {
+    let columns = problem.design.gather(chosen);
+    let Responses { values, n_responses, off_range } = response.responses();
+    let (rows, k) = columns.dim();
+    let ridge: Array1<f64> = w.iter().map(|w| (noise_var / w.max(f64::MIN_POSITIVE)).sqrt()).collect();
+    let stacked = concatenate![Axis(0), columns, Array2::from_diag(&ridge)];
+    let padded: Vec<f64> =
+        values.chunks_exact(rows.max(1)).flat_map(|y| y.iter().copied().chain(std::iter::repeat_n(0.0, k))).collect();
+    let fit = NestedLeastSquares::new(stacked.view(), &padded);
+    let log_det = match encoder {
+        EncoderCovariance::Full => 2.0 * fit.log_volume() + w.iter().map(|w| w.ln()).sum::<f64>(),
+        EncoderCovariance::Diagonal => {
+            columns.columns().into_iter().zip(w).map(|(x, w)| (noise_var + w * x.dot(&x)).ln()).sum()
+        }
+    };
+    let spare = (rows + off_range.directions) as f64 - k as f64;
+    let misfit = fit.residual[k].hypot(off_range.norm);
+    misfit * misfit / noise_var
+        + n_responses as f64 * (log_det + spare * noise_var.ln())
+        + problem.energy_shift(response)
 }

@@ -115,6 +115,11 @@ def test_huge_limits_are_no_limits(model):
     assert model(max_iter=10**30, n_restarts=10**30).fit(X, Y).certified_
 
 
+def test_more_responses_than_fits_have_memory_for_are_refused_before_it_is_asked_for():
+    with pytest.raises(ParameterError, match=f"`Y` has {2**40} columns"):
+        fit_many(VaeSlr(), np.ones((2, 3)), np.broadcast_to(np.ones((2, 1)), (2, 2**40)))
+
+
 def test_bad_arguments_of_fit_many_are_refused():
     Y2 = np.c_[Y, Y]
     for bad in [Y, Y[:, None, None], None]:

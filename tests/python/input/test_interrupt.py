@@ -1,4 +1,4 @@
-"""Ctrl-C during long fits."""
+"""Ctrl-C during long calls."""
 
 import os
 import signal
@@ -8,7 +8,17 @@ import time
 import numpy as np
 import pytest
 from sparsevae import PreconditionedVae, SimultaneousSparseVae, VaeSlr, WelperRecover, basis_pursuit, fit_many
-from sparsevae.datasets import make_sparse_regression, make_training_problems
+from sparsevae.datasets import (
+    make_gaussian_design,
+    make_low_rank_outliers,
+    make_meg_leadfield,
+    make_partial_dct_design,
+    make_row_sparse_coef,
+    make_sparse_coef,
+    make_sparse_regression,
+    make_training_problems,
+)
+from sparsevae.metrics import restricted_isometry_bound
 
 HOPELESS = make_sparse_regression(100, 200, n_nonzero=80, random_state=0)
 HOPELESS_ROWS = np.c_[HOPELESS.y, HOPELESS.y[::-1]]
@@ -24,12 +34,20 @@ RUNS = {
     "basis pursuit": lambda: basis_pursuit(LESSONS.A, LESSONS.B, n_jobs=2),
     "training": lambda: WelperRecover().fit(LESSONS.A, LESSONS.B),
     "training, verbose": lambda: WelperRecover(verbose=True, n_jobs=2).fit(LESSONS.A, LESSONS.B),
+    "gaussian design": lambda: make_gaussian_design(10**7, 10, random_state=0),
+    "cosines": lambda: make_partial_dct_design(3000, 30_000, random_state=0),
+    "leadfield": lambda: make_meg_leadfield(300, 100_000, random_state=0),
+    "low rank": lambda: make_low_rank_outliers(5000, 10_000, random_state=0),
+    "sparse coefficients": lambda: make_sparse_coef(10**8, 3 * 10**7, random_state=0),
+    "row-sparse coefficients": lambda: make_row_sparse_coef(20_000, 5000, 10_000, random_state=0),
+    "training problems": lambda: make_training_problems(500, 2000, 1000, n_problems=20_000, random_state=0),
+    "isometry": lambda: restricted_isometry_bound(LESSONS.A, 300, n_draws=10**5),
     "fit_many": lambda: fit_many(VaeSlr(**FOREVER), HOPELESS.X, np.tile(HOPELESS.y[:, None], 8), n_jobs=2),
 }
 
 
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
-def test_interrupt_stops_a_fit_within_a_fifth_of_a_second(run):
+def test_interrupt_stops_a_call_within_a_fifth_of_a_second(run):
     sent = []
 
     def press():

@@ -111,6 +111,69 @@ def test_parts_add_up_and_outliers_are_exactly_zero_elsewhere():
     assert (np.diff(np.diag(gram)) <= 0).all()
 
 
+def spiked(n, d, rank=2, share=0.05, noise=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d))
+    mask = rng.random((n, d)) < share
+    X = np.where(mask, 10 * rng.standard_normal((n, d)), truth + noise * rng.standard_normal((n, d)))
+    return X, truth, mask
+
+
+def test_more_features_than_samples_are_separated_as_their_transpose_is():
+    for seed in range(3):
+        X, truth, mask = spiked(30, 500, seed=seed)
+        model, turned = RobustVae().fit(X), RobustVae().fit(X.T)
+        assert (model.rank_, model.status_, turned.rank_) == (2, "converged", 2)
+        np.testing.assert_allclose(model.low_rank_, truth, atol=1e-3)
+        np.testing.assert_allclose(model.low_rank_, turned.low_rank_.T, atol=1e-9)
+        np.testing.assert_allclose(model.outlier_var_, turned.outlier_var_.T, rtol=1e-6)
+        np.testing.assert_array_equal(model.outlier_mask_, mask)
+        assert model.components_.shape == (2, 500)
+        gram = model.components_ @ model.components_.T
+        np.testing.assert_allclose(gram, np.diag(np.sort(np.diag(gram))[::-1]), atol=1e-12 * gram.max())
+        np.testing.assert_allclose(model.inverse_transform(model.transform(X)), model.low_rank_, atol=1e-5)
+        np.testing.assert_allclose(np.mean(model.transform(X) ** 2, axis=0), 1, rtol=1e-4)
+        assert RobustVae(n_components=1).fit(X).rank_ == 1
+
+
+def test_missing_entries_of_more_features_than_samples_are_filled_in():
+    X, truth, mask = spiked(30, 500)
+    missing = np.random.default_rng(1).random(X.shape) < 0.2
+    X[missing], X[7], X[:, 9] = np.nan, np.nan, np.nan
+    model = RobustVae(allow_missing=True).fit(X)
+    seen = np.ix_(np.arange(30) != 7, np.arange(500) != 9)
+    np.testing.assert_allclose(model.low_rank_[seen], truth[seen], atol=1e-3)
+    np.testing.assert_array_equal(model.outlier_mask_, mask & np.isfinite(X))
+    for nothing in (model.low_rank_[7], model.low_rank_[:, 9], model.transform(X)[7]):
+        np.testing.assert_allclose(nothing, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(200, 50), (50, 200)])
+def test_less_than_one_entry_of_noise_is_expected_to_be_called_an_outlier(shape):
+    wrong, found = [], []
+    for seed in range(10):
+        X, _, mask = spiked(*shape, rank=3, noise=0.3, seed=seed)
+        model = RobustVae(floor=0.09 / np.mean(X**2)).fit(X)
+        wrong.append(np.sum(model.outlier_mask_ & ~mask))
+        found.append(np.sum(model.outlier_mask_ & mask) / mask.sum())
+    assert np.mean(wrong) <= 1
+    # Of normal outliers of size 10, those within 4.3 standard deviations of the noise look like it: a tenth.
+    assert np.mean(found) == pytest.approx(0.9, abs=0.03)
+
+
+@pytest.mark.parametrize("shape", [(200, 40), (40, 200)])
+def test_outliers_of_features_of_small_scale_are_found_where_features_are_scaled(shape):
+    X, truth, mask = spiked(*shape, rank=3, share=0.1)
+    scales = np.logspace(0, 6, shape[1])
+    scaled = RobustVae(scale_features=True).fit(X * scales)
+    assert (scaled.outlier_mask_ == mask).mean() > 0.999
+    np.testing.assert_allclose(scaled.low_rank_ / scales, truth, atol=1e-3)
+    np.testing.assert_allclose(scaled.inverse_transform(scaled.transform(X * scales)) / scales, truth, atol=1e-3)
+    # A median is proportional to its feature.
+    np.testing.assert_allclose(scaled.scale_ / scales, RobustVae(scale_features=True).fit(X).scale_, rtol=1e-12)
+    assert not RobustVae().fit(X * scales).outlier_mask_[:, scales < 10].any()
+
+
 def test_missing_entries_are_filled_in():
     X, truth, mask = corrupted()
     missing = np.random.default_rng(1).random(X.shape) < 0.3
@@ -196,6 +259,7 @@ def test_zeros_and_constant_features_and_single_samples_are_defined():
         ({"n_components": 0}, "`n_components` is 0"),
         ({"n_components": 1.5}, "`n_components` is 1.5"),
         ({"allow_missing": "yes"}, "`allow_missing` is 'yes'"),
+        ({"scale_features": 1}, "`scale_features` is 1"),
         ({"n_anneal": -1}, "`n_anneal` is -1"),
         ({"max_iter": 0}, "`max_iter` is 0"),
         ({"tol": -1.0}, "`tol` is -1"),

@@ -1,6 +1,8 @@
 """A certificate is never false, whatever the scale, rounding and ties of the data."""
 
+import math
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -63,6 +65,31 @@ def test_coefficients_are_as_accurate_as_least_squares_on_the_support():
     theirs = np.abs(least_squares - coef[model.support_]).max()
     np.testing.assert_array_equal(model.support_, [2, 9, 17, 24])
     assert np.abs(model.coef_ - coef).max() <= max(theirs, 1e-15)
+
+
+def exact_energy(X, y, prior_var, noise_var):
+    """Eliminate in rational numbers."""
+    columns = [(Fraction(w), [Fraction(v) for v in x]) for w, x in zip(prior_var, X.T, strict=True) if w > 0]
+    rows = [[sum(w * x[a] * x[b] for w, x in columns) for b in range(len(y))] for a in range(len(y))]
+    energy = 0.0
+    for a, row in enumerate(rows):
+        row[a] += Fraction(noise_var)
+        row.append(Fraction(y[a]))
+    for a, row in enumerate(rows):
+        energy += float(row[-1] ** 2 / row[a]) + math.log(row[a].numerator) - math.log(row[a].denominator)
+        for below in rows[a + 1 :]:
+            factor = below[a] / row[a]
+            below[a:] = [v - factor * u for v, u in zip(below[a:], row[a:], strict=True)]
+    return energy
+
+
+def test_dependent_columns_beside_noise_of_rounding_have_a_report_with_the_right_energy():
+    index = list(FAMILIES).index("hilbert")
+    model, X, y, _ = FAMILIES["hilbert"](np.random.default_rng([index, 957]))
+    model.fit(X, y)
+    assert not model.certified_
+    np.testing.assert_allclose(model.predict(X), y, rtol=0, atol=4 * np.sqrt(model.noise_var_))
+    assert model.energy_ == pytest.approx(exact_energy(X, y, model.prior_var_, model.noise_var_), rel=1e-9)
 
 
 def test_ties_of_coefficients_and_entries_are_not_certified_each_alone_is():

@@ -74,6 +74,29 @@ def test_values_and_slopes_are_those_of_the_numpy_functions(energy):
     assert in_noise.item() == pytest.approx(expected[2], rel=1e-9)
 
 
+@pytest.mark.parametrize("energy", [marginal_energy, separable_energy])
+def test_more_samples_than_features_lose_no_digits_beside_a_small_noise_variance(energy):
+    # Columns of two ones each; the response in their range, and half the difference of each pair off it.
+    X = np.vstack([np.kron(np.eye(4), [[1.0], [1.0]]), np.zeros((1, 4))])
+    inside, prior_var, noise_var = np.array([1.0, -2.0, 0.5, 3.0]), np.array([0.5, 2.0, 0.1, 4.0]), 1e-12
+    off = 2.0**-16 * np.array([1.0, -1.0] * 4 + [1.0])
+    spread = noise_var + 2 * prior_var
+    multipliers, q = X @ (inside / spread) + off / noise_var, 2 * inside / spread
+    value = np.sum(inside * q + np.log(spread)) + off @ off / noise_var + 5 * np.log(noise_var)
+    tensors = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (prior_var, noise_var, X, X @ inside + off)]
+    found, *slopes = with_gradients(energy, tensors)
+    assert found.item() == pytest.approx(value, rel=1e-9)
+    trace = np.sum(1 / spread) + 5 / noise_var
+    wanted = [
+        2 / spread - q**2,
+        trace - multipliers @ multipliers,
+        2 * (X / spread - np.outer(multipliers, q)) * prior_var,
+        2 * multipliers,
+    ]
+    for slope, expected in zip(slopes, wanted, strict=True):
+        np.testing.assert_allclose(slope.numpy(), expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize(("shape", "responses", "leading"), SHAPES)
 @all_cases
 def test_first_derivatives_match_finite_differences(energy, make, shape, responses, leading):
