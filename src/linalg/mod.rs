@@ -18,8 +18,8 @@ pub mod principal;
 pub mod refined;
 pub mod rotation;
 pub mod row_space;
-pub mod spectral;
 mod solve;
+pub mod spectral;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};

@@ -3,9 +3,9 @@
 use super::run;
 
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, Start, names};
+use crate::posterior::{Places, Posterior};
 use crate::settings::Settings as _;
 use crate::solver::adam::Training;
-use crate::posterior::{Places, Posterior};
 use crate::{FitReport, model};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
 use pyo3::prelude::*;

@@ -27,8 +27,7 @@ fn example() -> (Array2<f64>, Array1<f64>) {
 #[test]
 fn one_effect_agrees_with_quadrature() {
     let (x, y) = example();
-    let settings =
-        Settings { n_effects: 1, n_burn_in: 100, n_sweeps: 20_000, n_draws: 1, background: false, seed: 1 };
+    let settings = Settings { n_effects: 1, n_burn_in: 100, n_sweeps: 20_000, n_draws: 1, background: false, seed: 1 };
     let noise_var = 1.2;
     let found = run(&x, &y, Some(noise_var), &settings);
     let centred = &y - y.mean().unwrap();
@@ -77,7 +76,8 @@ fn draws_have_the_mean_of_the_coefficients() {
 #[test]
 fn the_same_seed_gives_the_same_bits_and_another_one_others() {
     let (x, y) = example();
-    let short = |seed| run(&x, &y, None, &Settings { n_sweeps: 20, n_burn_in: 5, n_draws: 2, seed, ..Settings::default() });
+    let short =
+        |seed| run(&x, &y, None, &Settings { n_sweeps: 20, n_burn_in: 5, n_draws: 2, seed, ..Settings::default() });
     assert_eq!(short(3), short(3));
     assert_ne!(short(3).coef, short(4).coef);
 }
