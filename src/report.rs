@@ -1,6 +1,6 @@
 //! What comes back: the outcome of a fit.
 
-use crate::posterior::Posterior;
+use ndarray::Array2;
 
 /// How something ended: a fit, a linear program, a training and each of its problems, a recovery. None of these is an
 /// error.
@@ -118,4 +118,49 @@ pub struct FitReport {
     pub posterior: Option<Posterior>,
     /// Condition number of the design, and of the preconditioned design, where one is used.
     pub condition_number: Option<(f64, f64)>,
+}
+
+/// The posterior over supports of one response, in the caller's units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posterior {
+    /// Probability that each feature has an effect.
+    pub inclusion_prob: Vec<f64>,
+    /// Mean of each coefficient, background included, and the intercept that belongs to it.
+    pub coef: Vec<f64>,
+    /// See `coef`.
+    pub intercept: f64,
+    /// Draws of the coefficients, shape `(n_draws, n_features)`, and of the intercept.
+    pub coef_draws: Array2<f64>,
+    /// See `coef_draws`.
+    pub intercept_draws: Vec<f64>,
+    /// Mean of the noise variance.
+    pub noise_var: f64,
+    /// Mean of the variance that the background gives to the response.
+    pub background_var: f64,
+    /// Mean number of effects.
+    pub n_effects: f64,
+    /// What credible sets are made of.
+    pub places: Places,
+}
+
+/// Where effects may be, sweep by sweep: an effect is at the columns `column[i]` with probabilities `probability[i]`,
+/// `i` from `start[e]` up to `start[e + 1]`; `times[e]` effects of sweep `sweep[e]` are alike in this.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Places {
+    /// How many sweeps there are.
+    pub n_sweeps: usize,
+    /// The features that are considered, the most probable first; columns are counted in this order.
+    pub features: Vec<usize>,
+    /// Their correlations.
+    pub correlation: Array2<f64>,
+    /// See above.
+    pub column: Vec<usize>,
+    /// See above.
+    pub probability: Vec<f64>,
+    /// See above.
+    pub start: Vec<usize>,
+    /// See above.
+    pub sweep: Vec<usize>,
+    /// See above.
+    pub times: Vec<usize>,
 }

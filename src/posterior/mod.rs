@@ -8,93 +8,21 @@
 mod conditional;
 mod coordinates;
 mod sampler;
+mod settings;
 mod tolerances;
 
+use crate::Result;
 use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
-use crate::settings::require;
-use crate::{Result, settings};
+use crate::report::{Places, Posterior};
+use crate::settings::Settings as _;
+pub use settings::Settings;
+
 use coordinates::Coordinates;
 use ndarray::Array2;
 use sampler::{Averages, Place};
 use std::collections::HashMap;
 use tolerances::CANDIDATES;
-
-/// What the sampler takes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// Effects, at most; at least 1.
-    pub n_effects: usize,
-    /// Sweeps over all effects before the averages begin.
-    pub n_burn_in: usize,
-    /// Sweeps that are averaged; at least 1.
-    pub n_sweeps: usize,
-    /// Draws of all coefficients that are kept, at most as many as sweeps.
-    pub n_draws: usize,
-    /// Whether there may be a background.
-    pub background: bool,
-    /// Seed of the sampler.
-    pub seed: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { n_effects: 20, n_burn_in: 100, n_sweeps: 400, n_draws: 100, background: true, seed: 0 }
-    }
-}
-
-impl settings::Settings for Settings {
-    fn validate(&self) -> Result<()> {
-        require(self.n_effects > 0, "n_effects", self.n_effects, "at least 1")?;
-        require(self.n_sweeps > 0, "n_sweeps", self.n_sweeps, "at least 1")?;
-        require(self.n_draws <= self.n_sweeps, "n_draws", self.n_draws, "at most `n_sweeps`")
-    }
-}
-
-/// The posterior over supports of one response, in the caller's units.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Posterior {
-    /// Probability that each feature has an effect.
-    pub inclusion_prob: Vec<f64>,
-    /// Mean of each coefficient, background included, and the intercept that belongs to it.
-    pub coef: Vec<f64>,
-    /// See `coef`.
-    pub intercept: f64,
-    /// Draws of the coefficients, shape `(n_draws, n_features)`, and of the intercept.
-    pub coef_draws: Array2<f64>,
-    /// See `coef_draws`.
-    pub intercept_draws: Vec<f64>,
-    /// Mean of the noise variance.
-    pub noise_var: f64,
-    /// Mean of the variance that the background gives to the response.
-    pub background_var: f64,
-    /// Mean number of effects.
-    pub n_effects: f64,
-    /// What credible sets are made of.
-    pub places: Places,
-}
-
-/// Where effects may be, sweep by sweep: an effect is at the columns `column[i]` with probabilities `probability[i]`,
-/// `i` from `start[e]` up to `start[e + 1]`; `times[e]` effects of sweep `sweep[e]` are alike in this.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Places {
-    /// How many sweeps there are.
-    pub n_sweeps: usize,
-    /// The features that are considered, the most probable first; columns are counted in this order.
-    pub features: Vec<usize>,
-    /// Their correlations.
-    pub correlation: Array2<f64>,
-    /// See above.
-    pub column: Vec<usize>,
-    /// See above.
-    pub probability: Vec<f64>,
-    /// See above.
-    pub start: Vec<usize>,
-    /// See above.
-    pub sweep: Vec<usize>,
-    /// See above.
-    pub times: Vec<usize>,
-}
 
 /// Samples the posterior over supports of one response. `noise_var`, in the caller's units, is that of the noise where
 /// it is known.
@@ -114,7 +42,7 @@ pub fn posterior(
     settings: &Settings,
     monitor: &Monitor<'_>,
 ) -> Result<Posterior> {
-    settings::Settings::validate(settings)?;
+    settings.validate()?;
     let unit = response.norm * response.norm / problem.freedom as f64;
     let coordinates = Coordinates::new(problem, response)?;
     let averages = sampler::sample(&coordinates, settings, noise_var.map(|v| v / unit), monitor)?;

@@ -5,9 +5,9 @@
 //! themselves are averaged (Rao and Blackwell). It is the sampling counterpart of the updates of SuSiE (Wang, Sarkar,
 //! Carbonetto and Stephens, 2020).
 
-use super::Settings;
 use super::conditional::Conditional;
 use super::coordinates::{Coordinates, Levels};
+use super::settings::Settings;
 use super::tolerances::{LEAST_NOISE, LEVEL_EVERY, NO_BACKGROUND, SLAB, SLAB_RANGE, SMALLEST, START};
 use crate::monitor::{Monitor, Progress};
 use crate::{Error, Result};

@@ -3,7 +3,7 @@
 use super::run;
 
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, Start, names};
-use crate::posterior::{Places, Posterior};
+use crate::report::{Places, Posterior};
 use crate::settings::Settings as _;
 use crate::solver::adam::Training;
 use crate::{FitReport, model};

@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["problem"],
     &["energy"],
     &["solver"],
-    &["support"],
+    &["support", "posterior"],
     &["l1", "baseline", "datasets"],
     &["factorization"],
     &["model"],

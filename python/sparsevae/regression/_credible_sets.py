@@ -1,5 +1,6 @@
 """Credible sets: columns that hold an effect between them, though nobody knows which one does."""
 
+import itertools
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -48,7 +49,7 @@ def find_credible_sets(places: "_core.Places", coverage: float, purity: float) -
     bounds = np.searchsorted(places["column"][order], np.arange(len(alike) + 1))
     entries: list[_Effects] = [
         {"place": place_of[order[low:high]], "probability": places["probability"][order[low:high]]}
-        for low, high in zip(bounds[:-1], bounds[1:], strict=True)
+        for low, high in itertools.pairwise(bounds)
     ]
 
     def prob(columns: NDArray[np.int64]) -> float:

@@ -14,7 +14,6 @@ from ..exceptions import ParameterError
 from ._base import LinearVae
 from ._credible_sets import CredibleSet, find_credible_sets
 
-
 # What only a fit with `model_averaging` sets.
 _OF_POSTERIOR = (
     "inclusion_prob_",
@@ -254,8 +253,8 @@ class VaeSlr(LinearVae):
         X : array-like of shape (n_samples, n_features)
             Rows to predict for.
         return_std : bool, default=False
-            Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients, given
-            the support, or with `model_averaging` over all supports.
+            Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients,
+            given the support, or with `model_averaging` over all supports.
 
         Returns
         -------

@@ -17,9 +17,9 @@ mod train;
 
 use crate::design::{Design, Rows};
 use crate::monitor::Monitor;
-use crate::posterior::{self, Posterior};
+use crate::posterior;
 use crate::problem::{Problem, Response};
-use crate::report::FitReport;
+use crate::report::{FitReport, Posterior};
 use crate::settings::Settings as _;
 use crate::{Error, Result};
 use given_noise::{condition_numbers, descend};

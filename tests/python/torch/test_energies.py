@@ -83,7 +83,9 @@ def test_more_samples_than_features_lose_no_digits_beside_a_small_noise_variance
     spread = noise_var + 2 * prior_var
     multipliers, q = X @ (inside / spread) + off / noise_var, 2 * inside / spread
     value = np.sum(inside * q + np.log(spread)) + off @ off / noise_var + 5 * np.log(noise_var)
-    tensors = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (prior_var, noise_var, X, X @ inside + off)]
+    tensors = [
+        torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (prior_var, noise_var, X, X @ inside + off)
+    ]
     found, *slopes = with_gradients(energy, tensors)
     assert found.item() == pytest.approx(value, rel=1e-9)
     trace = np.sum(1 / spread) + 5 / noise_var
