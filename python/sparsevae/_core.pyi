@@ -185,6 +185,7 @@ class Places(TypedDict):
     sweep: NDArray[np.int64]
     times: NDArray[np.int64]
 
+@type_check_only
 class Posterior(TypedDict):
     inclusion_prob: NDArray[np.float64]
     coef: NDArray[np.float64]
@@ -196,6 +197,7 @@ class Posterior(TypedDict):
     n_effects: float
     places: Places
 
+@type_check_only
 class FitReport(TypedDict):
     coef: NDArray[np.float64]
     intercept: NDArray[np.float64]

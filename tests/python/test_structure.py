@@ -36,7 +36,7 @@ FLOORS = {
         {"__init__"},
     ),
     "sparsevae.regression": (
-        {"_base"},
+        {"_base", "_credible_sets"},
         {"parallel", "preconditioned_vae", "simultaneous_sparse_vae", "support_selector", "vae_slr"},
         {"__init__"},
     ),

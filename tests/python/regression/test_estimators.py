@@ -40,8 +40,8 @@ def test_scikit_learn_checks_pass(estimator, check):
     ("model", "left_out", "own"),
     [
         (VaeSlr, {"power", "covariance"}, set()),
-        (PreconditionedVae, {"covariance"}, set()),
-        (SimultaneousSparseVae, {"power"}, {"groups", "noise_cov", "prior_var_init"}),
+        (PreconditionedVae, {"covariance", "model_averaging"}, set()),
+        (SimultaneousSparseVae, {"power", "model_averaging"}, {"groups", "noise_cov", "prior_var_init"}),
     ],
 )
 def test_defaults_are_those_of_the_core(model, left_out, own):
@@ -60,7 +60,14 @@ def test_documented_parameters_and_attributes_are_those_that_exist(model):
 
     X, y = noisy()
     frame = pd.DataFrame(X, columns=[f"c{j}" for j in range(X.shape[1])])
-    for options, missing in (({"optimizer": "adam", "n_steps": 4000}, set()), ({}, {"posterior_mean_"})):
+    averaged = {"model_averaging": True} if model is VaeSlr else {}
+    of_averages = {
+        name for name in names("Attributes") if name.startswith(("inclusion", "background", "credible", "n_eff"))
+    }
+    for options, missing in (
+        ({"optimizer": "adam", "n_steps": 4000, **averaged}, set()),
+        ({}, {"posterior_mean_", *of_averages}),
+    ):
         fitted = model(**options).fit(frame, y[:, None] if model is SimultaneousSparseVae else y)
         public = {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
         assert names("Attributes") - missing == public

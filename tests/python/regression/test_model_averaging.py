@@ -5,9 +5,10 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.model_selection import KFold, cross_val_predict
-from sparsevae import VaeSlr
+from sparsevae import VaeSlr, fit_many
 from sparsevae.datasets import make_sparse_regression
 from sparsevae.exceptions import ParameterError
+from sparsevae.plotting import new_figure, plot_inclusion
 
 
 def blocks(seed, n_samples=200, n_blocks=40, width=5):
@@ -144,3 +145,37 @@ def test_credible_sets_say_that_they_need_averages():
     X, y, _ = blocks(5)
     with pytest.raises(ParameterError, match="model_averaging"):
         VaeSlr().fit(X, y).credible_sets()
+
+
+def test_the_picture_has_every_column_the_sets_and_the_known_effects():
+    pytest.importorskip("matplotlib")
+    X, y, support = blocks(6)
+    model = VaeSlr(model_averaging=True).fit(X, y)
+    (axes,), *_ = new_figure(1, 1)[1]
+    plot_inclusion(axes, model, support=support)
+    shown = [np.asarray(each.get_offsets()) for each in axes.collections]
+    np.testing.assert_array_equal(shown[0][:, 1], model.inclusion_prob_)
+    assert [each[:, 0].astype(int).tolist() for each in shown[1:-1]] == [each.tolist() for each in model.credible_sets_]
+    np.testing.assert_array_equal(shown[-1][:, 0], support)
+
+
+def test_many_responses_are_averaged_each_as_if_alone():
+    X, y, _ = blocks(7)
+    together = fit_many(VaeSlr(model_averaging=True), X, np.column_stack([y, 2 * y]), n_jobs=2)
+    alone = VaeSlr(model_averaging=True).fit(X, y)
+    np.testing.assert_array_equal(together[0].coef_, alone.coef_)
+    np.testing.assert_allclose(together[1].coef_, 2 * alone.coef_, rtol=1e-6, atol=1e-9)
+
+
+def test_tensors_give_tensors():
+    torch = pytest.importorskip("torch")
+    X, y, _ = blocks(8)
+    given, tensor = VaeSlr(model_averaging=True), VaeSlr(model_averaging=True)
+    given.fit(X, y), tensor.fit(torch.from_numpy(X), torch.from_numpy(y))
+    assert torch.equal(tensor.inclusion_prob_, torch.from_numpy(given.inclusion_prob_))
+    mean, std = tensor.predict(torch.from_numpy(X), return_std=True)
+    for found, wanted in zip((mean, std), given.predict(X, return_std=True), strict=True):
+        assert torch.equal(found, torch.from_numpy(wanted))
+    assert [each.columns.tolist() for each in tensor.credible_sets()] == [
+        each.tolist() for each in given.credible_sets_
+    ]
