@@ -13,6 +13,10 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Rust tests share the wheel's build of all dependencies; only this crate is built for them, with its assertions.
+CHECKED := --release $(foreach option,debug-assertions=true overflow-checks=true codegen-units=16 opt-level=2,\
+	--config profile.release.package.sparsevae.$(option))
+
 WHEEL_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard README.md LICENSE) \
 	$(shell find src python -not -name '__pycache__' -not -path '*/__pycache__/*')
 # Two processes, each with one thread; a process that is done takes over tests of the other.
@@ -54,9 +58,9 @@ test: lint test-rust test-python test-notebooks ## Lint, test the Rust core, the
 
 test-rust: ## Test the Rust core alone, by cargo-nextest where it is installed
 	@if cargo nextest --version > /dev/null 2>&1; then \
-		set -x; cargo nextest run --locked && cargo test --locked --doc; \
+		set -x; cargo nextest run --locked $(CHECKED) && cargo test --locked --doc $(CHECKED); \
 	else \
-		set -x; cargo test --locked; \
+		set -x; cargo test --locked $(CHECKED); \
 	fi
 
 test-python: $(VENV)/.dev ## Test the installed wheel and the examples in its docstrings

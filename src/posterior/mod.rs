@@ -22,7 +22,7 @@ use coordinates::Coordinates;
 use ndarray::Array2;
 use sampler::{Averages, Place};
 use std::collections::HashMap;
-use tolerances::CANDIDATES;
+use tolerances::{CANDIDATES, LEAST_NOISE};
 
 /// Samples the posterior over supports of one response. `noise_var`, in the caller's units, is that of the noise where
 /// it is known.
@@ -33,7 +33,7 @@ use tolerances::CANDIDATES;
 /// [`Error::Interrupted`](crate::Error::Interrupted).
 ///
 /// # Complexity
-/// `O(r^2 (r + n))` once for a design of rank `r` with `n` columns, and a copy of it; then `O(r n)` for each move of an
+/// `O(r^2 (r + n))` once for a design of rank `r` with `n` columns, and two copies of it; then `O(r n)` for each move of an
 /// effect to another column, `O(n)` for others. The same bits for any number of threads.
 pub fn posterior(
     problem: &Problem<'_>,
@@ -45,10 +45,10 @@ pub fn posterior(
     settings.validate()?;
     let unit = response.norm * response.norm / problem.freedom as f64;
     let coordinates = Coordinates::new(problem, response)?;
-    let averages = sampler::sample(&coordinates, settings, noise_var.map(|v| v / unit), monitor)?;
+    let averages = sampler::sample(&coordinates, settings, noise_var.map(|v| (v / unit).max(LEAST_NOISE)), monitor)?;
     let n = coordinates.n_columns();
     let places = places(problem, &coordinates, &averages);
-    let Averages { inclusion, mut coef, score, noise_var, background_var, size, draws, .. } = averages;
+    let Averages { inclusion, mut coef, score, background_var, size, draws, .. } = averages;
     let score: Vec<f64> = score.iter().map(|s| s / n as f64).collect();
     let mut background = vec![0.0; n];
     coordinates.multiply_transposed(&score, &mut background);
@@ -69,7 +69,7 @@ pub fn posterior(
         intercept: intercept[0],
         coef_draws,
         intercept_draws,
-        noise_var: noise_var * unit,
+        noise_var: noise_var.unwrap_or(averages.noise_var * unit),
         background_var: background_var * unit,
         n_effects: size,
         places,

@@ -11,7 +11,7 @@ pub(super) const NO_BACKGROUND: f64 = 0.1;
 pub(super) const SLAB: (f64, f64) = (3.0, 0.1);
 /// Where the variance of effects is kept.
 pub(super) const SLAB_RANGE: (f64, f64) = (1e-4, 10.0);
-/// A noise variance that stands for none: it bounds weights from above where residuals vanish.
+/// The smallest noise variance: it bounds weights from above where residuals vanish or hardly any noise is given.
 pub(super) const LEAST_NOISE: f64 = 1e-7;
 /// The first sweep's noise variance, variance of effects, and probability that an effect is there.
 pub(super) const START: (f64, f64, f64) = (0.5, 0.2, 0.3);

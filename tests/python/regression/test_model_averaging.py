@@ -1,9 +1,12 @@
 """Averages over supports: better predictions, probabilities that are true, sets that hold the effect."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, cross_val_predict
 from sparsevae import VaeSlr, fit_many
 from sparsevae.datasets import make_sparse_regression
@@ -128,9 +131,14 @@ def test_the_same_seed_gives_the_same_bits():
     assert not np.array_equal(model.coef_, clone(model).set_params(random_state=4).fit(X, y).coef_)
 
 
-def test_given_noise_is_taken_as_it_is():
+@pytest.mark.parametrize("noise_var", [2.5, 1e-200])
+def test_given_noise_is_taken_as_it_is(noise_var):
     X, y, _ = blocks(3)
-    assert VaeSlr(model_averaging=True, noise_var=2.5).fit(X, y).noise_var_ == pytest.approx(2.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = VaeSlr(model_averaging=True, noise_var=noise_var).fit(X, y)
+    assert model.noise_var_ == noise_var
+    assert np.isfinite(model.coef_).all()
 
 
 @pytest.mark.parametrize("options", [{"coverage": 0.0}, {"coverage": 1.0}, {"purity": -0.1}, {"purity": 1.1}])
