@@ -78,7 +78,7 @@ def make_settings(model: Any, n_samples: int, n_features: int) -> Settings:
         _check_room(name, getattr(model, name), max(a * b for a, b in pairwise(sides)))
     # Each draw goes through the decoder.
     n_rows = min(int(model.batch_size), n_samples)
-    _check_room("n_draws", model.n_draws, int(model.n_draws) * n_rows * max(n_features, *decoder))
+    _check_room("n_draws", model.n_draws, int(model.n_draws) * n_rows * max((n_features, *decoder)))
     return Settings(
         n_components=components,
         encoder_hidden=encoder,

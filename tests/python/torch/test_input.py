@@ -29,7 +29,8 @@ def test_values_that_cannot_be_evaluated_are_refused(on_core, monkeypatch):
     with pytest.raises(ParameterError, match=r"`noise_var`.*greater than 0"):
         marginal_energy(w, 0.0, X, y)
     with pytest.raises(NumericalError, match=r"not positive|positive-definite"):
-        marginal_energy(1e16 * torch.ones(1, dtype=torch.float64), 1e-300, torch.ones_like(X[0, :2, :1]), y[0, :2])
+        # Two equal rows, whose covariance is singular without a rounding.
+        marginal_energy(2.0**53 * torch.ones(2, dtype=torch.float64), 1e-300, torch.ones_like(X[0, :2, :2]), y[0, :2])
 
 
 def refused(name):

@@ -40,7 +40,7 @@ def circle(n=2000, d=20, share=0.1, seed=0):
 
 
 def settings(**changes):
-    return make_settings(ManifoldVae(**{**TINY, "n_components": 3, **changes}), 6)
+    return make_settings(ManifoldVae(**{**TINY, "n_components": 3, **changes}), 100, 6)
 
 
 def energies(network, chosen, x, mask=None, floor=0.01):
