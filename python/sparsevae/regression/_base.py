@@ -215,7 +215,7 @@ class LinearVae(CoreEstimator):
             Rows to predict for.
         return_std : bool, default=False
             Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients on
-            the support, given that support.
+            the support, given that support, or with `model_averaging` over all supports.
 
         Returns
         -------
@@ -236,9 +236,13 @@ class LinearVae(CoreEstimator):
         mean = X @ self.coef_ + self.intercept_
         if not return_std:
             return mean
+        return mean, np.sqrt(self._predictive_var(X))
+
+    def _predictive_var(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Variance of new responses: of the noise, and of the coefficients on the support."""
         chosen = X[:, self.support_] - self._support_mean
         spread = np.einsum("ij,jk,ik->i", chosen, self.support_cov_, chosen)
-        return mean, np.sqrt(self._response_noise_var * (1 + self._mean_share) + spread)
+        return np.asarray(self._response_noise_var * (1 + self._mean_share) + spread)
 
 
 def _progress(round_: int, step: int, energy: float, noise_var: float) -> None:

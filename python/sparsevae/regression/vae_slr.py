@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
-from .._input.data import predict_array, result_dtype
+from .._input.data import result_dtype
 from .._input.parameters import as_float, check_flag
 from .._input.random import RandomState
 from ..exceptions import ParameterError
@@ -246,38 +246,11 @@ class VaeSlr(LinearVae):
         """Tell whether there is nothing to predict by: an average has no zeros."""
         return not self.model_averaging and super()._is_empty(Y)
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:  # noqa: FBT001 - scikit-learn's signature
-        """Predict the response.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to predict for.
-        return_std : bool, default=False
-            Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients,
-            given the support, or with `model_averaging` over all supports.
-
-        Returns
-        -------
-        y_mean : ndarray of shape (n_samples,)
-            Predicted response.
-        y_std : ndarray of shape (n_samples,)
-            Its standard deviation, in units of `y`; only if `return_std`.
-
-        Raises
-        ------
-        NotFittedError
-            Before :meth:`fit`.
-        ShapeError, NonFiniteError, DataTypeError
-            As in :meth:`fit`, and if the columns are not those of the fit.
-        """
-        check_is_fitted(self)
-        if not return_std or len(getattr(self, "_coef_draws", ())) < 2:
-            return super().predict(X, return_std)
-        X = predict_array(self, X)
+    def _predictive_var(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        if len(getattr(self, "_coef_draws", ())) < 2:
+            return super()._predictive_var(X)
         spread = (X @ self._coef_draws.T + self._intercept_draws).var(axis=1, ddof=1)
-        std = np.sqrt(self._response_noise_var * (1 + self._mean_share) + spread)
-        return X @ self.coef_ + self.intercept_, std
+        return np.asarray(self._response_noise_var * (1 + self._mean_share) + spread)
 
     def credible_sets(self, *, coverage: float = 0.95, purity: float = 0.5) -> list[CredibleSet]:
         """Find sets of columns that are alike, of which at least one has an effect.
