@@ -36,10 +36,9 @@ pub(super) struct Place {
 /// What the sweeps leave, in the units of [`Coordinates`].
 #[derive(Default)]
 pub(super) struct Averages {
-    /// Probability of each column, and mean and mean square of its coefficient.
+    /// Probability of each column, and mean of its coefficient.
     pub inclusion: Vec<f64>,
     pub coef: Vec<f64>,
-    pub coef_square: Vec<f64>,
     /// The background's mean coefficients are `X^T score / n`.
     pub score: Vec<f64>,
     pub noise_var: f64,
@@ -72,10 +71,9 @@ struct Chain<'a> {
     scale: Vec<f64>,
     shrink: Vec<f64>,
     conditional: Conditional,
-    /// Of this sweep: probability that no effect is at a column; mean and mean square of coefficients.
+    /// Of this sweep: probability that no effect is at a column; mean of coefficients.
     absent: Vec<f64>,
     mean: Vec<f64>,
-    square: Vec<f64>,
     sums: Averages,
 }
 
@@ -114,7 +112,6 @@ impl<'a> Chain<'a> {
         let sums = Averages {
             inclusion: zeros(),
             coef: zeros(),
-            coef_square: zeros(),
             score: vec![0.0; coordinates.spectrum.len()],
             ..Averages::default()
         };
@@ -137,7 +134,6 @@ impl<'a> Chain<'a> {
             conditional: Conditional::new(n),
             absent: zeros(),
             mean: zeros(),
-            square: zeros(),
             sums,
         }
     }
@@ -166,7 +162,6 @@ impl<'a> Chain<'a> {
         self.tabulate();
         self.absent.fill(1.0);
         self.mean.fill(0.0);
-        self.square.fill(0.0);
         if kept {
             self.sums.places.push(Vec::new());
         }
@@ -206,17 +201,14 @@ impl<'a> Chain<'a> {
         if times == 0 || !kept {
             return;
         }
-        let Self { arch, conditional, absent, mean, square, shrink, q, noise_var, .. } = self;
-        let (share, noise_var, many) = (1.0 / conditional.total, *noise_var, times as f64);
-        // (1 - p)^times, to the first order of the small p that effects which are nowhere have.
+        let Self { arch, conditional, absent, mean, shrink, q, .. } = self;
+        let share = 1.0 / conditional.total;
         arch.dispatch(|| {
-            let sums = absent.iter_mut().zip(mean.iter_mut()).zip(square.iter_mut());
             let terms = conditional.weights.iter().zip(shrink.iter().zip(q.iter()));
-            for (((absent, mean), square), (weight, (shrink, q))) in sums.zip(terms) {
-                let (probability, center) = (many * share * weight, shrink * q);
-                *absent *= (1.0 - probability).max(0.0);
-                *mean += probability * center;
-                *square += probability * (center * center + noise_var * shrink);
+            for ((absent, mean), (weight, (shrink, q))) in absent.iter_mut().zip(mean.iter_mut()).zip(terms) {
+                let probability = share * weight;
+                *absent *= power(1.0 - probability, times);
+                *mean += times as f64 * probability * shrink * q;
             }
         });
         let large = conditional.weights.iter().enumerate().filter(|(_, weight)| **weight * share > SMALLEST);
@@ -281,7 +273,6 @@ impl<'a> Chain<'a> {
         let Self { sums, levels, residual, .. } = self;
         sums.inclusion.iter_mut().zip(&self.absent).for_each(|(sum, absent)| *sum += 1.0 - absent);
         sums.coef.iter_mut().zip(&self.mean).for_each(|(sum, mean)| *sum += mean);
-        sums.coef_square.iter_mut().zip(&self.square).for_each(|(sum, square)| *sum += square);
         let level = &levels.all[self.level];
         let score = sums.score.iter_mut().zip(residual.iter().zip(&level.weights));
         score.for_each(|(sum, (r, w))| *sum += level.ratio * w * r);
@@ -315,7 +306,7 @@ impl<'a> Chain<'a> {
 
     fn averages(mut self, n_sweeps: f64) -> Averages {
         let sums = &mut self.sums;
-        for sum in [&mut sums.inclusion, &mut sums.coef, &mut sums.coef_square, &mut sums.score] {
+        for sum in [&mut sums.inclusion, &mut sums.coef, &mut sums.score] {
             sum.iter_mut().for_each(|value| *value /= n_sweeps);
         }
         for sum in [&mut sums.noise_var, &mut sums.background_var, &mut sums.size] {
@@ -323,6 +314,17 @@ impl<'a> Chain<'a> {
         }
         self.sums
     }
+}
+
+/// `base^exponent`, by squares: `powi` calls a function, which no loop over it is vectorised with.
+#[inline(always)]
+fn power(mut base: f64, exponent: usize) -> f64 {
+    let mut power = 1.0;
+    for bit in 0..usize::BITS - exponent.leading_zeros() {
+        power *= if exponent >> bit & 1 == 1 { base } else { 1.0 };
+        base *= base;
+    }
+    power
 }
 
 fn normal(rng: &mut ChaCha8Rng) -> f64 {

@@ -1,7 +1,7 @@
 """Credible sets: columns that hold an effect between them, though nobody knows which one does."""
 
 import itertools
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,6 @@ class CredibleSet(NamedTuple):
     """Posterior probability that at least one of them has an effect."""
     purity: float
     """Their smallest absolute correlation."""
-
-
-class _Effects(TypedDict):
-    """Entries of one candidate: in which places it may be, and how probably."""
-
-    place: NDArray[np.int64]
-    probability: NDArray[np.float64]
 
 
 def find_credible_sets(places: "_core.Places", coverage: float, purity: float) -> list[CredibleSet]:
@@ -47,16 +40,16 @@ def find_credible_sets(places: "_core.Places", coverage: float, purity: float) -
     place_of = np.repeat(np.arange(len(places["times"])), np.diff(places["start"]))
     order = np.argsort(places["column"], kind="stable")
     bounds = np.searchsorted(places["column"][order], np.arange(len(alike) + 1))
-    entries: list[_Effects] = [
-        {"place": place_of[order[low:high]], "probability": places["probability"][order[low:high]]}
-        for low, high in itertools.pairwise(bounds)
+    # Of each candidate: the places where it may be, and how probably.
+    entries = [
+        (place_of[order[low:high]], places["probability"][order[low:high]]) for low, high in itertools.pairwise(bounds)
     ]
 
     def prob(columns: NDArray[np.int64]) -> float:
         # Probability that an effect is in the set, given all others, then that none is, sweep by sweep.
         inside = np.zeros(len(places["times"]))
-        for j in columns:
-            inside[entries[j]["place"]] += entries[j]["probability"]
+        for place, probability in (entries[j] for j in columns):
+            inside[place] += probability
         with np.errstate(divide="ignore"):
             log_none = places["times"] * np.log1p(-np.minimum(inside, 1.0))
         none = np.exp(np.bincount(places["sweep"], log_none, minlength=n_sweeps))

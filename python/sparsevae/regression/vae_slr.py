@@ -296,8 +296,9 @@ class VaeSlr(LinearVae):
         check_is_fitted(self)
         if not hasattr(self, "_places"):
             raise ParameterError("`model_averaging` was False in the fit, but credible sets need it to be True")
-        for name, value in (("coverage", coverage), ("purity", purity)):
-            number = as_float(name, value, "a number between 0 and 1")
-            if not 0.0 < number < 1.0 and not (name == "purity" and number in (0.0, 1.0)):
-                raise ParameterError(f"`{name}` is {value!r}, but it must be a number between 0 and 1")
-        return find_credible_sets(self._places, float(coverage), float(purity))
+        between = "a number between 0 and 1"
+        share, least = as_float("coverage", coverage, between), as_float("purity", purity, between)
+        for name, value, in_range in (("coverage", coverage, 0 < share < 1), ("purity", purity, 0 <= least <= 1)):
+            if not in_range:
+                raise ParameterError(f"`{name}` is {value!r}, but it must be {between}")
+        return find_credible_sets(self._places, share, least)
