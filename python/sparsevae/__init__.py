@@ -1,6 +1,7 @@
 """Sparse linear regression by minimising the energy of a linear variational autoencoder."""
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 from . import datasets, energies, exceptions, metrics, theory
 from ._core import __version__
@@ -8,7 +9,6 @@ from .latent import AffineVae, RobustVae, affine_vae, robust_vae
 from .regression import (
     PreconditionedVae,
     SimultaneousSparseVae,
-    SupportSelector,
     VaeSlr,
     fit_many,
     parallel,
@@ -17,6 +17,9 @@ from .regression import (
     vae_slr,
 )
 from .transfer import BasisPursuitResult, Recovery, WelperRecover, basis_pursuit, l1, welper_recover
+
+if TYPE_CHECKING:
+    from .regression import SupportSelector
 
 __all__ = [
     "AffineVae",
@@ -51,3 +54,15 @@ sys.modules.update(
         "sparsevae.welper_recover": welper_recover,
     }
 )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SupportSelector":
+        from .regression import SupportSelector
+
+        return SupportSelector
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,13 @@
 """The support of an estimator as a step of a pipeline."""
 
+import pickle
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
+import sparsevae
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
@@ -62,3 +67,30 @@ def test_errors_are_those_of_the_estimator():
         SupportSelector(VaeSlr()).fit(X, Y * np.nan)
     with pytest.raises(NotFittedError):
         SupportSelector(VaeSlr()).transform(X)
+
+
+def test_the_package_is_imported_without_what_only_the_selector_needs():
+    code = (
+        "import sys, sparsevae, sparsevae.regression as regression\n"
+        "assert 'sklearn.feature_selection' not in sys.modules\n"
+        "assert 'SupportSelector' in dir(sparsevae) and 'SupportSelector' in dir(regression)\n"
+        "from sparsevae import SupportSelector\n"
+        "assert SupportSelector is sparsevae.SupportSelector is regression.SupportSelector\n"
+        "assert 'sklearn.feature_selection' in sys.modules\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("module", [sparsevae, sparsevae.regression])
+def test_other_names_are_still_no_attributes(module):
+    with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'Selector'"):
+        module.Selector  # noqa: B018
+
+
+def test_a_fitted_one_is_unpickled_in_another_process(tmp_path):
+    file = tmp_path / "selector.pkl"
+    file.write_bytes(pickle.dumps(SupportSelector(VaeSlr()).fit(X, Y)))
+    code = f"import pickle; print(pickle.load(open({str(file)!r}, 'rb')).get_support(indices=True))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[ 3 14 15]"
