@@ -1,4 +1,4 @@
-"""Seeded test problems, digits with outliers and one real data set.
+"""Seeded test problems, digits with outliers and a few real data sets.
 
 The draws are made in Rust, but for ReLU manifolds and digits, which NumPy draws. An integer `random_state`
 gives the same draws on every machine and for any number of threads, and draws of different kinds (design,
@@ -14,7 +14,9 @@ from ._design import (
     make_toeplitz_design,
 )
 from ._digits import make_corrupted_digits
+from ._hastie import make_hastie_regression
 from ._leadfield import make_meg_leadfield, sarvas_field
+from ._local_tables import fetch_finemapping, fetch_gasoline, fetch_trim32
 from ._low_rank import make_low_rank_outliers
 from ._regression import make_sparse_coef, make_sparse_regression, plant_response
 from ._relu_manifold import make_relu_manifold
@@ -28,11 +30,15 @@ from ._training_problems import (
 )
 
 __all__ = [
+    "fetch_finemapping",
+    "fetch_gasoline",
     "fetch_riboflavin",
+    "fetch_trim32",
     "make_block_design",
     "make_combinators",
     "make_corrupted_digits",
     "make_gaussian_design",
+    "make_hastie_regression",
     "make_low_rank_outliers",
     "make_meg_leadfield",
     "make_partial_dct_design",

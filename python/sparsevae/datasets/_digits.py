@@ -20,6 +20,7 @@ from .._input.parameters import check_size, read_share
 from .._input.random import RandomState, draw_seed
 from ..exceptions import DataUnavailableError, ParameterError
 from ._corruption import replace_entries, streams
+from ._files import read_member
 
 _KIND = 2
 _BUNDLED_WHITE = 16
@@ -168,7 +169,8 @@ def _parse_npz(content: bytes) -> _Images:
         if not parts:
             raise ValueError(f"it holds {', '.join(names) or 'nothing'}")
         wanted = [f"{kind}_{part}" for part in parts for kind in "xy" if f"{kind}_{part}" in names]
-        arrays = {name: _read_member(members, name, _DEFLATE_RATIO * len(content)) for name in wanted}
+        most, checks = _DEFLATE_RATIO * len(content), {"x": _check_pixels}
+        arrays = {name: read_member(members, name, most, checks.get(name[0])) for name in wanted}
     pixels = [arrays[f"x_{part}"] for part in parts]
     labels = [arrays[f"y_{part}"] for part in parts if f"y_{part}" in arrays]
     for part, images, numbers in zip(parts, pixels, labels, strict=False):
@@ -178,24 +180,6 @@ def _parse_npz(content: bytes) -> _Images:
             )
     target = np.concatenate(labels).astype(np.int64) if len(labels) == len(parts) else None
     return _Images(np.concatenate(pixels), _WHITE, target)
-
-
-def _read_member(members: zipfile.ZipFile, name: str, most: int) -> NDArray[Any]:
-    """Read an array of `most` bytes at most, if its header and the directory of the file agree."""
-    with members.open(f"{name}.npy") as file:
-        version = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(file)
-        if name.startswith("x"):
-            _check_pixels(name, shape, dtype)
-        found, needed = members.getinfo(f"{name}.npy").file_size - file.tell(), math.prod(shape) * dtype.itemsize
-        if found != needed:
-            raise ValueError(f"{name} has {found} bytes after its header, but {dtype} of shape {shape} needs {needed}")
-        if needed > most:
-            raise ValueError(f"{name} has {needed} bytes, but no deflated file of this size holds more than {most}")
-    with members.open(f"{name}.npy") as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    return array
 
 
 def _check_pixels(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -1,8 +1,6 @@
 """The riboflavin gene-expression set: found in a local folder or downloaded, then cut to a subset."""
 
-import bz2
 import csv
-import gzip
 import io
 import lzma
 import os
@@ -20,18 +18,16 @@ from .. import _core
 from .._input.parameters import check_option, check_size
 from .._input.random import RandomState, draw_seed
 from ..exceptions import DataUnavailableError, ParameterError
+from ._files import FOLDER_VARIABLE, find_local, looked_for, unpacked
 
 _COMMIT = "3eb71fb52b3c0f5213b1283d5f0317b91f6a133a"
 _URL = f"https://raw.githubusercontent.com/cran/hdi/{_COMMIT}/data/riboflavin.RData"
 _SHA256 = "ff5c2257a46367992cfb329041ffb5fef77663761811fef8c55043c274d8d2c5"
-_FOLDER_VARIABLE = "SPARSEVAE_DATA"
 _FILE_NAMES = ("riboflavin.csv.gz", "riboflavin.csv", "riboflavin.RData")
 _SHAPE = (71, 4088)
 _RESPONSE = "q_RIBFLV"
 # Ten times what the larger of the two formats, the table, takes unpacked.
 _MOST_BYTES = 50_000_000
-# By the first bytes of a file; R compresses by any of them.
-_OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _SUBSETS = ("top_variance", "random")
 
 
@@ -138,7 +134,7 @@ def _choose(X: NDArray[np.float64], subset: str | None, n_genes: int, random_sta
 
 
 def _load(data_home: str | os.PathLike[str] | None) -> tuple[_Table, Path]:
-    path = _find_local()
+    path = find_local(_FILE_NAMES)
     if path is None:
         path = _download(data_home)
     try:
@@ -157,17 +153,9 @@ def _load(data_home: str | os.PathLike[str] | None) -> tuple[_Table, Path]:
     return table, path
 
 
-def _find_local() -> Path | None:
-    folder = os.environ.get(_FOLDER_VARIABLE)
-    if not folder:
-        return None
-    return next((path for name in _FILE_NAMES if (path := Path(folder, name)).is_file()), None)
-
-
 def _download(data_home: str | os.PathLike[str] | None) -> Path:
-    folder = os.environ.get(_FOLDER_VARIABLE)
-    looked = f"no {', '.join(_FILE_NAMES)} in {folder}" if folder else f"{_FOLDER_VARIABLE} is not set"
-    remedy = f"put one of {', '.join(_FILE_NAMES)} into a folder and set {_FOLDER_VARIABLE} to it"
+    looked = looked_for(_FILE_NAMES)
+    remedy = f"put one of {', '.join(_FILE_NAMES)} into a folder and set {FOLDER_VARIABLE} to it"
     try:
         import pooch
     except ImportError as error:
@@ -185,20 +173,8 @@ def _download(data_home: str | os.PathLike[str] | None) -> Path:
         ) from error
 
 
-def _unpacked(path: Path) -> bytes:
-    """Read a file, whether it is compressed or not, and no more of it than the set can have."""
-    with path.open("rb") as file:
-        start = file.read(5)
-    opener = next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), Path.open)
-    with opener(path, "rb") as file:
-        content: bytes = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"it unpacks to more than {_MOST_BYTES} bytes, ten times what the set has")
-    return content
-
-
 def _read_csv(path: Path) -> _Table:
-    header, *rows = csv.reader(io.StringIO(_unpacked(path).decode(), newline=""))
+    header, *rows = csv.reader(io.StringIO(unpacked(path, _MOST_BYTES).decode(), newline=""))
     values = np.array([row[1:] for row in rows], dtype=np.float64)
     return _Table(
         X=np.ascontiguousarray(values[1:].T),
@@ -212,7 +188,7 @@ def _read_rdata(path: Path) -> _Table:
     import rdata
 
     constructors: dict[str | bytes, Any] = dict.fromkeys(("data.frame", "AsIs"), _keep_value)
-    frame = rdata.read_rda(io.BytesIO(_unpacked(path)), constructor_dict=constructors)["riboflavin"]
+    frame = rdata.read_rda(io.BytesIO(unpacked(path, _MOST_BYTES)), constructor_dict=constructors)["riboflavin"]
     x = frame["x"]
     return _Table(
         X=np.ascontiguousarray(x, dtype=np.float64),
