@@ -4,17 +4,21 @@ They run all methods with the figure's own number of trials a point, and keep th
 repository. With the environment variable SPARSEVAE_QUICK they run fast methods, two trials at three points, and keep
 nothing. With SPARSEVAE_PAPER_SCALE figures that are smaller here have the sizes of the paper.
 
-    python notebooks/paper.py
+    python notebooks/paper.py               # the papers' figures
+    python notebooks/paper.py statistics    # those of noisy data, which take longer
 
-executes the notebooks in place and writes their numbers into notebooks/expected.
+execute the notebooks in place and write their numbers into notebooks/expected.
 """
 
 import base64
 import csv
 import io
+import json
 import logging
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -30,11 +34,15 @@ PAPERS = (
     *sorted(FOLDER.glob("fig*.ipynb")),
     *(FOLDER / f"{name}.ipynb" for name in ("welper", "robust_pca", "manifold", "digits")),
 )
+STATISTICS = tuple(FOLDER / f"statistics_{name}.ipynb" for name in ("benchmark", "real_data"))
 QUICK, PAPER_SCALE = (
     os.environ.get(name, "0") not in ("", "0") for name in ("SPARSEVAE_QUICK", "SPARSEVAE_PAPER_SCALE")
 )
 FULL = {"methods": "all", "store": FOLDER.parent / "results" / STORE_NAME}
-OPTIONS = {**({"quick": True} if QUICK else FULL), "paper_scale": PAPER_SCALE}
+# Panels of a quick run share trials, too; they are gone with the process.
+_SHORT_LIVED = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+SHORT = {"quick": True, "store": Path(_SHORT_LIVED.name) / STORE_NAME}
+OPTIONS = {**(SHORT if QUICK else FULL), "paper_scale": PAPER_SCALE}
 
 # A download would tell where on this machine it goes.
 logging.disable(logging.INFO)
@@ -56,7 +64,7 @@ def run_panels(figure: str) -> list[Results]:
         try:
             results = run(panel, **OPTIONS)
         except DataUnavailableError:
-            print(f"{panel.name}: LEFT OUT, the riboflavin data are not at hand, see fetch_riboflavin")
+            print(f"{panel.name}: LEFT OUT, its data are not at hand, see sparsevae.datasets")
             continue
         methods = {point.method for point in results.points}
         print(f"{panel.name}: {panel.title}; {len(results.records)} trials, methods: {len(methods)}")
@@ -64,6 +72,13 @@ def run_panels(figure: str) -> list[Results]:
             print(f"  {line}")
         panels.append(results)
     return panels
+
+
+def groups(path: Path) -> list[str]:
+    """List the figures that a notebook runs."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = "".join(line for cell in cells if cell["cell_type"] == "code" for line in cell["source"])
+    return re.findall(r'run_panels\("(\w+)"\)', code)
 
 
 def rows(results: Results) -> list[Row]:
@@ -80,7 +95,8 @@ def rows(results: Results) -> list[Row]:
     for point in results.points:
         row = {name: _cell(getattr(point, name)) for name in (*CURVE, *COUNTS[:-1])}
         row["outcomes"] = outcomes[point.series, point.method, point.x]
-        shown = [name for name in results.figure.metric.measure if name not in row]
+        metric = results.figure.metric
+        shown = [name for name in dict.fromkeys((*metric.measure, *metric.columns)) if name not in row]
         row |= {name: _square(getattr(point, name)) for name in shown}
         found.append(row)
     return found
@@ -91,7 +107,7 @@ def _cell(value: str | float) -> str:
 
 
 def _square(value: float) -> str:
-    return "0" if value < ROUNDING else f"{value:.6g}"
+    return "0" if abs(value) < ROUNDING else f"{value:.6g}"
 
 
 def read(path: Path) -> list[Row]:
@@ -167,15 +183,18 @@ def _execute(path: Path) -> None:
     nbformat.write(notebook, path)
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Execute the notebooks, then write what is expected of them; say what differs from what was expected so far."""
     if QUICK or PAPER_SCALE:
         sys.exit("paper.py: unset SPARSEVAE_QUICK and SPARSEVAE_PAPER_SCALE; full runs at our own scale are kept")
-    for path in PAPERS:
+    if arguments not in ([], ["statistics"]):
+        sys.exit(f"paper.py: {' '.join(arguments)!r} is no set of notebooks; name statistics, or nothing")
+    notebooks = STATISTICS if arguments else PAPERS
+    for path in notebooks:
         print(path.name, flush=True)
         _execute(path)
     EXPECTED.mkdir(exist_ok=True)
-    for results in run_panels("all"):
+    for results in (results for path in notebooks for group in groups(path) for results in run_panels(group)):
         path, found = EXPECTED / f"{results.figure.name}.csv", rows(results)
         for line in disagreements(read(path), found) if path.exists() else ():
             print(f"  differs: {line}")
@@ -184,4 +203,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -39,6 +39,9 @@ from .families.lowrank.problem import LowRankProblem
 from .families.manifold.metrics import DIMENSIONS
 from .families.manifold.problem import DigitsProblem, ManifoldProblem
 from .families.rows.problem import RowProblem
+from .families.statistics.fine_mapping import FineMappingProblem
+from .families.statistics.problem import BenchmarkProblem, NullProblem
+from .families.statistics.real_data import CrossValidationProblem
 from .families.training.problem import TrainingProblem
 
 # Our methods in comparisons, and those that stand out in pictures; all families are registered by now.
@@ -52,15 +55,19 @@ __all__ = [
     "NMSE",
     "RATE",
     "STORE_NAME",
+    "BenchmarkProblem",
     "Comparison",
+    "CrossValidationProblem",
     "DigitsProblem",
     "Family",
     "Figure",
+    "FineMappingProblem",
     "Key",
     "LowRankProblem",
     "ManifoldProblem",
     "Method",
     "Metric",
+    "NullProblem",
     "Plan",
     "Point",
     "Problem",

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,8 +167,7 @@ def _log_choose(n: int, k: int) -> float:
 class McpPath:
     """skglm: coordinate descent on the minimax concave penalty along a path; the supports it visits, in order.
 
-    Columns are scaled by the square root of the number of samples, so that skglm's quadratic has unit curvature. One
-    penalty serves a whole path; each call has its own, compiled once a process.
+    Columns are scaled by the square root of the number of samples, so that skglm's quadratic has unit curvature.
 
     Parameters
     ----------
@@ -187,7 +186,10 @@ class McpPath:
             from skglm.solvers import AndersonCD
             from skglm.utils.jit_compilation import compiled_clone
 
-        self._quadratic, self._penalty, self._solver, self._compile = Quadratic, MCPenalty, AndersonCD, compiled_clone
+            # The solver clones what it is given; classes are compiled here, once a process.
+            compiled_clone(Quadratic())
+            compiled_clone(MCPenalty(1.0, gamma))
+        self._quadratic, self._penalty, self._solver = Quadratic, MCPenalty, AndersonCD
         self.gamma = gamma
         self.fractions = np.geomspace(1, smallest, n_alphas)
 
@@ -206,21 +208,38 @@ class McpPath:
         list of list of int
             Indices of the nonzero coefficients.
         """
-        with _IMPORTS:
-            penalty: Any = self._compile(self._penalty(1.0, self.gamma))
-            datafit: Any = self._compile(self._quadratic())
-        scaled = np.asfortranarray(X * np.sqrt(len(y)))
+        scaled = X * np.sqrt(len(y))
         largest = np.abs(scaled.T @ y).max() / len(y)
-        solver = self._solver(tol=1e-4 * largest, max_iter=50, ws_strategy="fixpoint", fit_intercept=False)
-        datafit.initialize(scaled, y)
+        path = self.coefficients(scaled, y, self.fractions * largest)
+        return [list(support) for support in dict.fromkeys(tuple(map(int, np.flatnonzero(coef))) for coef in path.T)]
+
+    def coefficients(self, X: Array, y: Array, alphas: Array) -> Array:
+        """Compute the solutions at some penalties, each from the last.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Design, of columns with a mean square of 1.
+        y : ndarray of shape (n_samples,)
+            Response.
+        alphas : ndarray of shape (n_alphas,)
+            Penalties, descending from one that leaves nothing.
+
+        Returns
+        -------
+        ndarray of shape (n_features, n_alphas), float64
+            Coefficients.
+        """
+        X = np.asfortranarray(X)
+        solver = self._solver(tol=1e-4 * alphas[0], max_iter=50, ws_strategy="fixpoint", fit_intercept=False)
+        found = np.zeros((X.shape[1], len(alphas)))
         coef, fit = np.zeros(X.shape[1]), np.zeros(len(y))
-        visited: dict[tuple[int, ...], None] = {}
-        for fraction in self.fractions:
-            penalty.alpha = fraction * largest
-            coef = solver.solve(scaled, y, datafit, penalty, w_init=coef, Xw_init=fit)[0]
-            fit = scaled @ coef
-            visited[tuple(int(j) for j in np.flatnonzero(coef))] = None
-        return [list(support) for support in visited]
+        for number, alpha in enumerate(alphas):
+            penalty = self._penalty(alpha, self.gamma)
+            coef = solver.solve(X, y, self._quadratic(), penalty, w_init=coef, Xw_init=fit)[0]
+            fit = X @ coef
+            found[:, number] = coef
+        return found
 
     def noise_free(self, X: Array, y: Array) -> Array:
         """Return the first support on the path whose least-squares fit is exact; else the last that leaves a spare row.

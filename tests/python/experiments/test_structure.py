@@ -9,7 +9,7 @@ from sparsevae import experiments
 ROOT = Path(experiments.__file__).parent
 MODULES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sorted(ROOT.rglob("*.py"))}
 FAMILIES = sorted(path.name for path in (ROOT / "families").iterdir() if (path / "__init__.py").exists())
-OPTIONAL = {"distributed", "matplotlib", "mne", "pandas", "skglm", "torch", "tqdm"}
+OPTIONAL = {"distributed", "matplotlib", "mne", "pandas", "pysusie", "skglm", "torch", "tqdm"}
 
 
 def imported(path, nodes=None):
@@ -46,7 +46,7 @@ def test_the_reader_of_imports_reads_them():
     assert "engine.store" in INSIDE["engine.plan"]
     assert "families.lowrank.problem" in INSIDE["families.lowrank.figures"]
     assert "drawing.curves" in INSIDE["engine.metric"]
-    assert FAMILIES == ["goldfish", "lowrank", "manifold", "rows", "training"]
+    assert FAMILIES == ["goldfish", "lowrank", "manifold", "rows", "statistics", "training"]
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,8 @@ class Figure:
         Problems a point.
     quick_values : tuple of numbers, default=()
         Values of a quick run; empty for three of them, from end to end.
+    quick_series : tuple of str, default=()
+        Series of a quick run; empty for all.
     quick_problem : mapping, default={}
         Fields of `problem` that differ in a quick run.
     paper : mapping, default={}
@@ -103,6 +105,7 @@ class Figure:
     trials_of: str = ""
     trials: int = 20
     quick_values: tuple[Number, ...] = ()
+    quick_series: tuple[str, ...] = ()
     quick_problem: Settings = field(default_factory=dict)
     paper: Settings = field(default_factory=dict)
     note: str = ""
@@ -123,10 +126,13 @@ class Figure:
         return self.problem.clock
 
     def quick(self) -> "Figure":
-        """Return the same figure with few points, two trials and, where it says so, smaller problems."""
+        """Return the same figure with few points, two trials and, where it says so, fewer series, smaller problems."""
         ends = (self.values[0], self.values[len(self.values) // 2], self.values[-1])
         values = self.quick_values or tuple(dict.fromkeys(ends))
-        return replace(self, values=values, trials=2, problem=replace(self.problem, **self.quick_problem))
+        wanted = self.quick_series or self.series
+        series = {name: fields for name, fields in self.series.items() if name in wanted}
+        problem = replace(self.problem, **self.quick_problem)
+        return replace(self, values=values, trials=2, series=series, problem=problem)
 
     def at_paper_scale(self) -> "Figure":
         """Return the same figure with the sizes of the paper, where `paper` has any."""

@@ -1,18 +1,17 @@
 """From trials to numbers: rates with intervals, errors, times."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from ...metrics import wilson_interval
+from .intervals import bootstrap, mean
 from .point import Point, Timing
 from .record import Number, Record
 from .registry import method_order
 from .scoring import Score
 from .specification import Figure
-
-_RESAMPLES = 1000
 
 
 def _grouped(figure: Figure, records: Iterable[Record]) -> list[tuple[tuple[str, str, Number], list[Record]]]:
@@ -28,20 +27,6 @@ def _grouped(figure: Figure, records: Iterable[Record]) -> list[tuple[tuple[str,
         groups.items(),
         key=lambda item: (order.get(item[0][0], late), item[0][0], laws.get(item[0][1], late), *item[0][1:]),
     )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values) if values else math.nan
-
-
-def _bootstrap(values: Sequence[float]) -> tuple[float, float]:
-    """95% interval of a mean, by the percentile bootstrap with a fixed seed."""
-    if not values:
-        return math.nan, math.nan
-    sample = np.asarray(values)
-    picks = np.random.default_rng(0).integers(len(sample), size=(_RESAMPLES, len(sample)))
-    low, high = np.quantile(sample[picks].mean(axis=1), [0.025, 0.975])
-    return float(low), float(high)
 
 
 def success(figure: Figure, score: Score) -> bool:
@@ -83,7 +68,7 @@ def summarise(figure: Figure, records: Iterable[Record]) -> list[Point]:
         successes = sum(figure.metric.success(score) for score in scores)
         low, high = wilson_interval(successes, len(group))
         squares = [score.mse_after_least_squares for score in scores]
-        mse_low, mse_high = _bootstrap(squares)
+        mse_low, mse_high = bootstrap(squares)
         points.append(
             Point(
                 figure=figure.name,
@@ -96,10 +81,10 @@ def summarise(figure: Figure, records: Iterable[Record]) -> list[Point]:
                 rate=successes / len(group),
                 low=low,
                 high=high,
-                f1=_mean([score.f1 for score in scores]),
-                l2_error_over_n=_mean([score.l2_error_over_n for score in scores]),
-                relative_error=_mean([score.relative_error for score in scores]),
-                mse=_mean(squares),
+                f1=mean([score.f1 for score in scores]),
+                l2_error_over_n=mean([score.l2_error_over_n for score in scores]),
+                relative_error=mean([score.relative_error for score in scores]),
+                mse=mean(squares),
                 mse_low=mse_low,
                 mse_high=mse_high,
                 certified=sum(score.certified for score in scores),

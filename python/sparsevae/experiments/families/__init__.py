@@ -1,7 +1,7 @@
-"""The papers' figures, a folder a family. What is listed here is known by name, in this order."""
+"""Figures, a folder a family. What is listed here is known by name, in this order."""
 
 from ..engine.registry import register
-from . import goldfish, lowrank, manifold, rows, training
+from . import goldfish, lowrank, manifold, rows, statistics, training
 
 for module in (
     goldfish,
@@ -9,5 +9,6 @@ for module in (
     training,
     lowrank,
     manifold,
+    statistics,
 ):
     register(module.FAMILY)

@@ -30,17 +30,27 @@ def test_every_figure_names_known_methods_and_valid_problems(figure):
             np.testing.assert_allclose(np.linalg.norm(data.X, axis=0), 1)
 
 
-def test_the_panels_are_those_of_the_paper():
+def test_the_panels_are_those_of_the_papers_and_of_statistics():
     names = ["fig1a", "fig1b", "fig1c", "fig2a", "fig2b", "fig3a", "fig3b", "fig4a", "fig4b", "fig5", "fig6a", "fig6b"]
     rows = ["unit", "jeffreys", "meg_tangential", "meg_smooth", "noise", "noise_own"]
     training = ["gaussian", "walk", "problems", "few_rows", "time"]
     lowrank = ["lowrank_outliers", "lowrank_missing"]
     manifold = [f"manifold_{name}" for name in ("recovery", "depth", "norms", "variance", "collapse")]
     digits = ["digits_dimensions", "digits_denoise"]
+    settings = ["low", "medium", "high5", "high10"]
+    statistics = {
+        "benchmark": [f"benchmark_{setting}{part}" for setting in settings for part in ("", "_f1")],
+        "calibration": [f"calibration_{setting}" for setting in settings],
+        "prediction": [f"prediction_{name}" for name in ("riboflavin", "trim32", "gasoline", "diabetes")],
+        "finemapping": [f"finemapping_{name}" for name in ("coverage", "power", "size", "precision")],
+        "null": ["null_any", "null_many"],
+    }
     all_rows, all_training = [f"rows_{name}" for name in rows], [f"training_{name}" for name in training]
-    assert list(FIGURES) == names + all_rows + all_training + lowrank + manifold + digits
+    ours = [panel for panels in statistics.values() for panel in panels]
+    assert list(FIGURES) == names + all_rows + all_training + lowrank + manifold + digits + ours
     assert [figure.name for figure in experiments.find_figures(["fig6", "fig3b", "fig3"])] == names[5:7] + names[-2:]
     groups = {"rows": all_rows, "training": all_training, "lowrank": lowrank, "manifold": manifold, "digits": digits}
+    groups |= statistics
     for group, panels in groups.items():
         assert [figure.name for figure in experiments.find_figures([group])] == panels
 

@@ -39,6 +39,12 @@ def test_the_papers_scale_changes_what_the_figure_names_and_nothing_else(figure)
     assert large.at_paper_scale() == large
 
 
+def test_a_quick_run_has_the_series_that_the_figure_names_or_all():
+    few = dataclasses.replace(SMALL, series={"a": {"rank": 1}, "b": {"rank": 2}}, quick_series=("b",))
+    assert few.quick().series == {"b": {"rank": 2}}
+    assert list(dataclasses.replace(few, quick_series=()).quick().series) == ["a", "b"]
+
+
 def test_a_figure_without_another_scale_is_run_as_it_is():
     figure = FIGURES["fig1a"]
     assert figure.at_paper_scale() == figure
