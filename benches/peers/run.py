@@ -11,14 +11,13 @@ from pathlib import Path
 
 import environment  # first: it sets the number of threads
 import noisy
-import prediction
 import recovery
 import report
 import sparse_bayes
 import step
 
 NOTES = Path(__file__).with_name("notes.md").read_text(encoding="utf-8")
-PARTS = ("recovery", "step", "noisy", "prediction", "certificates", "sparse_bayes")
+PARTS = ("recovery", "step", "noisy", "certificates", "sparse_bayes")
 
 
 def parse():
@@ -51,7 +50,6 @@ def main():
             report.table,
         ),
         "noisy": ("Noisy recovery, 30 dB, noise variance unknown", lambda: noisy.noisy(trials, seed), noisy.show),
-        "prediction": ("Prediction from noisy data", lambda: prediction.prediction(trials, seed), prediction.show),
         "sparse_bayes": (
             "A step of sparse Bayesian learning",
             lambda: sparse_bayes.run(min(trials, 3), seed),
