@@ -77,7 +77,7 @@ def executed(notebook):
     return any(cell.get("outputs") for cell in cells)
 
 
-# The figures of noisy data take a day: their notebooks have numbers once they have been run in full.
+# The figures of noisy data take hours: their notebooks have numbers once they have been run in full.
 PANELS = [panel for notebook in (*PAPERS, *filter(executed, paper.STATISTICS)) for panel in panels(notebook)]
 
 

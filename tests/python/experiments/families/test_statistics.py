@@ -312,10 +312,10 @@ def test_the_benchmark_is_drawn_as_small_multiples_with_one_legend(name):
     pytest.importorskip("matplotlib")
     results = quick(name, methods=["VaeSlr()", "RidgeCV"], trials=2)
     axes = results.plot()
-    assert [inset.get_title() for inset in axes.child_axes] == ["type 1, rho 0", "type 2, rho 0.7"]
+    assert [inset.get_title() for inset in axes.child_axes] == ["type 2, rho 0", "type 2, rho 0.7"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["VaeSlr()", "RidgeCV"]
     (ours, _), (measure, *_) = axes.child_axes[0].get_lines(), results.figure.metric.measure
-    points = [point for point in results.points if (point.method, point.series) == ("VaeSlr()", "type 1, rho 0")]
+    points = [point for point in results.points if (point.method, point.series) == ("VaeSlr()", "type 2, rho 0")]
     assert list(ours.get_ydata()) == [getattr(point, measure) for point in points]
     assert list(ours.get_xdata()) == [0.05, 0.71, 6]
 
