@@ -27,7 +27,7 @@ PY_SOURCES := $(wildcard python tests/python tests/data benches notebooks docs)
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo dev fmt lint lint-rust lint-python test test-rust test-python test-notebooks figures bench docs clean
+.PHONY: help demo dev fmt lint lint-rust lint-python test test-rust test-python test-notebooks figures figures-statistics bench docs clean
 
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,9 +71,13 @@ test-notebooks: $(VENV)/.dev ## Execute the notebooks, those of the figures with
 
 figures: $(VENV)/.figures ## Run all experiments of the papers, 4 CPU hours; renew the notebooks and their numbers
 	@start=$$(date +%s); \
-	$(BIN)/sparsevae reproduce all --methods all && \
+	$(BIN)/sparsevae reproduce fig1 fig2 fig3 fig4 fig5 fig6 rows training lowrank manifold digits --methods all && \
 	$(BIN)/python notebooks/paper.py && \
 	echo "make figures: $$(( $$(date +%s) - start )) seconds"
+
+figures-statistics: $(VENV)/.figures ## Run all experiments on noisy data, 13 CPU hours; renew their notebooks and numbers
+	$(BIN)/sparsevae reproduce benchmark calibration prediction finemapping null --methods all && \
+	$(BIN)/python notebooks/paper.py statistics
 
 bench: $(VENV)/.bench ## Time the kernel, then the solvers beside their rivals
 	cargo bench --locked
