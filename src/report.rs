@@ -139,8 +139,23 @@ pub struct Posterior {
     pub background_var: f64,
     /// Mean number of effects.
     pub n_effects: f64,
+    /// Columns that stand for the average.
+    pub selection: Selection,
     /// What credible sets are made of.
     pub places: Places,
+}
+
+/// The features that stand for an average over supports, by how many there are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// The best found of each size, in the order in which they were found.
+    pub columns: Vec<Vec<usize>>,
+    /// Mean squared difference between their predictions and the average's, on new samples.
+    pub loss: Vec<f64>,
+    /// The largest loss that is small beside the uncertainty of the average.
+    pub tolerance: f64,
+    /// The size chosen.
+    pub size: usize,
 }
 
 /// Where effects may be, sweep by sweep: an effect is at the columns `column[i]` with probabilities `probability[i]`,

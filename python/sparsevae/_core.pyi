@@ -186,6 +186,13 @@ class Places(TypedDict):
     times: NDArray[np.int64]
 
 @type_check_only
+class Selection(TypedDict):
+    columns: list[NDArray[np.int64]]
+    loss: NDArray[np.float64]
+    tolerance: float
+    size: int
+
+@type_check_only
 class Posterior(TypedDict):
     inclusion_prob: NDArray[np.float64]
     coef: NDArray[np.float64]
@@ -195,6 +202,7 @@ class Posterior(TypedDict):
     noise_var: float
     background_var: float
     n_effects: float
+    selection: Selection
     places: Places
 
 @type_check_only

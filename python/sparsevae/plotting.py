@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
 from ._input.interchange import to_numpy
+from .exceptions import ParameterError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from .regression import VaeSlr
 
-__all__ = ["new_figure", "plot_coefficients", "plot_inclusion", "plot_recovery_rates"]
+__all__ = ["new_figure", "plot_coefficients", "plot_inclusion", "plot_recovery_rates", "plot_selection_path"]
 
 _STYLES = (("o", "-"), ("x", "--"), ("s", "-"), ("^", "-"), ("v", "-"), ("D", "-"))
 
@@ -129,7 +131,7 @@ def plot_inclusion(
     axes : matplotlib.axes.Axes
         Where to draw.
     model : VaeSlr
-        Fitted with ``model_averaging=True``.
+        Fitted, with a posterior over supports (see :meth:`sparsevae.VaeSlr.credible_sets`).
     support : array-like of int or None, default=None
         Columns known to have an effect, to be marked by rings.
     coverage : float, default=0.95
@@ -142,7 +144,7 @@ def plot_inclusion(
     NotFittedError
         Before the fit of `model`.
     ParameterError
-        If `model` was fitted without `model_averaging`.
+        If the fit has no posterior over supports.
 
     Examples
     --------
@@ -151,7 +153,7 @@ def plot_inclusion(
     >>> from sparsevae.plotting import new_figure, plot_inclusion
     >>> data = make_sparse_regression(60, 100, n_nonzero=3, snr_db=10, random_state=0)
     >>> figure, axes = new_figure(1, 1)
-    >>> plot_inclusion(axes[0][0], VaeSlr(model_averaging=True).fit(data.X, data.y), support=data.support)
+    >>> plot_inclusion(axes[0][0], VaeSlr().fit(data.X, data.y), support=data.support)
     """
     sets = model.credible_sets(coverage=coverage)
     prob = np.asarray(to_numpy("inclusion_prob_", model.inclusion_prob_)[0], dtype=np.float64)
@@ -165,3 +167,46 @@ def plot_inclusion(
     axes.set(xlabel="column", ylabel="inclusion probability", ylim=(-0.03, 1.05), title=title)
     if sets or support is not None:
         axes.legend(frameon=False, fontsize="small")
+
+
+def plot_selection_path(axes: "Axes", model: "VaeSlr", *, title: str = "") -> None:
+    """Draw how well few columns stand for the average over supports, by how many there are.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    model : VaeSlr
+        Fitted to noisy data, with a posterior over supports.
+    title : str, default=""
+        Title of the panel.
+
+    Raises
+    ------
+    NotFittedError
+        Before the fit of `model`.
+    ParameterError
+        If the fit has no path: it is certified, or has no posterior over supports.
+
+    Examples
+    --------
+    >>> from sparsevae import VaeSlr
+    >>> from sparsevae.datasets import make_sparse_regression
+    >>> from sparsevae.plotting import new_figure, plot_selection_path
+    >>> data = make_sparse_regression(60, 100, n_nonzero=3, snr_db=10, random_state=0)
+    >>> figure, axes = new_figure(1, 1)
+    >>> plot_selection_path(axes[0][0], VaeSlr().fit(data.X, data.y))
+    """
+    check_is_fitted(model)
+    path = getattr(model, "selection_path_", [])
+    if len(path) < 2:
+        raise ParameterError(
+            "`model` has no path of selections: its fit is certified, or has no posterior over supports"
+        )
+    loss = np.array([loss for _, loss in path])
+    chosen = len(model.support_)
+    axes.semilogy(np.arange(len(loss)), np.maximum(loss, np.finfo(float).tiny), "o-", markersize=3, color="0.4")
+    axes.plot(chosen, loss[chosen], "o", color="C0", label=f"chosen: {chosen} column{'s' * (chosen != 1)}", zorder=3)
+    axes.axhline(model.selection_tolerance_, color="C1", linewidth=1, label="tolerance")
+    axes.set(xlabel="columns", ylabel="squared difference from the average", title=title)
+    axes.legend(frameon=False, fontsize="small")

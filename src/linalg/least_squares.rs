@@ -238,3 +238,9 @@ pub fn posterior_covariance(columns: ArrayView2<'_, f64>, prior_var: &[f64], noi
     let covariance = Array2::from_shape_fn((k, k), |(i, j)| noise_var * covariance[(i, j)]);
     covariance.iter().all(|v| v.is_finite()).then_some(covariance)
 }
+
+/// The inverse of a symmetric matrix; `None` if that is not positive definite.
+pub fn symmetric_inverse(matrix: ArrayView2<'_, f64>) -> Option<Array2<f64>> {
+    let inverse = inverse(cholesky(copy(&matrix))?.as_ref());
+    Some(Array2::from_shape_fn(matrix.dim(), |(i, j)| inverse[(i, j)]))
+}

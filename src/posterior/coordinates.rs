@@ -2,15 +2,17 @@
 
 use super::tolerances::{BACKGROUND_RATIOS, CACHE};
 use crate::Result;
-use crate::linalg::spectral::Spectral;
 use crate::linalg::{dot, multiply_transposed};
 use crate::problem::{Problem, Response};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, Axis, aview1};
 use pulp::{Arch, Simd, WithSimd};
 use std::collections::{HashMap, VecDeque};
 
 /// Columns and response in the eigenvectors of `X X^T`, scaled to a mean square of 1 over the degrees of freedom. There
 /// background and noise have covariance `noise_var (ratio lambda + 1)`, with eigenvalues `lambda` of mean 1.
+///
+/// Columns stand by falling correlation with the response, and signs are such that none of those and no entry of the
+/// response is negative: what is drawn does not depend on the order and the signs in which a caller has them.
 pub(super) struct Coordinates {
     /// `lambda`, of the directions that columns reach.
     pub spectrum: Vec<f64>,
@@ -20,17 +22,49 @@ pub(super) struct Coordinates {
     /// Squared norm of the part of the response that no column reaches.
     pub off_range: f64,
     pub freedom: f64,
+    /// The problem's column in each row of `columns`.
+    pub order: Vec<usize>,
+    /// What each of them was multiplied by.
+    signs: Vec<f64>,
 }
 
 impl Coordinates {
     pub fn new(problem: &Problem<'_>, response: &Response) -> Result<Self> {
-        let spectral = Spectral::new(problem.design.copied())?;
+        let spectral = problem.spectral()?;
         let (freedom, n) = (problem.freedom as f64, problem.design.ncols() as f64);
         let root = freedom.sqrt();
         let scaled: Vec<f64> = spectral.rotate(&response.values).into_iter().map(|y| y * root).collect();
         let off_range = (freedom - scaled.iter().map(|y| y * y).sum::<f64>()).max(0.0);
         let spectrum = spectral.values.iter().map(|v| v * freedom / n).collect();
-        Ok(Self { spectrum, columns: spectral.columns * root, response: scaled, off_range, freedom })
+        let mut products = vec![0.0; spectral.columns.nrows()];
+        multiply_transposed(spectral.columns.t(), &scaled, &mut products);
+        let mut order: Vec<usize> = (0..products.len()).collect();
+        order.sort_by(|&a, &b| products[b].abs().total_cmp(&products[a].abs()));
+        let mut columns = spectral.columns.select(Axis(0), &order);
+        let signs: Vec<f64> = order.iter().map(|&j| 1.0_f64.copysign(products[j])).collect();
+        for (mut column, sign) in columns.outer_iter_mut().zip(&signs) {
+            column.iter_mut().zip(&scaled).for_each(|(x, y)| *x *= (root * sign).copysign(sign * y));
+        }
+        let response = scaled.iter().map(|y| y.abs()).collect();
+        Ok(Self { spectrum, columns, response, off_range, freedom, order, signs })
+    }
+
+    /// Where the problem's columns `chosen` stand, ascending.
+    pub fn places(&self, chosen: &[usize]) -> Vec<usize> {
+        self.order.iter().enumerate().filter(|(_, j)| chosen.contains(j)).map(|(place, _)| place).collect()
+    }
+
+    /// Values of the problem's columns, from those of these.
+    pub fn to_problem(&self, values: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; values.len()];
+        self.order.iter().zip(values).for_each(|(&j, value)| out[j] = *value);
+        out
+    }
+
+    /// The same of coefficients, which change signs with their columns.
+    pub fn coefficients_to_problem(&self, coefficients: &[f64]) -> Vec<f64> {
+        let signed: Vec<f64> = coefficients.iter().zip(&self.signs).map(|(b, sign)| b * sign).collect();
+        self.to_problem(&signed)
     }
 
     pub fn n_columns(&self) -> usize {
@@ -46,11 +80,24 @@ impl Coordinates {
         multiply_transposed(self.columns.t(), vector, out);
     }
 
+    /// `X vector`, for a vector with an entry for each column.
+    pub fn multiply(&self, vector: &[f64]) -> Vec<f64> {
+        aview1(vector).dot(&self.columns).to_vec()
+    }
+
     /// Correlations of some columns, shape `(chosen.len(), chosen.len())`.
     pub fn correlation(&self, chosen: &[usize]) -> Array2<f64> {
         let columns = self.columns.select(Axis(0), chosen);
         columns.dot(&columns.t()) / self.freedom
     }
+}
+
+/// Columns of an inclusion probability above the first number, the most probable first, as many as the second at most.
+pub(super) fn most_probable(inclusion: &[f64], (least, most): (f64, usize)) -> Vec<usize> {
+    let mut columns: Vec<usize> = (0..inclusion.len()).filter(|&j| inclusion[j] > least).collect();
+    columns.sort_by(|&a, &b| inclusion[b].total_cmp(&inclusion[a]).then(a.cmp(&b)));
+    columns.truncate(most);
+    columns
 }
 
 /// What follows from one ratio of background to noise.

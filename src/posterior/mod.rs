@@ -7,25 +7,40 @@
 
 mod conditional;
 mod coordinates;
+mod projection;
 mod sampler;
 mod settings;
+mod signal;
 mod tolerances;
 
 use crate::Result;
 use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
-use crate::report::{Places, Posterior};
+use crate::report::{Places, Posterior, Selection};
 use crate::settings::Settings as _;
 pub use settings::Settings;
 
-use coordinates::Coordinates;
+use coordinates::{Coordinates, Levels, most_probable};
 use ndarray::Array2;
+use projection::{Average, project};
 use sampler::{Averages, Place};
 use std::collections::HashMap;
-use tolerances::{CANDIDATES, LEAST_NOISE};
+use tolerances::{CANDIDATES, CLEAR, LEAST_NOISE};
 
-/// Samples the posterior over supports of one response. `noise_var`, in the caller's units, is that of the noise where
-/// it is known.
+/// A support with its coefficients and what they leave, in the solver's units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chosen {
+    /// Columns, ascending.
+    pub support: Vec<usize>,
+    /// Their coefficients.
+    pub coefficients: Vec<f64>,
+    /// Noise variance.
+    pub noise_var: f64,
+}
+
+/// Samples the posterior over supports of one response, from the columns `start` on, and chooses the columns that stand for it.
+/// `noise_var`, in the caller's units, is that of the noise where it is known; `evidence` twice the log evidence of
+/// `start` against no columns, if that is known.
 ///
 /// # Errors
 /// [`Error::InvalidParameter`](crate::Error::InvalidParameter);
@@ -39,13 +54,21 @@ pub fn posterior(
     problem: &Problem<'_>,
     response: &Response,
     noise_var: Option<f64>,
+    start: &[usize],
+    evidence: f64,
     settings: &Settings,
     monitor: &Monitor<'_>,
-) -> Result<Posterior> {
+) -> Result<(Posterior, Chosen)> {
     settings.validate()?;
     let unit = response.norm * response.norm / problem.freedom as f64;
     let coordinates = Coordinates::new(problem, response)?;
-    let averages = sampler::sample(&coordinates, settings, noise_var.map(|v| (v / unit).max(LEAST_NOISE)), monitor)?;
+    let mut levels = Levels::new(&coordinates, settings.background);
+    let known = noise_var.map(|v| (v / unit).max(LEAST_NOISE));
+    let is_clear = known.is_some() || evidence > CLEAR;
+    let largest =
+        if is_clear { usize::MAX } else { signal::largest_size(&coordinates, &levels, settings.seed, monitor)? };
+    let start = coordinates.places(start);
+    let averages = sampler::sample(&coordinates, &mut levels, &start, settings, known, monitor)?;
     let n = coordinates.n_columns();
     let places = places(problem, &coordinates, &averages);
     let Averages { inclusion, mut coef, score, background_var, size, draws, .. } = averages;
@@ -54,17 +77,36 @@ pub fn posterior(
     coordinates.multiply_transposed(&score, &mut background);
     coef.iter_mut().zip(background).for_each(|(b, u)| *b += u);
 
+    let average = Average { mean: &coef, draws: &draws, inclusion: &inclusion };
+    let projection = project(problem, &coordinates, &average, &start, largest, monitor)?;
+    let feature = |columns: Vec<usize>| columns.into_iter().map(|j| problem.columns[coordinates.order[j]]).collect();
+    let selection = Selection {
+        size: projection.support.len(),
+        columns: projection.columns.into_iter().map(feature).collect(),
+        loss: projection.loss.into_iter().map(|loss| loss * unit).collect(),
+        tolerance: projection.tolerance * unit,
+    };
+    let coefficients = coordinates.coefficients_to_problem(&projection.coefficients);
+    let mut support: Vec<usize> = projection.support.into_iter().map(|j| coordinates.order[j]).collect();
+    support.sort_unstable();
+    let chosen = Chosen {
+        coefficients: support.iter().map(|&j| coefficients[j]).collect(),
+        support,
+        noise_var: known.unwrap_or(averages.noise_var) / coordinates.freedom,
+    };
+
     let all: Vec<usize> = (0..n).collect();
-    let (coef, intercept) = problem.coef_to_caller(&all, &coef, response);
+    let to_caller = |coef: &[f64]| problem.coef_to_caller(&all, &coordinates.coefficients_to_problem(coef), response);
+    let (coef, intercept) = to_caller(&coef);
     let mut coef_draws = Array2::zeros((draws.len(), coef.len()));
     let mut intercept_draws = Vec::with_capacity(draws.len());
     for (mut to, draw) in coef_draws.outer_iter_mut().zip(draws) {
-        let (coef, intercept) = problem.coef_to_caller(&all, &draw, response);
+        let (coef, intercept) = to_caller(&draw);
         to.assign(&ndarray::aview1(&coef));
         intercept_draws.extend(intercept);
     }
-    Ok(Posterior {
-        inclusion_prob: problem.to_features(&all, &inclusion, 1),
+    let posterior = Posterior {
+        inclusion_prob: problem.to_features(&all, &coordinates.to_problem(&inclusion), 1),
         coef,
         intercept: intercept[0],
         coef_draws,
@@ -72,17 +114,17 @@ pub fn posterior(
         noise_var: noise_var.unwrap_or(averages.noise_var * unit),
         background_var: background_var * unit,
         n_effects: size,
+        selection,
         places,
-    })
+    };
+    Ok((posterior, chosen))
 }
 
 /// A posterior without doubt: the effects are where `support` says, with these coefficients, and there is nothing else.
 pub fn certain(problem: &Problem<'_>, support: &[usize], coef: &[f64], intercept: f64, noise_var: f64) -> Posterior {
     let mut inclusion_prob = vec![0.0; coef.len()];
     support.iter().for_each(|&j| inclusion_prob[j] = 1.0);
-    let place: HashMap<usize, usize> = problem.columns.iter().enumerate().map(|(i, &j)| (j, i)).collect();
-    let own: Vec<usize> = support.iter().filter_map(|j| place.get(j).copied()).collect();
-    let columns = problem.design.gather(&own);
+    let columns = problem.design.gather(&problem.places(support));
     let k = support.len();
     Posterior {
         inclusion_prob,
@@ -93,6 +135,7 @@ pub fn certain(problem: &Problem<'_>, support: &[usize], coef: &[f64], intercept
         noise_var,
         background_var: 0.0,
         n_effects: k as f64,
+        selection: Selection { size: 0, columns: vec![support.to_vec()], loss: vec![0.0], tolerance: 0.0 },
         places: Places {
             n_sweeps: 1,
             features: support.to_vec(),
@@ -109,13 +152,11 @@ pub fn certain(problem: &Problem<'_>, support: &[usize], coef: &[f64], intercept
 /// Places of the columns that credible sets may hold.
 fn places(problem: &Problem<'_>, coordinates: &Coordinates, averages: &Averages) -> Places {
     let inclusion = &averages.inclusion;
-    let mut candidates: Vec<usize> = (0..inclusion.len()).filter(|&j| inclusion[j] > CANDIDATES.0).collect();
-    candidates.sort_by(|&a, &b| inclusion[b].total_cmp(&inclusion[a]).then(a.cmp(&b)));
-    candidates.truncate(CANDIDATES.1);
+    let candidates = most_probable(inclusion, CANDIDATES);
     let place: HashMap<usize, usize> = candidates.iter().enumerate().map(|(i, &j)| (j, i)).collect();
     let mut places = Places {
         n_sweeps: averages.places.len(),
-        features: candidates.iter().map(|&j| problem.columns[j]).collect(),
+        features: candidates.iter().map(|&j| problem.columns[coordinates.order[j]]).collect(),
         correlation: coordinates.correlation(&candidates),
         column: Vec::new(),
         probability: Vec::new(),

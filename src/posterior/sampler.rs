@@ -8,9 +8,13 @@
 use super::conditional::Conditional;
 use super::coordinates::{Coordinates, Levels};
 use super::settings::Settings;
-use super::tolerances::{LEAST_NOISE, LEVEL_EVERY, NO_BACKGROUND, SLAB, SLAB_RANGE, SMALLEST, START};
+use super::tolerances::{
+    BATCH, DRAWN_AT_ONCE, LEAST_NOISE, LEVEL_EVERY, NO_BACKGROUND, SLAB, SLAB_RANGE, SMALLEST, SPARE_EFFECTS, START,
+};
+use crate::linalg::least_squares::NestedLeastSquares;
 use crate::monitor::{Monitor, Progress};
 use crate::{Error, Result};
+use ndarray::{Array2, Axis, aview1};
 use pulp::Arch;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -53,7 +57,7 @@ pub(super) struct Averages {
 
 struct Chain<'a> {
     coordinates: &'a Coordinates,
-    levels: Levels,
+    levels: &'a mut Levels,
     arch: Arch,
     rng: ChaCha8Rng,
     given_noise: Option<f64>,
@@ -71,21 +75,27 @@ struct Chain<'a> {
     scale: Vec<f64>,
     shrink: Vec<f64>,
     conditional: Conditional,
+    /// Standard normal numbers for the background of the next draws, a row for each, and `X` times them.
+    normals: Array2<f64>,
+    reached: Array2<f64>,
     /// Of this sweep: probability that no effect is at a column; mean of coefficients.
     absent: Vec<f64>,
     mean: Vec<f64>,
     sums: Averages,
 }
 
-/// Draws supports in turn and averages what follows from them.
+/// Draws supports in turn, from that with effects at the columns `start` on, and averages what follows from them.
 pub(super) fn sample(
     coordinates: &Coordinates,
+    levels: &mut Levels,
+    start: &[usize],
     settings: &Settings,
     given_noise: Option<f64>,
     monitor: &Monitor<'_>,
 ) -> Result<Averages> {
-    let mut chain = Chain::new(coordinates, settings, given_noise);
-    chain.refresh();
+    let mut mixing = Mixing::default();
+    let mut chain = Chain::new(coordinates, levels, start, settings, given_noise);
+    chain.draw_variances(true)?;
     let draw_every = settings.n_sweeps.div_ceil(settings.n_draws.max(1));
     for sweep in 0..settings.n_burn_in + settings.n_sweeps {
         let kept = sweep.checked_sub(settings.n_burn_in);
@@ -97,16 +107,72 @@ pub(super) fn sample(
                 let draw = chain.draw_coefficients();
                 chain.sums.draws.push(draw);
             }
+            mixing.add(&chain.coordinates.response, &chain.residual);
+            if mixing.effective_size().is_some_and(|size| size >= settings.enough) {
+                break;
+            }
         }
         monitor.step(&Progress::of_round(0, sweep))?;
     }
-    Ok(chain.averages(settings.n_sweeps as f64))
+    Ok(chain.averages())
+}
+
+/// How well the sweeps mix, told by what the effects fit.
+#[derive(Default)]
+struct Mixing {
+    sweeps: usize,
+    /// Sums, over all sweeps, of the fit and of its square.
+    sum: Vec<f64>,
+    square: f64,
+    /// Sum over the batches that are complete of the squared norm of their means; the sum of the one that is not.
+    of_batches: f64,
+    batch: Vec<f64>,
+}
+
+impl Mixing {
+    fn add(&mut self, response: &[f64], residual: &[f64]) {
+        self.sum.resize(response.len(), 0.0);
+        self.batch.resize(response.len(), 0.0);
+        self.sweeps += 1;
+        let fit = response.iter().zip(residual).map(|(y, r)| y - r);
+        for ((sum, batch), fit) in self.sum.iter_mut().zip(&mut self.batch).zip(fit) {
+            *sum += fit;
+            *batch += fit;
+            self.square += fit * fit;
+        }
+        if self.sweeps.is_multiple_of(BATCH) {
+            self.of_batches += squared(&self.batch) / (BATCH * BATCH) as f64;
+            self.batch.fill(0.0);
+        }
+    }
+
+    /// How many independent draws the sweeps are worth, by the means of batches; known after each but the first.
+    fn effective_size(&self) -> Option<f64> {
+        let (sweeps, batches) = (self.sweeps as f64, (self.sweeps / BATCH) as f64);
+        if self.sweeps < 2 * BATCH || !self.sweeps.is_multiple_of(BATCH) {
+            return None;
+        }
+        let mean = squared(&self.sum) / (sweeps * sweeps);
+        let of_sweeps = (self.square / sweeps - mean) * sweeps / (sweeps - 1.0);
+        let of_mean = (self.of_batches / batches - mean) / (batches - 1.0);
+        // Sweeps that all fit the same leave nothing to mix.
+        Some(if of_sweeps > 0.0 { of_sweeps / of_mean.max(f64::MIN_POSITIVE) } else { f64::INFINITY })
+    }
+}
+
+fn squared(values: &[f64]) -> f64 {
+    values.iter().map(|v| v * v).sum()
 }
 
 impl<'a> Chain<'a> {
-    fn new(coordinates: &'a Coordinates, settings: &Settings, given_noise: Option<f64>) -> Self {
+    fn new(
+        coordinates: &'a Coordinates,
+        levels: &'a mut Levels,
+        start: &[usize],
+        settings: &Settings,
+        given_noise: Option<f64>,
+    ) -> Self {
         let n = coordinates.n_columns();
-        let levels = Levels::new(coordinates, settings.background);
         let (noise_var, slab_var, presence) = START;
         let zeros = || vec![0.0; n];
         let sums = Averages {
@@ -115,6 +181,15 @@ impl<'a> Chain<'a> {
             score: vec![0.0; coordinates.spectrum.len()],
             ..Averages::default()
         };
+        let (columns, rank) = (coordinates.columns.select(Axis(0), start), coordinates.spectrum.len());
+        let fit = NestedLeastSquares::new(columns.t(), &coordinates.response);
+        let coefficients = fit.coefficients(start.len());
+        let fitted = aview1(&coefficients).dot(&columns);
+        let residual: Vec<f64> = coordinates.response.iter().zip(fitted).map(|(y, f)| y - f).collect();
+        let there = start.iter().zip(coefficients).map(|(&column, coefficient)| Some(Effect { column, coefficient }));
+        let spare = if start.is_empty() { 0 } else { SPARE_EFFECTS.min(rank.saturating_sub(start.len())) };
+        let most = settings.n_effects.max(start.len() + spare);
+        let effects = there.chain(std::iter::repeat(None)).take(most).collect();
         Self {
             coordinates,
             level: levels.all.len() / 2,
@@ -122,8 +197,8 @@ impl<'a> Chain<'a> {
             arch: Arch::new(),
             rng: ChaCha8Rng::seed_from_u64(settings.seed),
             given_noise,
-            effects: vec![None; settings.n_effects],
-            residual: coordinates.response.clone(),
+            effects,
+            residual,
             q: zeros(),
             noise_var: given_noise.unwrap_or(noise_var),
             slab_var,
@@ -132,6 +207,8 @@ impl<'a> Chain<'a> {
             scale: zeros(),
             shrink: zeros(),
             conditional: Conditional::new(n),
+            normals: Array2::zeros((0, n)),
+            reached: Array2::zeros((0, rank)),
             absent: zeros(),
             mean: zeros(),
             sums,
@@ -284,19 +361,22 @@ impl<'a> Chain<'a> {
     /// Coefficients of the effects as they are, and of the background given them: a draw `u` from its prior, moved by
     /// what its sum `X u + e` lacks of the residual (Matheron's rule).
     fn draw_coefficients(&mut self) -> Vec<f64> {
-        let Self { coordinates, levels, rng, residual, noise_var, .. } = self;
-        let (level, n) = (&levels.all[self.level], coordinates.n_columns());
+        let Self { coordinates, levels, rng, residual, noise_var, normals, reached, sums, .. } = self;
+        let (level, n, index) = (&levels.all[self.level], coordinates.n_columns(), sums.draws.len() % DRAWN_AT_ONCE);
+        if index == 0 {
+            *normals = Array2::from_shape_simple_fn((DRAWN_AT_ONCE, n), || normal(rng));
+            *reached = normals.dot(&coordinates.columns);
+        }
         let mut draw = vec![0.0; n];
         if level.ratio > 0.0 {
             let deviation = (level.ratio * *noise_var / n as f64).sqrt();
-            let prior: Vec<f64> = (0..n).map(|_| deviation * normal(rng)).collect();
-            let seen = ndarray::aview1(&prior).dot(&coordinates.columns);
-            let lacking = seen.iter().zip(residual.iter().zip(&level.weights)).map(|(seen, (r, w))| {
-                let noise = noise_var.sqrt() * normal(rng);
-                level.ratio / n as f64 * w * (r - seen - noise)
-            });
+            let lacking =
+                reached.row(index).into_iter().zip(residual.iter().zip(&level.weights)).map(|(seen, (r, w))| {
+                    let noise = noise_var.sqrt() * normal(rng);
+                    level.ratio / n as f64 * w * (r - deviation * seen - noise)
+                });
             coordinates.multiply_transposed(&lacking.collect::<Vec<f64>>(), &mut draw);
-            draw.iter_mut().zip(prior).for_each(|(u, prior)| *u += prior);
+            draw.iter_mut().zip(normals.row(index)).for_each(|(u, z)| *u += deviation * z);
         }
         for Effect { column, coefficient } in self.effects.iter().flatten() {
             draw[*column] += coefficient;
@@ -304,8 +384,9 @@ impl<'a> Chain<'a> {
         draw
     }
 
-    fn averages(mut self, n_sweeps: f64) -> Averages {
+    fn averages(mut self) -> Averages {
         let sums = &mut self.sums;
+        let n_sweeps = sums.places.len() as f64;
         for sum in [&mut sums.inclusion, &mut sums.coef, &mut sums.score] {
             sum.iter_mut().for_each(|value| *value /= n_sweeps);
         }

@@ -10,19 +10,36 @@ pub struct Settings {
     pub n_effects: usize,
     /// Sweeps over all effects before the averages begin.
     pub n_burn_in: usize,
-    /// Sweeps that are averaged; at least 1.
+    /// Sweeps that are averaged, at most; at least 1.
     pub n_sweeps: usize,
-    /// Draws of all coefficients that are kept, at most as many as sweeps.
+    /// Draws of all coefficients that are kept, evenly over the sweeps, at most as many.
     pub n_draws: usize,
+    /// Independent draws whose worth is enough: sweeps end there. Infinity for all sweeps.
+    pub enough: f64,
     /// Whether there may be a background.
     pub background: bool,
     /// Seed of the sampler.
     pub seed: u64,
 }
 
+impl Settings {
+    /// As much as a choice of columns needs, where nothing is averaged for its own sake.
+    pub fn brief(seed: u64) -> Self {
+        Self { n_burn_in: 20, n_sweeps: 240, n_draws: 120, enough: 40.0, seed, ..Self::default() }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
-        Self { n_effects: 20, n_burn_in: 100, n_sweeps: 400, n_draws: 100, background: true, seed: 0 }
+        Self {
+            n_effects: 20,
+            n_burn_in: 100,
+            n_sweeps: 400,
+            n_draws: 100,
+            enough: f64::INFINITY,
+            background: true,
+            seed: 0,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub use responses::{OffRange, Responses};
 
 use crate::design::{Design, Standardised};
 use crate::linalg::row_space::RowSpace;
+use crate::linalg::spectral::Spectral;
 use crate::{Error, Result};
 use ndarray::Axis;
 use std::collections::HashMap;
@@ -44,6 +45,7 @@ pub struct Problem<'a> {
     centred: bool,
     compression: Option<RowSpace>,
     row_space: OnceLock<RowSpace>,
+    spectral: OnceLock<Spectral>,
 }
 
 /// The same groups, numbered from 0 in the order in which they first appear.
@@ -119,12 +121,18 @@ impl<'a> Problem<'a> {
             centred,
             compression,
             row_space: OnceLock::new(),
+            spectral: OnceLock::new(),
         })
     }
 
     /// Columns to choose from, or groups of them.
     pub fn n_choices(&self) -> usize {
         self.groups.iter().max().map_or(self.columns.len(), |last| last + 1)
+    }
+
+    /// Where the features `chosen` are among the columns; constant ones are not.
+    pub fn places(&self, chosen: &[usize]) -> Vec<usize> {
+        chosen.iter().filter_map(|j| self.columns.binary_search(j).ok()).collect()
     }
 
     /// The row space of the design, found at the first call, from a copy that is kept.
@@ -138,5 +146,18 @@ impl<'a> Problem<'a> {
             let _ = self.row_space.set(space);
         }
         self.row_space.get().ok_or(Error::NoDecomposition { what: "X" })
+    }
+
+    /// The design in the eigenvectors of `X X^T`, found at the first call and kept.
+    ///
+    /// # Errors
+    /// [`Error::NoDecomposition`].
+    pub fn spectral(&self) -> Result<&Spectral> {
+        if self.spectral.get().is_none() {
+            let spectral = Spectral::new(self.design.copied())?;
+            // As for the row space.
+            let _ = self.spectral.set(spectral);
+        }
+        self.spectral.get().ok_or(Error::NoDecomposition { what: "X" })
     }
 }

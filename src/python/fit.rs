@@ -3,7 +3,7 @@
 use super::run;
 
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, Start, names};
-use crate::report::{Places, Posterior};
+use crate::report::{Places, Posterior, Selection};
 use crate::settings::Settings as _;
 use crate::solver::adam::Training;
 use crate::{FitReport, model};
@@ -119,6 +119,13 @@ fn posterior<'py>(py: Python<'py>, posterior: &Posterior) -> PyResult<Bound<'py,
     out.set_item("noise_var", posterior.noise_var)?;
     out.set_item("background_var", posterior.background_var)?;
     out.set_item("n_effects", posterior.n_effects)?;
+    let Selection { columns, loss, tolerance, size } = &posterior.selection;
+    let selection = PyDict::new(py);
+    selection.set_item("columns", columns.iter().map(|columns| indices(py, columns)).collect::<Vec<_>>())?;
+    selection.set_item("loss", loss.to_pyarray(py))?;
+    selection.set_item("tolerance", tolerance)?;
+    selection.set_item("size", size)?;
+    out.set_item("selection", selection)?;
     let Places { n_sweeps, features, correlation, column, probability, start, sweep, times } = &posterior.places;
     let places = PyDict::new(py);
     places.set_item("n_sweeps", n_sweeps)?;

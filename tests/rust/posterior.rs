@@ -10,7 +10,7 @@ use sparsevae::report::Posterior;
 fn run(x: &Array2<f64>, y: &Array1<f64>, noise_var: Option<f64>, settings: &Settings) -> Posterior {
     let problem = Problem::new(x, true, &[]).unwrap();
     let response = problem.respond(y.view().insert_axis(Axis(1)), f64::EPSILON).unwrap();
-    posterior(&problem, &response, noise_var, settings, &Monitor::default()).unwrap()
+    posterior(&problem, &response, noise_var, &[], 0.0, settings, &Monitor::default()).unwrap().0
 }
 
 /// A few columns, the second much like the first, and a response that one of them explains in part.
@@ -28,7 +28,15 @@ fn example() -> (Array2<f64>, Array1<f64>) {
 #[test]
 fn one_effect_agrees_with_quadrature() {
     let (x, y) = example();
-    let settings = Settings { n_effects: 1, n_burn_in: 100, n_sweeps: 20_000, n_draws: 1, background: false, seed: 1 };
+    let settings = Settings {
+        n_effects: 1,
+        n_burn_in: 100,
+        n_sweeps: 20_000,
+        n_draws: 1,
+        enough: f64::INFINITY,
+        background: false,
+        seed: 1,
+    };
     let noise_var = 1.2;
     let found = run(&x, &y, Some(noise_var), &settings);
     let centred = &y - y.mean().unwrap();
@@ -76,8 +84,14 @@ fn draws_have_the_mean_of_the_coefficients() {
 #[test]
 fn the_same_seed_gives_the_same_bits_and_another_one_others() {
     let (x, y) = example();
-    let short =
-        |seed| run(&x, &y, None, &Settings { n_sweeps: 20, n_burn_in: 5, n_draws: 2, seed, ..Settings::default() });
+    let short = |seed| {
+        run(
+            &x,
+            &y,
+            None,
+            &Settings { n_sweeps: 20, n_burn_in: 5, n_draws: 2, enough: f64::INFINITY, seed, ..Settings::default() },
+        )
+    };
     assert_eq!(short(3), short(3));
     assert_ne!(short(3).coef, short(4).coef);
 }

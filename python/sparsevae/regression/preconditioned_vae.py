@@ -37,7 +37,7 @@ class PreconditionedVae(LinearVae):
         As in :class:`VaeSlr`.
     learning_rate_drop : float, default=0.01
         As in :class:`VaeSlr`.
-    support_rule : {"evidence", "ebic", "posterior"}, default="evidence"
+    support_rule : {"projection", "evidence", "ebic", "posterior"}, default="projection"
         As in :class:`VaeSlr`.
     fit_intercept : bool, default=True
         As in :class:`VaeSlr`.
@@ -121,7 +121,7 @@ class PreconditionedVae(LinearVae):
         n_steps: int = 50_000,
         learning_rate: float = 1e-2,
         learning_rate_drop: float = 1e-2,
-        support_rule: str = "evidence",
+        support_rule: str = "projection",
         fit_intercept: bool = True,
         random_state: RandomState = 0,
         verbose: bool | int = False,

@@ -71,8 +71,9 @@ class SimultaneousSparseVae(CoreEstimator):
         Learning rate of "adam" at the start.
     learning_rate_drop : float, default=0.01
         Factor of the learning rate of "adam" from the first step on whose bound is negative.
-    support_rule : {"evidence", "ebic", "posterior"}, default="evidence"
-        How columns are chosen where no certificate settles it. "evidence": marginal likelihood of the support. "ebic":
+    support_rule : {"projection", "evidence", "ebic", "posterior"}, default="projection"
+        How columns are chosen where no certificate settles it. "projection": for one response as in :class:`VaeSlr`; for
+        several, "evidence". "evidence": marginal likelihood of the support. "ebic":
         extended BIC. "posterior": columns whose coefficients, in the root mean square over responses, are more than
         three posterior standard deviations from 0.
     fit_intercept : bool, default=True
@@ -169,7 +170,7 @@ class SimultaneousSparseVae(CoreEstimator):
         n_steps: int = 50_000,
         learning_rate: float = 1e-2,
         learning_rate_drop: float = 1e-2,
-        support_rule: str = "evidence",
+        support_rule: str = "projection",
         fit_intercept: bool = True,
         random_state: RandomState = 0,
         verbose: bool | int = False,

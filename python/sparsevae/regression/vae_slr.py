@@ -14,17 +14,22 @@ from ..exceptions import ParameterError
 from ._base import LinearVae
 from ._credible_sets import CredibleSet, find_credible_sets
 
-# What only a fit with `model_averaging` sets.
+# What is set only where the posterior over supports is known.
 _OF_POSTERIOR = (
     "inclusion_prob_",
     "background_var_",
     "n_effects_",
-    "credible_sets_",
-    "credible_set_prob_",
-    "credible_set_purity_",
+    "selection_path_",
+    "selection_tolerance_",
     "_coef_draws",
     "_intercept_draws",
     "_places",
+    "_sets",
+)
+
+_NO_POSTERIOR = (
+    "this fit has no posterior over supports: credible sets need `model_averaging` to be True, or `support_rule` "
+    '"projection" with an unknown `noise_var`'
 )
 
 
@@ -37,7 +42,8 @@ class VaeSlr(LinearVae):
 
     keeps the sparsest solution as its minimum as ``noise_var`` (:math:`\gamma`) goes to 0, and has far fewer bad minima
     than the count of nonzeros. Noise-free data are searched until a certificate proves the solution to be the sparsest;
-    noisy data get the support of best evidence, refitted by least squares.
+    for noisy data the posterior over supports is sampled, and the fewest columns that predict as its average does are
+    chosen.
 
     Parameters
     ----------
@@ -66,15 +72,17 @@ class VaeSlr(LinearVae):
         Learning rate of "adam" at the start.
     learning_rate_drop : float, default=0.01
         Factor of the learning rate of "adam" from the first step on whose bound is negative.
-    support_rule : {"evidence", "ebic", "posterior"}, default="evidence"
-        How columns are chosen where no certificate settles it. "evidence": marginal likelihood of the support. "ebic":
-        extended BIC. "posterior": coefficients more than three posterior standard deviations from 0.
+    support_rule : {"projection", "evidence", "ebic", "posterior"}, default="projection"
+        How columns are chosen where no certificate settles it. "projection": the fewest that predict as the average
+        over all supports does, and none unless `y` is told from noise at the level of 4% (see Notes). "evidence":
+        marginal likelihood of the support. "ebic": extended BIC. "posterior": coefficients more than three posterior
+        standard deviations from 0. At a given or learned `noise_var`, and for designs of more than 2**23 entries,
+        "evidence" stands in for "projection".
     model_averaging : bool, default=False
         Whether to average over supports where there is noise: `coef_`, `intercept_` and :meth:`predict` are then means
         over the posterior of all supports and of a dense background of small coefficients, which predicts better than
-        any one support where columns are correlated, and :meth:`credible_sets` tells which columns are interchangeable.
-        `support_` stays the selection; the search for a certificate is one round, without restarts. Takes time and
-        memory of its own (see Notes).
+        any one support where columns are correlated. `support_` stays the selection. 500 sweeps of the sampler in place
+        of 100; at a given or learned `noise_var`, the sampler runs for this alone.
     fit_intercept : bool, default=True
         Whether to centre the data. Set it to False for designs without an intercept: it costs one sample.
     random_state : int, Generator, RandomState or None, default=0
@@ -122,7 +130,8 @@ class VaeSlr(LinearVae):
         chosen. Only with "adam".
     inclusion_prob_ : ndarray of shape (n_features,)
         Posterior probability that a column has an effect. Columns that are alike share it: see :meth:`credible_sets`.
-        Of a certified fit, 1 on the support. This and the next five only with `model_averaging`.
+        Of a certified fit, 1 on the support. This and the next seven only where the posterior over supports is known:
+        with "projection", with `model_averaging`, and for certified fits.
     background_var_ : float
         Variance of the background's share of the response, in squared units of `y`, posterior mean.
     n_effects_ : float
@@ -131,6 +140,13 @@ class VaeSlr(LinearVae):
         Columns of the sets that :meth:`credible_sets` finds at its defaults.
     credible_set_prob_, credible_set_purity_ : ndarray of shape (n_sets,)
         Their probabilities and smallest absolute correlations.
+    selection_path_ : list of (ndarray, float)
+        By number of columns, from none on: the columns that stand for the average best, and the mean squared difference
+        between their predictions and its own on new samples, in squared units of `y`. Of a certified fit, the support
+        alone.
+    selection_tolerance_ : float
+        The largest such difference that is small beside the uncertainty of the average: the first size within it is
+        chosen.
     n_features_in_ : int
         Number of columns of `X`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -196,7 +212,7 @@ class VaeSlr(LinearVae):
         n_steps: int = 50_000,
         learning_rate: float = 1e-2,
         learning_rate_drop: float = 1e-2,
-        support_rule: str = "evidence",
+        support_rule: str = "projection",
         model_averaging: bool = False,
         fit_intercept: bool = True,
         random_state: RandomState = 0,
@@ -229,18 +245,19 @@ class VaeSlr(LinearVae):
             return
         intercept = posterior["intercept"]
         dtype = result_dtype(precision, max(np.abs(posterior["coef"]).max(), abs(intercept)))
-        self.coef_, self.intercept_ = posterior["coef"].astype(dtype), dtype(intercept)
+        if self.model_averaging:
+            self.coef_, self.intercept_ = posterior["coef"].astype(dtype), dtype(intercept)
         self.inclusion_prob_ = posterior["inclusion_prob"]
         self.background_var_, self.n_effects_ = posterior["background_var"], posterior["n_effects"]
         self._coef_draws, self._intercept_draws = posterior["coef_draws"], posterior["intercept_draws"]
         if len(self._coef_draws) > 1:
             self.noise_var_ = self._response_noise_var = posterior["noise_var"]
-            self.coef_var_ = self._coef_draws.var(axis=0, ddof=1)
+            if self.model_averaging:
+                self.coef_var_ = self._coef_draws.var(axis=0, ddof=1)
+        selection = posterior["selection"]
+        self.selection_path_ = list(zip(selection["columns"], selection["loss"].tolist(), strict=True))
+        self.selection_tolerance_ = selection["tolerance"]
         self._places = posterior["places"]
-        found = self.credible_sets()
-        self.credible_sets_ = [each.columns for each in found]
-        self.credible_set_prob_ = np.array([each.prob for each in found])
-        self.credible_set_purity_ = np.array([each.purity for each in found])
 
     def _is_empty(self, Y: NDArray[np.float64]) -> bool:
         """Tell whether there is nothing to predict by: an average has no zeros."""
@@ -251,6 +268,26 @@ class VaeSlr(LinearVae):
             return super()._predictive_var(X)
         spread = (X @ self._coef_draws.T + self._intercept_draws).var(axis=1, ddof=1)
         return np.asarray(self._response_noise_var * (1 + self._mean_share) + spread)
+
+    @property
+    def credible_sets_(self) -> list[NDArray[np.int64]]:
+        return [each.columns for each in self._default_sets()]
+
+    @property
+    def credible_set_prob_(self) -> NDArray[np.float64]:
+        return np.array([each.prob for each in self._default_sets()])
+
+    @property
+    def credible_set_purity_(self) -> NDArray[np.float64]:
+        return np.array([each.purity for each in self._default_sets()])
+
+    def _default_sets(self) -> list[CredibleSet]:
+        """Find the credible sets at their defaults, once: not every fit is asked for them."""
+        if "_places" not in self.__dict__:
+            raise AttributeError(_NO_POSTERIOR)
+        if "_sets" not in self.__dict__:
+            self._sets = self.credible_sets()
+        return self._sets
 
     def credible_sets(self, *, coverage: float = 0.95, purity: float = 0.5) -> list[CredibleSet]:
         """Find sets of columns that are alike, of which at least one has an effect.
@@ -276,7 +313,7 @@ class VaeSlr(LinearVae):
         NotFittedError
             Before :meth:`fit`.
         ParameterError
-            If the model was fitted without `model_averaging`, or a parameter is out of its range.
+            If the fit has no posterior over supports, or a parameter is out of its range.
 
         Notes
         -----
@@ -290,12 +327,12 @@ class VaeSlr(LinearVae):
         >>> X = rng.standard_normal((100, 50))
         >>> X[:, 7] = X[:, 3] + 0.01 * rng.standard_normal(100)
         >>> y = X[:, 3] + rng.standard_normal(100)
-        >>> [each.columns.tolist() for each in VaeSlr(model_averaging=True).fit(X, y).credible_sets()]
+        >>> [each.columns.tolist() for each in VaeSlr().fit(X, y).credible_sets()]
         [[3, 7]]
         """
         check_is_fitted(self)
         if not hasattr(self, "_places"):
-            raise ParameterError("`model_averaging` was False in the fit, but credible sets need it to be True")
+            raise ParameterError(_NO_POSTERIOR)
         between = "a number between 0 and 1"
         share, least = as_float("coverage", coverage, between), as_float("purity", purity, between)
         for name, value, in_range in (("coverage", coverage, 0 < share < 1), ("purity", purity, 0 <= least <= 1)):

@@ -43,7 +43,7 @@ pub(super) fn descend(
     let mut certified = None;
     let support = match settings.support_rule {
         SupportRule::Posterior => significant_means(problem, response, &minimum),
-        SupportRule::Criterion(_) => {
+        SupportRule::Criterion(_) | SupportRule::Projection => {
             let start = noisy.prefix(&minimum.norms);
             let best = if settings.covariance == EncoderCovariance::Full {
                 noisy.local(&start.support, &mut steps, monitor)?

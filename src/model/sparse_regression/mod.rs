@@ -27,6 +27,7 @@ use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use settings::{Noise, Optimizer, Settings, Start};
 use strategy::search;
+use tolerances::EXACT;
 
 /// Fits one response: `x` of shape `(n_samples, n_features)`, `y` of length `n_samples`.
 ///
@@ -169,8 +170,8 @@ pub fn fit_problem(
         }
     };
     report.n_iter += before;
-    if settings.model_averaging {
-        report.posterior = Some(average(problem, &response, settings, &report, monitor)?);
+    if report.posterior.is_none() {
+        report.posterior = average(problem, &response, settings, &report, monitor)?;
     }
     if let Some(power) = settings.power
         && report.condition_number.is_none()
@@ -181,16 +182,26 @@ pub fn fit_problem(
     Ok(report)
 }
 
-/// The posterior over supports, which a certificate leaves no doubt about.
+/// The posterior over supports that the search has left to do: it is without doubt where a solution leaves nothing, and
+/// sampled if averages are asked for.
 fn average(
     problem: &Problem<'_>,
     response: &Response,
     settings: &Settings,
     report: &FitReport,
     monitor: &Monitor<'_>,
-) -> Result<Posterior> {
-    if report.certified || response.norm == 0.0 || problem.columns.is_empty() {
-        return Ok(posterior::certain(problem, &report.support, &report.coef, report.intercept[0], report.noise_var));
+) -> Result<Option<Posterior>> {
+    if response.n_responses() > 1 {
+        return Ok(None);
+    }
+    let square = response.norm * response.norm;
+    let is_exact = report.certified || report.noise_var * problem.freedom as f64 <= EXACT * square;
+    if is_exact || problem.columns.is_empty() {
+        let FitReport { support, coef, intercept, noise_var, .. } = report;
+        return Ok(Some(posterior::certain(problem, support, coef, intercept[0], *noise_var)));
+    }
+    if !settings.model_averaging {
+        return Ok(None);
     }
     // The noise of a preconditioned decoder is not that of the response.
     let noise_var = match settings.noise {
@@ -198,5 +209,7 @@ fn average(
         _ => None,
     };
     let sampling = posterior::Settings { seed: settings.seed, ..posterior::Settings::default() };
-    posterior::posterior(problem, response, noise_var, &sampling, monitor)
+    let start = problem.places(&report.support);
+    let (sampled, _) = posterior::posterior(problem, response, noise_var, &start, 0.0, &sampling, monitor)?;
+    Ok(Some(sampled))
 }

@@ -3,9 +3,7 @@
 use super::encoder::with_energy;
 use super::noise_free::unit_scale;
 use super::settings::{Settings, SupportRule};
-use super::tolerances::{
-    BACKGROUND, BACKGROUND_LOOK, BACKGROUND_WEIGHT, DECISIVE, DEPENDENT, NOISY_SCORE, QUIET, SPARSITY_WEIGHT,
-};
+use super::tolerances::{BACKGROUND, BACKGROUND_LOOK, BACKGROUND_WEIGHT, DECISIVE, DEPENDENT, QUIET, SPARSITY_WEIGHT};
 use crate::energy::{Energy, Marginal, Responses, Separable};
 use crate::linalg::least_squares::{NestedLeastSquares, independent, inverse_without};
 use crate::linalg::packed::Packed;
@@ -27,7 +25,7 @@ pub(super) fn evidence(
 ) -> Evidence {
     let kind = match settings.support_rule {
         SupportRule::Criterion(kind) => kind,
-        SupportRule::Posterior => Criterion::Evidence,
+        SupportRule::Projection | SupportRule::Posterior => Criterion::Evidence,
     };
     let scale = response.norm * response.norm;
     Evidence {
@@ -176,8 +174,8 @@ impl Noisy<'_> {
         Candidate { support: order, ..best }
     }
 
-    /// Whether what `candidate` leaves looks like noise, and not like the rest of a noise-free solution with many
-    /// nonzeros.
+    /// How little what `candidate` leaves looks like noise, and how much like the rest of a noise-free solution with many
+    /// nonzeros; minus infinity where the data cannot be free of noise.
     ///
     /// White noise has the same share in all directions; a background of small coefficients is coloured like `X X^T`.
     /// With `N` the inverse of `X X^T` on what the support leaves, `q = y^T N y` tells the two apart. The score adds
@@ -186,21 +184,21 @@ impl Noisy<'_> {
     ///
     /// # Complexity
     /// `O(r^2 (r + n))` for a design `(r, n)`.
-    pub fn is_noisy(&self, candidate: &Candidate) -> bool {
+    pub fn score(&self, candidate: &Candidate) -> f64 {
         let design = &self.problem.design;
         let (rows, n) = design.dim();
         if rows >= n || self.response.off_range.norm > 0.0 {
-            return true;
+            return f64::NEG_INFINITY;
         }
-        self.looks_noisy(candidate).unwrap_or(false)
+        self.score_of_residual(candidate).unwrap_or(f64::INFINITY)
     }
 
-    /// Whether the fit leaves so little that [`is_noisy`](Self::is_noisy) needs no second opinion.
+    /// Whether the fit leaves so little that a low [`score`](Self::score) needs no second opinion.
     pub fn is_quiet(&self, candidate: &Candidate) -> bool {
         candidate.rss < QUIET * self.evidence.total
     }
 
-    fn looks_noisy(&self, candidate: &Candidate) -> Option<bool> {
+    fn score_of_residual(&self, candidate: &Candidate) -> Option<f64> {
         let design = &self.problem.design;
         let rows = design.nrows();
         // Columns of a group may depend on each other: what is left of the response knows the span alone.
@@ -223,15 +221,16 @@ impl Noisy<'_> {
             let off_support = distances.iter().map(|v| v * v).sum::<f64>() / m;
             let coloured = (mean * off_support).ln() / spread;
             if coloured > DECISIVE {
-                return Some(whiteness < coloured / 2.0);
+                return Some(if whiteness < coloured / 2.0 { f64::NEG_INFINITY } else { f64::INFINITY });
             }
         }
         let background = q / m * trace;
         let explained: f64 = fit.coefficients(k).iter().map(|z| z * z).sum();
-        let score = whiteness
-            + BACKGROUND_WEIGHT * (background / (background + explained)).log10()
-            + SPARSITY_WEIGHT * k as f64 / rows as f64;
-        Some(score < NOISY_SCORE)
+        Some(
+            whiteness
+                + BACKGROUND_WEIGHT * (background / (background + explained)).log10()
+                + SPARSITY_WEIGHT * k as f64 / rows as f64,
+        )
     }
 }
 

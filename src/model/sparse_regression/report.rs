@@ -5,6 +5,7 @@ use super::settings::Noise;
 use super::tolerances::{DEPENDENT, NOISE_FREE_FLOOR};
 use crate::energy::Responses;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, least_norm, posterior_covariance, row_norms};
+use crate::posterior::Chosen;
 use crate::problem::{Problem, Refit, Response};
 use crate::report::{FitReport, Status};
 use crate::solver::EncoderCovariance;
@@ -17,6 +18,8 @@ pub(super) enum Found {
     Certified(Solved),
     /// A support to refit by least squares.
     Support(Vec<usize>),
+    /// A support with its coefficients and noise variance.
+    Chosen(Chosen),
 }
 
 /// Prior variances and noise variance at a minimum of the energy, in the solver's units, with the energy there in the
@@ -47,19 +50,24 @@ pub(super) fn assemble(
 ) -> Result<FitReport> {
     let mut report = empty(problem, response, status);
     report.certified = matches!(found, Found::Certified(_));
+    let mut known_noise = minimum.as_ref().map(|minimum| minimum.noise_var);
     let (Fitted { support, z, residual }, exact) = match found {
         Found::Certified(Solved { solution, refit, .. }) => {
             (Fitted { support: solution.support, z: solution.coefficients, residual: 0.0 }, Some(refit))
         }
         Found::Support(support) => (refit(problem, response, support)?, None),
+        Found::Chosen(Chosen { support, coefficients, noise_var }) => {
+            known_noise = Some(noise_var);
+            (Fitted { support, z: coefficients, residual: 0.0 }, None)
+        }
     };
 
-    // The noise variance: of the minimum, else of the residual.
+    // The noise variance: of the minimum or the average, else of the residual.
     let responses = response.n_responses() as f64;
     let spare = problem.freedom.saturating_sub(support.len()).max(1) as f64;
     let floor = NOISE_FREE_FLOOR / (problem.freedom as f64 * responses);
     let of_residual = residual * residual / (spare * responses);
-    let noise_var = minimum.as_ref().map_or(of_residual.max(floor), |m| m.noise_var);
+    let noise_var = known_noise.unwrap_or(of_residual.max(floor));
 
     // Prior variances and the posterior covariance on the support.
     let columns = match minimum.as_ref().and_then(|m| m.design.as_ref()) {

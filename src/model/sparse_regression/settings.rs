@@ -34,6 +34,8 @@ pub enum Noise {
 /// How columns are chosen when no certificate settles it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SupportRule {
+    /// Those that stand for the average over supports, where that is sampled (see [`Settings::support_rule`]).
+    Projection,
     /// By a criterion, searched over nested sets of columns.
     Criterion(Criterion),
     /// Those whose posterior mean is more than three posterior standard deviations from 0.
@@ -73,7 +75,8 @@ pub struct Settings {
     pub groups: Vec<usize>,
     /// Where the search starts; else chosen by the data.
     pub start: Option<Start>,
-    /// How columns are chosen.
+    /// How columns are chosen. [`SupportRule::Projection`] serves one response whose noise is unknown, without groups,
+    /// on a design that is not too large; for others the evidence takes its place.
     pub support_rule: SupportRule,
     /// Whether the model has an intercept.
     pub fit_intercept: bool,
@@ -98,7 +101,7 @@ impl Default for Settings {
             covariance: EncoderCovariance::Full,
             groups: Vec::new(),
             start: None,
-            support_rule: SupportRule::Criterion(Criterion::Evidence),
+            support_rule: SupportRule::Projection,
             fit_intercept: true,
             model_averaging: false,
             seed: 0,
@@ -186,7 +189,8 @@ pub mod names {
     /// Noises.
     pub const NOISES: [(&str, Noise); 3] = [("auto", Noise::Auto), ("anneal", Noise::Anneal), ("learn", Noise::Learn)];
     /// Support rules.
-    pub const SUPPORT_RULES: [(&str, SupportRule); 3] = [
+    pub const SUPPORT_RULES: [(&str, SupportRule); 4] = [
+        ("projection", SupportRule::Projection),
         ("evidence", SupportRule::Criterion(Criterion::Evidence)),
         ("ebic", SupportRule::Criterion(Criterion::ExtendedBic)),
         ("posterior", SupportRule::Posterior),

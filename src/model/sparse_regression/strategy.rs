@@ -3,22 +3,28 @@
 //! The search is a list of stages, tried in turn until one finds the answer. Small designs begin with one round of the
 //! noise-free search, which certifies easy problems in a handful of steps; for large ones the support path, a few
 //! products with the design, comes first. Restarts, which cost most, wait for the verdict that the data do not look
-//! noisy.
+//! noisy; in doubt there are a few. Where nothing is proved, the posterior over supports answers for one response, and
+//! the best support by a criterion for others.
 
 use super::given_noise::learn;
 use super::noise_free::{NoiseFree, Solved, Trace};
 use super::noisy::{Noisy, evidence};
 use super::report::{Found, assemble};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
-use super::tolerances::{DEPENDENT, EXACT, LARGE, LEARNING, POSTERIOR_DEVIATIONS};
+use super::tolerances::{
+    DEPENDENT, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE, POSTERIOR_DEVIATIONS, SAMPLED, SURELY_NOISE_FREE,
+    SURELY_NOISY,
+};
 use crate::Result;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
 use crate::monitor::Monitor;
+use crate::posterior;
 use crate::problem::{Problem, Response};
 use crate::report::{FitReport, Status};
 use crate::solver::EncoderCovariance;
 use crate::solver::descent::Rule;
 use crate::support::search::Candidate;
+use ndarray::Axis;
 use std::cell::OnceCell;
 use std::ops::Range;
 
@@ -57,6 +63,8 @@ struct Context<'a> {
     /// The verdict on `best`: whether the data look noisy, and whether that is in doubt.
     looks_noisy: bool,
     doubtful: bool,
+    /// Rounds of the noise-free search that the verdict allows.
+    allowed: usize,
 }
 
 /// Runs the stages and reports.
@@ -78,6 +86,7 @@ pub(super) fn search(
         path: Vec::new(),
         looks_noisy: false,
         doubtful: false,
+        allowed: usize::MAX,
     };
     for stage in STAGES {
         if let Some(solved) = stage(&mut context)? {
@@ -91,12 +100,17 @@ pub(super) fn search(
     let noisy = context.looks_noisy && settings.noise == Noise::Auto;
     let status = if noisy { Status::Converged } else { Status::IterationLimit };
     context.trace.energies = std::mem::take(&mut context.path);
-    let support = std::mem::take(&mut context.best.support);
-    let support = match settings.support_rule {
-        SupportRule::Criterion(_) => support,
-        SupportRule::Posterior => significant(problem, response, support),
-    };
-    context.report(Found::Support(support), status)
+    let best = std::mem::replace(&mut context.best, NOTHING);
+    match settings.support_rule {
+        SupportRule::Projection if context.is_lone() && problem.design.len() <= SAMPLED && best.rss >= EXACT => {
+            context.report_average(&best.support, -best.criterion, status)
+        }
+        SupportRule::Posterior => {
+            let support = significant(problem, response, best.support);
+            context.report(Found::Support(support), status)
+        }
+        _ => context.report(Found::Support(best.support), status),
+    }
 }
 
 impl<'a> Context<'a> {
@@ -104,6 +118,26 @@ impl<'a> Context<'a> {
         let Trace { steps, rounds, energies, .. } = self.trace;
         let mut report = assemble(self.problem, self.response, found, None, self.settings.covariance, status)?;
         (report.n_iter, report.n_rounds, report.energy_path) = (steps, rounds, energies);
+        Ok(report)
+    }
+
+    /// The columns that stand for the posterior over supports, sampled from `start` on, which has this evidence (twice
+    /// its logarithm).
+    fn report_average(self, start: &[usize], evidence: f64, status: Status) -> Result<FitReport> {
+        let Self { problem, response, settings, monitor, .. } = self;
+        let sampling = if settings.model_averaging {
+            posterior::Settings { seed: settings.seed, ..posterior::Settings::default() }
+        } else {
+            posterior::Settings::brief(settings.seed)
+        };
+        let (average, chosen) = posterior::posterior(problem, response, None, start, evidence, &sampling, monitor)?;
+        let mut report = self.report(Found::Chosen(chosen), status)?;
+        let draws = average.coef_draws.select(Axis(1), &report.support);
+        let away = &draws - &draws.mean_axis(Axis(0)).unwrap_or_default();
+        report.support_cov = (away.t().dot(&away) / (draws.nrows() - 1) as f64).into_iter().collect();
+        let size = report.support.len();
+        report.support.iter().enumerate().for_each(|(i, &j)| report.coef_var[j] = report.support_cov[i * size + i]);
+        report.posterior = Some(average);
         Ok(report)
     }
 
@@ -119,6 +153,11 @@ impl<'a> Context<'a> {
     /// Whether the support path is cheaper than one round of the noise-free search.
     fn is_large(&self) -> bool {
         self.problem.design.len() > LARGE && !self.is_tall()
+    }
+
+    /// Whether this is one response that a path over single columns serves.
+    fn is_lone(&self) -> bool {
+        self.is_plain() && self.response.n_responses() == 1
     }
 
     /// Whether a path over single columns serves: it knows neither groups nor the other energy.
@@ -219,8 +258,17 @@ fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Solv
 
 /// Whether what the best support leaves looks like noise.
 fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Solved>> {
-    context.looks_noisy = context.noisy.is_noisy(&context.best);
-    context.doubtful = !(context.looks_noisy && context.noisy.is_quiet(&context.best));
+    let score = context.noisy.score(&context.best);
+    context.looks_noisy = score < NOISY_SCORE;
+    if context.is_lone() {
+        context.allowed = match score {
+            _ if score < SURELY_NOISY => 0,
+            _ if score < SURELY_NOISE_FREE => DOUBTFUL_ROUNDS,
+            _ => usize::MAX,
+        };
+        context.looks_noisy = context.allowed < usize::MAX;
+    }
+    context.doubtful = !(context.is_lone() || context.looks_noisy && context.noisy.is_quiet(&context.best));
     Ok(None)
 }
 
@@ -245,26 +293,29 @@ fn descent_through_a_background(context: &mut Context<'_>) -> Result<Option<Solv
         return Ok(Some(found));
     }
     if other.criterion < context.best.criterion {
-        context.looks_noisy = context.noisy.is_noisy(&other);
+        context.looks_noisy = context.noisy.score(&other) < NOISY_SCORE;
         context.best = other;
     }
     Ok(None)
 }
 
-/// All other rounds of the noise-free search, unless the data look noisy or supports are averaged, as they are where
-/// there is noise.
+/// All other rounds of the noise-free search, as many as the verdict allows.
 fn restarts(context: &mut Context<'_>) -> Result<Option<Solved>> {
-    if context.settings.model_averaging {
-        context.looks_noisy = true;
+    let mut most = context.settings.n_restarts.saturating_add(1);
+    if context.settings.noise != Noise::Anneal {
+        if context.looks_noisy && !context.is_lone() {
+            return Ok(None);
+        }
+        most = most.min(context.allowed);
     }
-    if context.settings.noise != Noise::Anneal && context.looks_noisy {
+    if most <= context.trace.rounds {
         return Ok(None);
     }
     if context.noise_free()?.is_none() {
         context.looks_noisy = true;
         return Ok(None);
     }
-    let rounds = context.trace.rounds..context.settings.n_restarts.saturating_add(1);
+    let rounds = context.trace.rounds..most;
     let found = context.rounds(rounds)?;
     if found.is_none()
         && let Some(support) = context.trace.unproved.take()

@@ -42,6 +42,15 @@ pub(crate) const QUIET: f64 = 0.03;
 /// lower. `benches/calibration/noise_verdict.py` fits anew: it confirms the weights, but finds noise-free problems on
 /// Gaussian designs down to 1.2 (3% of all are below 2, and 5% of the noisy ones above).
 pub(crate) const NOISY_SCORE: f64 = 2.0;
+/// Scores below this are surely noisy: of 300 noise-free problems of `benches/calibration/noise_verdict.py` none was.
+pub(crate) const SURELY_NOISY: f64 = 1.2;
+/// Scores from this on are surely free of noise: of noisy problems at 200 x 2,000, -10 to 60 dB and noise alone, the
+/// highest was 2.8.
+pub(crate) const SURELY_NOISE_FREE: f64 = 4.0;
+/// Rounds of the noise-free search between the two: about twice what the path and the posterior cost.
+pub(crate) const DOUBTFUL_ROUNDS: usize = 2;
+/// Entries of a design up to which the posterior over supports is sampled unasked (64 MiB): it holds two copies.
+pub(crate) const SAMPLED: usize = 1 << 23;
 /// Weight of the decimal logarithm of the share of a background in the score of the noise verdict; fitted, as
 /// [`NOISY_SCORE`]. The optimum is flat from 2 to 3.
 pub(crate) const BACKGROUND_WEIGHT: f64 = 2.0;

@@ -11,7 +11,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sparsevae import VaeSlr, fit_many
 from sparsevae.datasets import make_sparse_regression
 from sparsevae.exceptions import ParameterError
-from sparsevae.plotting import new_figure, plot_inclusion
+from sparsevae.plotting import new_figure, plot_inclusion, plot_selection_path
 
 
 def blocks(seed, n_samples=200, n_blocks=40, width=5):
@@ -105,14 +105,39 @@ def test_a_certified_fit_leaves_no_doubt():
         assert np.array_equal(averaged, given)
 
 
-def test_the_selection_is_that_of_a_fit_without_averages():
+def test_without_averages_the_coefficients_are_those_of_the_selection():
     X, y, _ = blocks(0)
-    averaged, plain = VaeSlr(model_averaging=True).fit(X, y), VaeSlr().fit(X, y)
-    assert np.array_equal(averaged.support_, plain.support_)
-    assert not hasattr(plain, "inclusion_prob_")
-    averaged.set_params(model_averaging=False).fit(X, y)
-    assert not hasattr(averaged, "inclusion_prob_")
-    assert np.array_equal(averaged.predict(X), plain.predict(X))
+    model = VaeSlr(model_averaging=True).fit(X, y)
+    assert np.count_nonzero(model.coef_) == 200
+    plain = VaeSlr().fit(X, y)
+    model.set_params(model_averaging=False).fit(X, y)
+    assert np.array_equal(np.flatnonzero(model.coef_), model.support_)
+    assert np.array_equal(model.predict(X), plain.predict(X))
+
+
+def test_the_size_is_the_first_within_the_tolerance_and_larger_ones_come_closer():
+    X, y, support = blocks(0)
+    model = VaeSlr().fit(X, y)
+    losses = np.array([loss for _, loss in model.selection_path_])
+    size = int(np.argmax(losses <= model.selection_tolerance_))
+    columns, _ = model.selection_path_[size]
+    assert np.array_equal(np.sort(columns), model.support_)
+    assert [len(columns) for columns, _ in model.selection_path_] == list(range(len(losses)))
+    assert (np.diff(losses) <= 0).all() and losses[0] > 10 * model.selection_tolerance_
+    # A block has columns alike: one of each block that has an effect is chosen.
+    assert np.isin(support // 5, model.support_ // 5).all()
+
+
+@pytest.mark.filterwarnings("ignore:VaeSlr. no column was chosen")
+def test_noise_alone_is_seldom_told_a_column():
+    found = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        found.append(
+            len(VaeSlr(random_state=seed).fit(rng.standard_normal((60, 30)), rng.standard_normal(60)).support_)
+        )
+    # Four in a hundred are expected.
+    assert np.count_nonzero(found) <= 4
 
 
 def test_constant_responses_and_constant_columns_have_no_effects():
@@ -149,10 +174,26 @@ def test_credible_sets_name_the_parameter_that_is_out_of_range(options):
         model.credible_sets(**options)
 
 
-def test_credible_sets_say_that_they_need_averages():
+def test_credible_sets_say_that_they_need_a_posterior():
     X, y, _ = blocks(5)
+    model = VaeSlr(support_rule="evidence").fit(X, y)
+    assert not hasattr(model, "credible_sets_") and not hasattr(model, "inclusion_prob_")
     with pytest.raises(ParameterError, match="model_averaging"):
-        VaeSlr().fit(X, y).credible_sets()
+        model.credible_sets()
+
+
+def test_the_path_is_drawn_with_the_chosen_size():
+    pytest.importorskip("matplotlib")
+    X, y, _ = blocks(6)
+    model = VaeSlr().fit(X, y)
+    (axes,), *_ = new_figure(1, 1)[1]
+    plot_selection_path(axes, model)
+    path, chosen, tolerance = axes.lines
+    assert len(path.get_xdata()) == len(model.selection_path_)
+    assert chosen.get_xdata() == len(model.support_)
+    assert tolerance.get_ydata()[0] == model.selection_tolerance_
+    with pytest.raises(ParameterError, match="no path"):
+        plot_selection_path(axes, VaeSlr(support_rule="evidence").fit(X, y))
 
 
 def test_the_picture_has_every_column_the_sets_and_the_known_effects():

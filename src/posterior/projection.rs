@@ -1,0 +1,231 @@
+//! A few columns in place of the average: which ones predict as it does.
+//!
+//! The average over supports is projected onto columns `A`: coefficients `b` on `A` minimise
+//! `(b - m)^T C (b - m)`, for the mean coefficients `m`, background included (Piironen, Paasiniemi and Vehtari, 2020).
+//! `C` is the covariance of new samples. The one seen has few dimensions where columns are many, and whatever is fitted
+//! there is not what new samples have: `C` is its shrinkage towards the identity by Ledoit and Wolf (2004).
+
+use super::coordinates::{Coordinates, most_probable};
+use super::tolerances::{ALIKE, CANDIDATES, JITTER, PATH_END, PATH_LENGTH, PROBABLE, SPANNED, UNEXPLAINED};
+use crate::Result;
+use crate::linalg::least_squares::symmetric_inverse;
+use crate::monitor::Monitor;
+use crate::problem::Problem;
+use ndarray::{Array1, Array2, Axis, aview1};
+use std::collections::BTreeSet;
+
+/// Columns that stand for the average, by size.
+pub(super) struct Projection {
+    /// The best columns found of each size, from none on.
+    pub columns: Vec<Vec<usize>>,
+    /// What each of them leaves: mean squared difference of predictions on new samples, in units of the response.
+    pub loss: Vec<f64>,
+    /// The largest loss that is small beside the uncertainty of the average.
+    pub tolerance: f64,
+    /// The columns chosen, of the smallest size within the tolerance or the largest allowed.
+    pub support: Vec<usize>,
+    /// Coefficients of all columns, those of the others 0.
+    pub coefficients: Vec<f64>,
+}
+
+/// The metric of new samples: `(1 - shrinkage) X^T X / freedom + shrinkage I`.
+struct Metric<'a> {
+    coordinates: &'a Coordinates,
+    shrinkage: f64,
+}
+
+impl Metric<'_> {
+    /// `C vector`.
+    fn multiply(&self, vector: &[f64]) -> Vec<f64> {
+        let seen = self.coordinates.multiply(vector);
+        let mut out = vec![0.0; vector.len()];
+        self.coordinates.multiply_transposed(&seen, &mut out);
+        let share = (1.0 - self.shrinkage) / self.coordinates.freedom;
+        out.iter_mut().zip(vector).for_each(|(out, v)| *out = share * *out + self.shrinkage * v);
+        out
+    }
+
+    /// The column `j` of `C`.
+    fn column(&self, j: usize, out: &mut [f64]) {
+        self.coordinates.multiply_transposed(self.coordinates.column(j), out);
+        out.iter_mut().for_each(|v| *v *= (1.0 - self.shrinkage) / self.coordinates.freedom);
+        out[j] += self.shrinkage;
+    }
+
+    /// Rows and columns `chosen` of `C`, kept from being singular.
+    fn among(&self, chosen: &[usize]) -> Array2<f64> {
+        let mut among = self.coordinates.correlation(chosen) * (1.0 - self.shrinkage);
+        among.diag_mut().iter_mut().for_each(|v| *v += self.shrinkage + JITTER);
+        among
+    }
+}
+
+/// How far to shrink the covariance of columns of unit variance towards the identity (Ledoit and Wolf, 2004). Where the
+/// samples were compressed to fewer rows, their fourth moments are those of normal ones.
+fn shrinkage(problem: &Problem<'_>, coordinates: &Coordinates) -> f64 {
+    let (n, freedom) = (coordinates.n_columns() as f64, coordinates.freedom);
+    // The spectrum has a mean of 1 over `freedom` directions; eigenvalues of the covariance sum to n.
+    let square = coordinates.spectrum.iter().map(|v| (v * n / freedom).powi(2)).sum::<f64>();
+    let excess = square - n;
+    if excess <= 0.0 {
+        return 1.0;
+    }
+    let design = &problem.design;
+    let fourth = if design.nrows() == problem.n_samples {
+        let of_row = |row: ndarray::ArrayView1<'_, f64>| row.iter().map(|v| v * v).sum::<f64>().powi(2);
+        freedom * design.copied().axis_iter(Axis(0)).map(of_row).sum::<f64>()
+    } else {
+        n * n + 2.0 * square
+    };
+    ((fourth - square) / (freedom * excess)).clamp(0.0, 1.0)
+}
+
+/// What is projected, in the units of [`Coordinates`].
+pub(super) struct Average<'a> {
+    /// Mean of all coefficients.
+    pub mean: &'a [f64],
+    /// Draws of them, which tell how uncertain it is.
+    pub draws: &'a [Vec<f64>],
+    /// Probability of each column.
+    pub inclusion: &'a [f64],
+}
+
+/// Projects an average onto columns. `start` are some that may be needed, `largest` how many may be chosen.
+pub(super) fn project(
+    problem: &Problem<'_>,
+    coordinates: &Coordinates,
+    average: &Average<'_>,
+    start: &[usize],
+    largest: usize,
+    monitor: &Monitor<'_>,
+) -> Result<Projection> {
+    let Average { mean, draws, inclusion } = *average;
+    let metric = Metric { coordinates, shrinkage: shrinkage(problem, coordinates) };
+    let alike = alike(coordinates, inclusion);
+    let (mut mean, mut draws) = (mean.to_vec(), draws.to_vec());
+    draws.iter_mut().chain([&mut mean]).for_each(|coefficients| {
+        for &(from, to, correlation) in &alike {
+            coefficients[to] += correlation * coefficients[from];
+            coefficients[from] = 0.0;
+        }
+    });
+    let target = metric.multiply(&mean);
+    let total: f64 = mean.iter().zip(&target).map(|(m, c)| m * c).sum();
+    let tolerance = UNEXPLAINED * uncertainty(&metric, &draws);
+    let limit = (start.len() + PATH_LENGTH).min(coordinates.spectrum.len());
+    let mut path = forward(&metric, &target, total, limit, PATH_END * tolerance, monitor)?;
+    let mut candidates: BTreeSet<usize> = start.iter().copied().collect();
+    candidates.extend(path.last().map(|(columns, _)| columns.as_slice()).unwrap_or_default());
+    candidates.extend(most_probable(inclusion, PROBABLE));
+    let candidates: Vec<usize> = candidates.into_iter().collect();
+    for (columns, loss) in backward(&metric, &target, total, &candidates) {
+        match path.get_mut(columns.len()) {
+            Some(known) if loss < known.1 => *known = (columns, loss),
+            _ => {}
+        }
+    }
+    let (columns, loss): (Vec<Vec<usize>>, Vec<f64>) = path.into_iter().unzip();
+    let enough = loss.iter().position(|loss| *loss <= tolerance).unwrap_or(loss.len() - 1);
+    let size = enough.min(largest);
+    let support = columns[size].clone();
+    let right: Array1<f64> = support.iter().map(|&j| target[j]).collect();
+    let mut coefficients = vec![0.0; target.len()];
+    if let Some(inverse) = symmetric_inverse(metric.among(&support).view()) {
+        support.iter().zip(inverse.dot(&right)).for_each(|(&j, b)| coefficients[j] = b);
+    }
+    Ok(Projection { columns, loss, tolerance, support, coefficients })
+}
+
+/// Columns that are nearly the same as a more probable one, that one, and their correlation. The shrunk covariance would
+/// take the two for different, but new samples have both alike.
+fn alike(coordinates: &Coordinates, inclusion: &[f64]) -> Vec<(usize, usize, f64)> {
+    let candidates = most_probable(inclusion, CANDIDATES);
+    let correlation = coordinates.correlation(&candidates);
+    let mut represented = vec![false; candidates.len()];
+    let mut alike = Vec::new();
+    for (a, &to) in candidates.iter().enumerate() {
+        for (b, &from) in candidates.iter().enumerate().skip(a + 1) {
+            if !represented[a] && !represented[b] && correlation[[a, b]].abs() > ALIKE {
+                represented[b] = true;
+                alike.push((from, to, correlation[[a, b]]));
+            }
+        }
+    }
+    alike
+}
+
+/// Mean squared deviation, over the draws, of predictions from their mean.
+fn uncertainty(metric: &Metric<'_>, draws: &[Vec<f64>]) -> f64 {
+    let Metric { coordinates, shrinkage } = metric;
+    let mut away = Array2::from_shape_fn((draws.len(), coordinates.n_columns()), |(i, j)| draws[i][j]);
+    let mean = away.mean_axis(Axis(0)).unwrap_or_default();
+    away -= &mean;
+    let square = |values: &Array2<f64>| values.iter().map(|v| v * v).sum::<f64>();
+    let seen = square(&away.dot(&coordinates.columns)) / coordinates.freedom;
+    ((1.0 - shrinkage) * seen + shrinkage * square(&away)) / (draws.len() as f64 - 1.0).max(1.0)
+}
+
+/// The column that explains most joins, until `limit` have or no more than `end` is left.
+fn forward(
+    metric: &Metric<'_>,
+    target: &[f64],
+    total: f64,
+    limit: usize,
+    end: f64,
+    monitor: &Monitor<'_>,
+) -> Result<Vec<(Vec<usize>, f64)>> {
+    let n = target.len();
+    let (mut left, mut distance, mut product) = (total, vec![1.0; n], target.to_vec());
+    let mut directions: Vec<Vec<f64>> = Vec::new();
+    let mut chosen = Vec::new();
+    let mut path = vec![(Vec::new(), total)];
+    while chosen.len() < limit && left > end {
+        monitor.check()?;
+        let gain = |j: usize| if distance[j] > SPANNED { product[j] * product[j] / distance[j] } else { 0.0 };
+        let Some(next) = (0..n).max_by(|&a, &b| gain(a).total_cmp(&gain(b)).then(b.cmp(&a))) else { break };
+        if gain(next) <= 0.0 {
+            break;
+        }
+        let mut direction = vec![0.0; n];
+        metric.column(next, &mut direction);
+        for known in &directions {
+            let share = known[next];
+            direction.iter_mut().zip(known).for_each(|(d, k)| *d -= share * k);
+        }
+        let (root, step) = (distance[next].sqrt(), product[next] / distance[next].sqrt());
+        direction.iter_mut().for_each(|d| *d /= root);
+        product.iter_mut().zip(&direction).for_each(|(p, d)| *p -= step * d);
+        distance.iter_mut().zip(&direction).for_each(|(s, d)| *s = (*s - d * d).max(0.0));
+        distance[next] = 0.0;
+        left = (left - step * step).max(0.0);
+        directions.push(direction);
+        chosen.push(next);
+        path.push((chosen.clone(), left));
+    }
+    Ok(path)
+}
+
+/// Of all `candidates`, the column that is missed least leaves, until none is left.
+fn backward(metric: &Metric<'_>, target: &[f64], total: f64, candidates: &[usize]) -> Vec<(Vec<usize>, f64)> {
+    let Some(mut inverse) = symmetric_inverse(metric.among(candidates).view()) else { return Vec::new() };
+    let right: Array1<f64> = candidates.iter().map(|&j| target[j]).collect();
+    let mut coefficients = inverse.dot(&right);
+    let mut left = (total - coefficients.dot(&right)).max(0.0);
+    let mut present: Vec<usize> = (0..candidates.len()).collect();
+    let mut path = Vec::new();
+    loop {
+        path.push((present.iter().map(|&i| candidates[i]).collect(), left));
+        let rise = |i: usize| coefficients[i] * coefficients[i] / inverse[[i, i]];
+        let Some(place) = (0..present.len()).min_by(|&a, &b| rise(present[a]).total_cmp(&rise(present[b]))) else {
+            return path;
+        };
+        let i = present.remove(place);
+        left += rise(i);
+        let (row, pivot, own) = (inverse.row(i).to_owned(), inverse[[i, i]], coefficients[i]);
+        for &a in &present {
+            let share = row[a] / pivot;
+            coefficients[a] -= share * own;
+            inverse.row_mut(a).scaled_add(-share, &aview1(row.as_slice().unwrap_or_default()));
+        }
+    }
+}
