@@ -72,9 +72,9 @@ class SimultaneousSparseVae(CoreEstimator):
     learning_rate_drop : float, default=0.01
         Factor of the learning rate of "adam" from the first step on whose bound is negative.
     support_rule : {"projection", "evidence", "ebic", "posterior"}, default="projection"
-        How columns are chosen where no certificate settles it. "projection": for one response as in :class:`VaeSlr`; for
-        several, "evidence". "evidence": marginal likelihood of the support. "ebic":
-        extended BIC. "posterior": columns whose coefficients, in the root mean square over responses, are more than
+        How columns are chosen where no certificate settles it. "projection": for one response as in
+        :class:`VaeSlr`; for several, "evidence". "evidence": marginal likelihood of the support. "ebic": extended BIC.
+        "posterior": columns whose coefficients, in the root mean square over responses, are more than
         three posterior standard deviations from 0.
     fit_intercept : bool, default=True
         Whether each response has an intercept. Set it to False for designs without one: it costs one sample.

@@ -271,14 +271,17 @@ class VaeSlr(LinearVae):
 
     @property
     def credible_sets_(self) -> list[NDArray[np.int64]]:
+        """Columns of each credible set."""
         return [each.columns for each in self._default_sets()]
 
     @property
     def credible_set_prob_(self) -> NDArray[np.float64]:
+        """Probability of each credible set."""
         return np.array([each.prob for each in self._default_sets()])
 
     @property
     def credible_set_purity_(self) -> NDArray[np.float64]:
+        """Smallest absolute correlation in each credible set."""
         return np.array([each.purity for each in self._default_sets()])
 
     def _default_sets(self) -> list[CredibleSet]:

@@ -123,7 +123,8 @@ def test_the_size_is_the_first_within_the_tolerance_and_larger_ones_come_closer(
     columns, _ = model.selection_path_[size]
     assert np.array_equal(np.sort(columns), model.support_)
     assert [len(columns) for columns, _ in model.selection_path_] == list(range(len(losses)))
-    assert (np.diff(losses) <= 0).all() and losses[0] > 10 * model.selection_tolerance_
+    assert (np.diff(losses) <= 0).all()
+    assert losses[0] > 10 * model.selection_tolerance_
     # A block has columns alike: one of each block that has an effect is chosen.
     assert np.isin(support // 5, model.support_ // 5).all()
 
@@ -177,7 +178,8 @@ def test_credible_sets_name_the_parameter_that_is_out_of_range(options):
 def test_credible_sets_say_that_they_need_a_posterior():
     X, y, _ = blocks(5)
     model = VaeSlr(support_rule="evidence").fit(X, y)
-    assert not hasattr(model, "credible_sets_") and not hasattr(model, "inclusion_prob_")
+    assert not hasattr(model, "credible_sets_")
+    assert not hasattr(model, "inclusion_prob_")
     with pytest.raises(ParameterError, match="model_averaging"):
         model.credible_sets()
 
