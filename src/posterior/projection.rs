@@ -6,7 +6,7 @@
 //! there is not what new samples have: `C` is its shrinkage towards the identity by Ledoit and Wolf (2004).
 
 use super::coordinates::{Coordinates, most_probable};
-use super::tolerances::{ALIKE, CANDIDATES, JITTER, PATH_END, PATH_LENGTH, PROBABLE, SPANNED, UNEXPLAINED};
+use super::tolerances::{ALIKE, CANDIDATES, JITTER, ONE_EFFECT, PATH_END, PATH_LENGTH, PROBABLE, SPANNED, UNEXPLAINED};
 use crate::Result;
 use crate::linalg::least_squares::symmetric_inverse;
 use crate::monitor::Monitor;
@@ -136,17 +136,20 @@ pub(super) fn project(
     Ok(Projection { columns, loss, tolerance, support, coefficients })
 }
 
-/// Columns that are nearly the same as a more probable one, that one, and their correlation. The shrunk covariance would
-/// take the two for different, but new samples have both alike.
+/// Columns that share one effect with a more probable one that is nearly the same; that one, and their correlation. The
+/// shrunk covariance would take the two for different, but new samples have both alike.
 fn alike(coordinates: &Coordinates, inclusion: &[f64]) -> Vec<(usize, usize, f64)> {
     let candidates = most_probable(inclusion, CANDIDATES);
     let correlation = coordinates.correlation(&candidates);
+    let mut shared: Vec<f64> = candidates.iter().map(|&j| inclusion[j]).collect();
     let mut represented = vec![false; candidates.len()];
     let mut alike = Vec::new();
     for (a, &to) in candidates.iter().enumerate() {
         for (b, &from) in candidates.iter().enumerate().skip(a + 1) {
-            if !represented[a] && !represented[b] && correlation[[a, b]].abs() > ALIKE {
+            let is_alike = correlation[[a, b]].abs() > ALIKE && shared[a] + inclusion[from] < ONE_EFFECT;
+            if is_alike && !represented[a] && !represented[b] {
                 represented[b] = true;
+                shared[a] += inclusion[from];
                 alike.push((from, to, correlation[[a, b]]));
             }
         }

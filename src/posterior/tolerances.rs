@@ -44,6 +44,8 @@ pub(super) const PROBABLE: (f64, usize) = (0.1, 50);
 pub(super) const SPANNED: f64 = 1e-6;
 /// Correlation from which on a column is represented by a more probable one in the projection. Chosen by hand.
 pub(super) const ALIKE: f64 = 0.99;
+/// The largest sum of the probabilities of columns that are taken to share one effect: 1, and some sampling error.
+pub(super) const ONE_EFFECT: f64 = 1.1;
 /// What is added to the diagonal of a covariance of columns of unit variance, so that it has an inverse.
 pub(super) const JITTER: f64 = 1e-12;
 /// Twice the log evidence of a support above which nobody needs to ask whether there is anything. The highest of 1,640
