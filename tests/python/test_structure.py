@@ -32,7 +32,7 @@ FLOORS = {
     ),
     "sparsevae._input": (
         {"arrays", "backend", "parameters", "pickles", "random"},
-        {"data", "groups", "interchange", "threads", "whitening"},
+        {"data", "groups", "interchange", "threads", "weights", "whitening"},
         {"__init__"},
     ),
     "sparsevae.regression": (

@@ -3,6 +3,7 @@
 import numbers
 import sys
 import warnings
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.interchange import Interchange, exchange
 from .._input.parameters import MOST, as_float, check_count, check_flag, check_type, check_verbose
 from .._input.random import draw_seed
+from .._input.weights import Weighting
 
 _ADVICE = {
     "untrained": (
@@ -119,11 +121,31 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
         self.coef_var_ = report["coef_var"]
 
 
+@dataclass(frozen=True)
+class Weighted:
+    """Data with weights, and the intercept that belongs to coefficients on them; not public."""
+
+    weighting: Weighting
+    X: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+    def add_intercept(self, report: "_core.FitReport") -> None:
+        """Add to a report what the core knows of an intercept where it sees one."""
+        weights = self.weighting.mean_weights
+        means, mean = weights @ self.X, weights @ self.y
+        report["intercept"][0] = mean - means @ report["coef"]
+        report["support_mean"] = means[report["support"]]
+        posterior = report["posterior"]
+        if posterior is not None:
+            posterior["intercept"] = float(mean - means @ posterior["coef"])
+            posterior["intercept_draws"] = mean - posterior["coef_draws"] @ means
+
+
 class LinearVae(CoreEstimator):
     """Base of the estimators with one response; not public."""
 
     @exchange
-    def fit(self, X: Any, y: Any, *, backend: Backend | None = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, backend: Backend | None = None) -> Self:
         """Find the sparsest coefficients that explain `y`.
 
         Parameters
@@ -133,6 +155,9 @@ class LinearVae(CoreEstimator):
             Constant columns get coefficient 0. Of equal columns at most one is chosen.
         y : array-like of shape (n_samples,)
             Response.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights: the noise of a sample has variance ``noise_var / weight``; samples of weight 0 are left out. They
+            are precisions, not counts: a weight of 2 is not the same as a sample given twice.
 
         Returns
         -------
@@ -142,13 +167,13 @@ class LinearVae(CoreEstimator):
         Raises
         ------
         ShapeError
-            If `X` is not two-dimensional, `y` not one-dimensional, or their lengths differ.
+            If `X` is not two-dimensional, `y` or `sample_weight` not one-dimensional, or their lengths differ.
         NonFiniteError
             If there is a NaN or an infinite value.
         DataTypeError
             If the data are complex, sparse, or no numbers.
         ParameterError
-            If a parameter is out of its range.
+            If a parameter is out of its range, or weights are negative or all 0.
         NumericalError
             If float64 does not suffice to factorise the covariance.
 
@@ -160,16 +185,27 @@ class LinearVae(CoreEstimator):
 
         Notes
         -----
-        A step costs ``O(n_samples**2 * n_features)``. Ctrl-C stops a fit within 0.2 s, or after the one
-        decomposition that a large design with more samples than features begins with.
+        A step costs ``O(n_samples**2 * n_features)``. Weighted data are copied. Ctrl-C stops a fit
+        within 0.2 s, or after the one decomposition that a large design with more samples than features begins with.
         """
         arguments = self._arguments()
         X, y, precision = fit_arrays(self, X, y, core_checks=backend is None)
-        arguments = self._descend_on(backend, X, y.reshape(-1, 1), arguments | {"precision": precision})
-        report = self._call(_core.fit, X, y.ravel(), arguments)
-        self._absorb(report, len(X), precision)
+        arguments["precision"] = precision
+        weighting = self._weigh(sample_weight, len(X), arguments)
+        design, response = (X, y) if weighting is None else (weighting.apply(X), weighting.apply(y.reshape(-1, 1)))
+        arguments = self._descend_on(backend, design, response.reshape(-1, 1), arguments)
+        report = self._call(_core.fit, design, response.ravel(), arguments)
+        self._absorb(report, len(X), precision, None if weighting is None else Weighted(weighting, X, y.ravel()))
         self._warn(y)
         return self
+
+    def _weigh(self, sample_weight: Any, n_samples: int, arguments: dict[str, Any]) -> Weighting | None:
+        """Read weights; with them, the core sees data without an intercept."""
+        if sample_weight is None:
+            return None
+        weighting = Weighting(sample_weight, n_samples, fit_intercept=arguments["fit_intercept"])
+        arguments["fit_intercept"] = False
+        return weighting
 
     def _descend_on(
         self, backend: Backend | None, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any]
@@ -190,15 +226,20 @@ class LinearVae(CoreEstimator):
         start = backend.descend(X, Y, Descent(optimizer, given, **options))
         return arguments if start is None else arguments | {"start": start}
 
-    def _absorb(self, report: "_core.FitReport", n_samples: int, precision: float) -> None:
-        """Turn a report into fitted attributes."""
+    def _absorb(
+        self, report: "_core.FitReport", n_samples: int, precision: float, weighted: "Weighted | None" = None
+    ) -> None:
+        """Turn a report into fitted attributes; `weighted` are the data whose intercept the core has not seen."""
+        if weighted is not None and self.fit_intercept:
+            weighted.add_intercept(report)
         self._absorb_search(report)
         intercept = float(report["intercept"][0])
         dtype = result_dtype(precision, max(np.abs(report["coef"]).max(), abs(intercept)))
         self.coef_ = report["coef"].astype(dtype)
         self.intercept_ = dtype(intercept)
         self._support_mean = report["support_mean"]
-        self._mean_share = 1 / n_samples if self.fit_intercept else 0.0
+        mean_share = 1 / n_samples if weighted is None else weighted.weighting.mean_share
+        self._mean_share = mean_share if self.fit_intercept else 0.0
         self._response_noise_var = report["response_noise_var"]
         if report["posterior_mean"] is not None:
             self.posterior_mean_ = report["posterior_mean"]

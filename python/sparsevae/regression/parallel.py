@@ -13,7 +13,7 @@ from .._input.data import fit_arrays
 from .._input.interchange import exchange
 from .._input.threads import thread_count
 from ..exceptions import ParameterError
-from ._base import LinearVae
+from ._base import LinearVae, Weighted
 
 Estimator = TypeVar("Estimator", bound=LinearVae)
 
@@ -23,7 +23,13 @@ _FIT = 256
 
 @exchange
 def fit_many(
-    estimator: Estimator, X: Any, Y: Any, *, n_jobs: int | None = None, backend: Backend | None = None
+    estimator: Estimator,
+    X: Any,
+    Y: Any,
+    *,
+    sample_weight: Any = None,
+    n_jobs: int | None = None,
+    backend: Backend | None = None,
 ) -> list[Estimator]:
     """Fit one clone of an estimator to each column of `Y`, side by side.
 
@@ -37,6 +43,8 @@ def fit_many(
         Design.
     Y : array-like of shape (n_samples, n_responses)
         Responses, one per column.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Weights of the samples, the same for all responses; as in :meth:`VaeSlr.fit`.
     n_jobs : int or None, default=None
         Threads: None for one, -1 for as many as there are cores. Results do not depend on it.
 
@@ -74,14 +82,17 @@ def fit_many(
     first = clone(estimator)
     _check_room(X, Y)
     X, Y, precision = fit_arrays(first, X, Y, multi_output=True, core_checks=backend is None)
-    arguments = first._descend_on(backend, X, Y, arguments | {"precision": precision})
-    reports = _core.fit_many(X, Y, arguments, thread_count(n_jobs, Y.shape[1]))
+    arguments["precision"] = precision
+    weighting = first._weigh(sample_weight, len(X), arguments)
+    design, responses = (X, Y) if weighting is None else (weighting.apply(X), weighting.apply(Y))
+    arguments = first._descend_on(backend, design, responses, arguments)
+    reports = _core.fit_many(design, responses, arguments, thread_count(n_jobs, Y.shape[1]))
     models = [first, *(clone(estimator) for _ in reports[1:])]
-    for model, report in zip(models, reports, strict=True):
+    for model, report, y in zip(models, reports, Y.T, strict=True):
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(first, name):
                 setattr(model, name, getattr(first, name))
-        model._absorb(report, len(X), precision)
+        model._absorb(report, len(X), precision, None if weighting is None else Weighted(weighting, X, y))
     unfinished = sum(report["status"] in ("iteration_limit", "noise_collapsed") for report in reports)
     empty = sum(model._is_empty(y) for model, y in zip(models, Y.T, strict=True))
     for count, message in (

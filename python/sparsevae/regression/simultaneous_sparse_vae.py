@@ -14,6 +14,7 @@ from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.groups import group_labels
 from .._input.parameters import check_type
 from .._input.random import RandomState
+from .._input.weights import Weighting
 from .._input.whitening import Whitening, broken_promise
 from ..exceptions import ParameterError
 from ._base import CoreEstimator
@@ -199,7 +200,7 @@ class SimultaneousSparseVae(CoreEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: Any, Y: Any) -> Self:
+    def fit(self, X: Any, Y: Any, sample_weight: Any = None) -> Self:
         """Find the fewest columns whose coefficients explain all columns of `Y`.
 
         Parameters
@@ -209,6 +210,9 @@ class SimultaneousSparseVae(CoreEstimator):
             Constant columns get coefficient 0. Of equal columns at most one is chosen.
         Y : array-like of shape (n_samples, n_responses)
             Responses.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights: the noise of a sample has variance ``noise_var / weight``; samples of weight 0 are left out. Not
+            with `noise_cov`, which says it all.
 
         Returns
         -------
@@ -244,16 +248,21 @@ class SimultaneousSparseVae(CoreEstimator):
         if self.prior_var_init is not None:
             start = real_array("prior_var_init", self.prior_var_init, 1, "(n_features,)")
             arguments["start"] = (start[None, :], [0])
-        whitening = None
+        whitening: Whitening | Weighting | None = None
         design, responses = X, Y
-        if self.noise_cov is not None:
+        if sample_weight is not None:
+            if self.noise_cov is not None:
+                raise ParameterError("`sample_weight` is given, but with `noise_cov` it must be None")
+            whitening = Weighting(sample_weight, len(X), fit_intercept=bool(self.fit_intercept))
+        elif self.noise_cov is not None:
             whitening = Whitening(self.noise_cov, len(X), fit_intercept=bool(self.fit_intercept))
+        if whitening is not None:
             design, responses = whitening.apply(X), whitening.apply(Y)
             arguments["fit_intercept"] = False
         report = self._call(_core.fit_simultaneous, design, responses, arguments)
         self._absorb(report, X, Y, precision, whitening)
         self._warn(Y)
-        if whitening is not None and not isinstance(self.noise_var, str):
+        if isinstance(whitening, Whitening) and not isinstance(self.noise_var, str):
             left = whitening.apply(self.residual_)
             broken = broken_promise(left, self.noise_var_, len(left), X.shape[1], len(self.support_))
             if broken is not None:
@@ -262,7 +271,12 @@ class SimultaneousSparseVae(CoreEstimator):
         return self
 
     def _absorb(
-        self, report: "_core.FitReport", X: Array, Y: Array, precision: float, whitening: Whitening | None
+        self,
+        report: "_core.FitReport",
+        X: Array,
+        Y: Array,
+        precision: float,
+        whitening: Whitening | Weighting | None,
     ) -> None:
         self._absorb_search(report)
         shape = (Y.shape[1], X.shape[1])
@@ -282,7 +296,9 @@ class SimultaneousSparseVae(CoreEstimator):
         total, left = (about**2).sum(axis=0), (self.residual_**2).sum(axis=0)
         self.explained_variance_ratio_ = np.divide(total - left, total, out=np.ones_like(total), where=total > 0)
         self._support_mean = weights @ chosen if self.fit_intercept else np.zeros(len(self.support_))
-        self._mean_share = float(weights @ weights) if self.fit_intercept else 0.0
+        self._mean_share = 0.0
+        if self.fit_intercept:
+            self._mean_share = whitening.mean_share if isinstance(whitening, Weighting) else float(weights @ weights)
         if report["posterior_mean"] is not None:
             self.posterior_mean_ = report["posterior_mean"].reshape(shape)
 

@@ -11,7 +11,7 @@ from .._input.data import result_dtype
 from .._input.parameters import as_float, check_flag
 from .._input.random import RandomState
 from ..exceptions import ParameterError
-from ._base import LinearVae
+from ._base import LinearVae, Weighted
 from ._credible_sets import CredibleSet, find_credible_sets
 
 # What is set only where the posterior over supports is known.
@@ -236,8 +236,10 @@ class VaeSlr(LinearVae):
         check_flag("model_averaging", self.model_averaging)
         return super()._arguments() | {"model_averaging": bool(self.model_averaging)}
 
-    def _absorb(self, report: "_core.FitReport", n_samples: int, precision: float) -> None:
-        super()._absorb(report, n_samples, precision)
+    def _absorb(
+        self, report: "_core.FitReport", n_samples: int, precision: float, weighted: Weighted | None = None
+    ) -> None:
+        super()._absorb(report, n_samples, precision, weighted)
         for name in _OF_POSTERIOR:
             self.__dict__.pop(name, None)
         posterior = report["posterior"]

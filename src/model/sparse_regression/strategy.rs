@@ -12,8 +12,8 @@ use super::noisy::{Noisy, evidence};
 use super::report::{Found, assemble};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use super::tolerances::{
-    DEPENDENT, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE, POSTERIOR_DEVIATIONS, SAMPLED, SURELY_NOISE_FREE,
-    SURELY_NOISY,
+    CHEAP_ROUNDS, DEPENDENT, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE, POSTERIOR_DEVIATIONS, SAMPLED,
+    SURELY_NOISE_FREE, SURELY_NOISY,
 };
 use crate::Result;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
@@ -263,7 +263,8 @@ fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Solved>> {
     if context.is_lone() {
         context.allowed = match score {
             _ if score < SURELY_NOISY => 0,
-            _ if score < SURELY_NOISE_FREE => DOUBTFUL_ROUNDS,
+            _ if score < SURELY_NOISE_FREE && context.is_large() => DOUBTFUL_ROUNDS,
+            _ if score < SURELY_NOISE_FREE => CHEAP_ROUNDS,
             _ => usize::MAX,
         };
         context.looks_noisy = context.allowed < usize::MAX;

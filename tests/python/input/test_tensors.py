@@ -313,7 +313,7 @@ def test_warnings_name_the_line_of_the_caller(kind):
 def test_wrong_calls_fail_as_they_do_with_arrays():
     design, response = tensors((X, Y[:, 0]))
     for wrong in (
-        lambda: VaeSlr().fit(design, response, design),
+        lambda: VaeSlr().fit(design, response, None, design),
         lambda: VaeSlr().fit(design, response, X=design),
         lambda: VaeSlr().fit(design, z=response),
     ):
