@@ -53,7 +53,7 @@ class Weighting:
         needed = 1 + fit_intercept
         if np.count_nonzero(self._used) < needed:
             count = np.count_nonzero(self._used)
-            raise ParameterError(f"`sample_weight` has {count} weights that are not zero, but at least {needed} must be")
+            raise ParameterError(f"`sample_weight` has {count} weights that are not zero, but {needed} must be")
         with np.errstate(over="ignore"):
             total = values.sum()
         if not np.isfinite(total):

@@ -114,7 +114,7 @@ def test_weights_of_several_responses_are_a_diagonal_covariance_of_the_noise():
         (np.ones(119), ShapeError, r"shape \(119,\)"),
         (np.ones((120, 1)), ShapeError, r"shape \(120, 1\)"),
         (np.full(120, -1.0), ParameterError, "must not be negative"),
-        (np.zeros(120), ParameterError, "0 weights that are not zero, but at least 2"),
+        (np.zeros(120), ParameterError, "0 weights that are not zero, but 2"),
         (np.r_[np.nan, np.ones(119)], NonFiniteError, "sample_weight"),
         (np.full(120, 1e308), ParameterError, "beyond the range"),
         (["a"] * 120, DataTypeError, "sample_weight"),
