@@ -102,10 +102,11 @@ class VaeSlr(LinearVae):
     prior_var_ : ndarray of shape (n_features,)
         Prior variance of each coefficient, the `w` of the energy.
     coef_var_ : ndarray of shape (n_features,)
-        Posterior variance of each coefficient given the support; 0 off the support. With `model_averaging`, over all
-        supports, from 100 draws.
+        Posterior variance of each coefficient; 0 off the support. Of noisy data with "projection", the mean squared
+        deviation from `coef_` over draws of all supports; with `model_averaging`, their variance, for all columns; else
+        given the support.
     support_cov_ : ndarray of shape (n_support, n_support)
-        Posterior covariance of the coefficients on the support.
+        The same of the coefficients on the support, as a covariance.
     noise_var_ : float
         Noise variance, in squared units of `y`. For certified fits a floor that stands for 0: 1e-12 of the mean square
         of `y`. With `model_averaging`, the posterior mean, unless it is given.

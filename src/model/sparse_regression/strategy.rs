@@ -24,7 +24,7 @@ use crate::report::{FitReport, Status};
 use crate::solver::EncoderCovariance;
 use crate::solver::descent::Rule;
 use crate::support::search::Candidate;
-use ndarray::Axis;
+use ndarray::{Array1, Axis};
 use std::cell::OnceCell;
 use std::ops::Range;
 
@@ -133,7 +133,9 @@ impl<'a> Context<'a> {
         let (average, chosen) = posterior::posterior(problem, response, None, start, evidence, &sampling, monitor)?;
         let mut report = self.report(Found::Chosen(chosen), status)?;
         let draws = average.coef_draws.select(Axis(1), &report.support);
-        let away = &draws - &draws.mean_axis(Axis(0)).unwrap_or_default();
+        // Coefficients that stand for others too are further from their own mean than that varies.
+        let chosen: Array1<f64> = report.support.iter().map(|&j| report.coef[j]).collect();
+        let away = &draws - &chosen;
         report.support_cov = (away.t().dot(&away) / (draws.nrows() - 1) as f64).into_iter().collect();
         let size = report.support.len();
         report.support.iter().enumerate().for_each(|(i, &j)| report.coef_var[j] = report.support_cov[i * size + i]);
