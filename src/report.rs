@@ -154,8 +154,6 @@ pub struct Selection {
     pub loss: Vec<f64>,
     /// The largest loss that is small beside the uncertainty of the average.
     pub tolerance: f64,
-    /// The size chosen.
-    pub size: usize,
 }
 
 /// Where effects may be, sweep by sweep: an effect is at the columns `column[i]` with probabilities `probability[i]`,

@@ -190,7 +190,6 @@ class Selection(TypedDict):
     columns: list[NDArray[np.int64]]
     loss: NDArray[np.float64]
     tolerance: float
-    size: int
 
 @type_check_only
 class Posterior(TypedDict):

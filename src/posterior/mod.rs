@@ -81,7 +81,6 @@ pub fn posterior(
     let projection = project(problem, &coordinates, &average, &start, largest, monitor)?;
     let feature = |columns: Vec<usize>| columns.into_iter().map(|j| problem.columns[coordinates.order[j]]).collect();
     let selection = Selection {
-        size: projection.support.len(),
         columns: projection.columns.into_iter().map(feature).collect(),
         loss: projection.loss.into_iter().map(|loss| loss * unit).collect(),
         tolerance: projection.tolerance * unit,
@@ -135,7 +134,7 @@ pub fn certain(problem: &Problem<'_>, support: &[usize], coef: &[f64], intercept
         noise_var,
         background_var: 0.0,
         n_effects: k as f64,
-        selection: Selection { size: 0, columns: vec![support.to_vec()], loss: vec![0.0], tolerance: 0.0 },
+        selection: Selection { columns: vec![support.to_vec()], loss: vec![0.0], tolerance: 0.0 },
         places: Places {
             n_sweeps: 1,
             features: support.to_vec(),

@@ -119,12 +119,11 @@ fn posterior<'py>(py: Python<'py>, posterior: &Posterior) -> PyResult<Bound<'py,
     out.set_item("noise_var", posterior.noise_var)?;
     out.set_item("background_var", posterior.background_var)?;
     out.set_item("n_effects", posterior.n_effects)?;
-    let Selection { columns, loss, tolerance, size } = &posterior.selection;
+    let Selection { columns, loss, tolerance } = &posterior.selection;
     let selection = PyDict::new(py);
     selection.set_item("columns", columns.iter().map(|columns| indices(py, columns)).collect::<Vec<_>>())?;
     selection.set_item("loss", loss.to_pyarray(py))?;
     selection.set_item("tolerance", tolerance)?;
-    selection.set_item("size", size)?;
     out.set_item("selection", selection)?;
     let Places { n_sweeps, features, correlation, column, probability, start, sweep, times } = &posterior.places;
     let places = PyDict::new(py);

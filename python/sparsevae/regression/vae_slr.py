@@ -147,7 +147,7 @@ class VaeSlr(LinearVae):
         alone.
     selection_tolerance_ : float
         The largest such difference that is small beside the uncertainty of the average: the first size within it is
-        chosen.
+        chosen, or fewer columns where `y` is hardly told from noise.
     n_features_in_ : int
         Number of columns of `X`.
     feature_names_in_ : ndarray of shape (n_features,)

@@ -7,6 +7,7 @@ import inspect
 
 import numpy as np
 import pytest
+import sklearn
 from problems import quietly
 from sklearn.exceptions import ConvergenceWarning
 from sparsevae import PreconditionedVae, VaeSlr, fit_many
@@ -187,8 +188,11 @@ def test_no_signature_shows_the_backend(function):
     assert "backend" not in inspect.signature(function).parameters
 
 
-def test_scikit_learn_routes_no_backend():
-    assert not hasattr(VaeSlr, "set_fit_request")
+def test_scikit_learn_routes_weights_and_no_backend():
+    with sklearn.config_context(enable_metadata_routing=True):
+        VaeSlr().set_fit_request(sample_weight=True)
+        with pytest.raises(TypeError, match="backend"):
+            VaeSlr().set_fit_request(backend=True)
 
 
 @needs_cuda
