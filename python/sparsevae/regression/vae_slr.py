@@ -76,8 +76,9 @@ class VaeSlr(LinearVae):
         How columns are chosen where no certificate settles it. "projection": the fewest that predict as the average
         over all supports does, and none unless `y` is told from noise at the level of 4% (see Notes). "evidence":
         marginal likelihood of the support. "ebic": extended BIC. "posterior": coefficients more than three posterior
-        standard deviations from 0. At a given or learned `noise_var`, and for designs of more than 2**23 entries,
-        "evidence" stands in for "projection".
+        standard deviations from 0. At a given or learned `noise_var`, and for large designs without
+        `model_averaging`, "evidence" stands in for "projection": of more than 2**23 entries, or of a rank `r` with
+        ``r**2 * (r + n_features)`` above 2**30 (600 x 2,400).
     model_averaging : bool, default=False
         Whether to average over supports where there is noise: `coef_`, `intercept_` and :meth:`predict` are then means
         over the posterior of all supports and of a dense background of small coefficients, which predicts better than

@@ -12,8 +12,8 @@ use super::noisy::{Noisy, evidence};
 use super::report::{Found, assemble};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use super::tolerances::{
-    CHEAP_ROUNDS, DEPENDENT, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE, POSTERIOR_DEVIATIONS, SAMPLED,
-    SURELY_NOISE_FREE, SURELY_NOISY,
+    CHEAP_ROUNDS, DECOMPOSED, DEPENDENT, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE, POSTERIOR_DEVIATIONS,
+    SAMPLED, SURELY_NOISE_FREE, SURELY_NOISY,
 };
 use crate::Result;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
@@ -102,7 +102,7 @@ pub(super) fn search(
     context.trace.energies = std::mem::take(&mut context.path);
     let best = std::mem::replace(&mut context.best, NOTHING);
     match settings.support_rule {
-        SupportRule::Projection if context.is_lone() && problem.design.len() <= SAMPLED && best.rss >= EXACT => {
+        SupportRule::Projection if context.is_lone() && context.is_sampled() && best.rss >= EXACT => {
             context.report_average(&best.support, -best.criterion, status)
         }
         SupportRule::Posterior => {
@@ -155,6 +155,12 @@ impl<'a> Context<'a> {
     /// Whether the support path is cheaper than one round of the noise-free search.
     fn is_large(&self) -> bool {
         self.problem.design.len() > LARGE && !self.is_tall()
+    }
+
+    /// Whether the posterior over supports costs little enough to be sampled unasked.
+    fn is_sampled(&self) -> bool {
+        let (rows, n) = self.problem.design.dim();
+        rows * n <= SAMPLED && rows * rows * (rows + n) <= DECOMPOSED || self.settings.model_averaging
     }
 
     /// Whether this is one response that a path over single columns serves.

@@ -54,6 +54,9 @@ pub(crate) const DOUBTFUL_ROUNDS: usize = 2;
 pub(crate) const CHEAP_ROUNDS: usize = 10;
 /// Entries of a design up to which the posterior over supports is sampled unasked (64 MiB): it holds two copies.
 pub(crate) const SAMPLED: usize = 1 << 23;
+/// Operations `r^2 (r + n)` up to which a design of rank `r` with `n` columns is decomposed for that, in half a second:
+/// Ctrl-C is not heard meanwhile.
+pub(crate) const DECOMPOSED: usize = 1 << 30;
 /// Weight of the decimal logarithm of the share of a background in the score of the noise verdict; fitted, as
 /// [`NOISY_SCORE`]. The optimum is flat from 2 to 3.
 pub(crate) const BACKGROUND_WEIGHT: f64 = 2.0;
