@@ -12,8 +12,8 @@ use super::noisy::{Noisy, evidence};
 use super::report::{Found, assemble};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use super::tolerances::{
-    CHEAP_ROUNDS, DECOMPOSED, DEPENDENT, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE, POSTERIOR_DEVIATIONS,
-    SAMPLED, SURELY_NOISE_FREE, SURELY_NOISY,
+    DECOMPOSED, DEPENDENT, DOUBTFUL_OPERATIONS, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE,
+    POSTERIOR_DEVIATIONS, SAMPLED, SURELY_NOISE_FREE, SURELY_NOISY,
 };
 use crate::Result;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
@@ -157,6 +157,12 @@ impl<'a> Context<'a> {
         self.problem.design.len() > LARGE && !self.is_tall()
     }
 
+    /// Rounds of the noise-free search where noise is in doubt.
+    fn doubtful_rounds(&self) -> usize {
+        let (rows, n) = self.problem.design.dim();
+        (DOUBTFUL_OPERATIONS / (rows * rows * n).max(1)).clamp(DOUBTFUL_ROUNDS.0, DOUBTFUL_ROUNDS.1)
+    }
+
     /// Whether the posterior over supports costs little enough to be sampled unasked.
     fn is_sampled(&self) -> bool {
         let (rows, n) = self.problem.design.dim();
@@ -271,8 +277,7 @@ fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Solved>> {
     if context.is_lone() {
         context.allowed = match score {
             _ if score < SURELY_NOISY => 0,
-            _ if score < SURELY_NOISE_FREE && context.is_large() => DOUBTFUL_ROUNDS,
-            _ if score < SURELY_NOISE_FREE => CHEAP_ROUNDS,
+            _ if score < SURELY_NOISE_FREE => context.doubtful_rounds(),
             _ => usize::MAX,
         };
         context.looks_noisy = context.allowed < usize::MAX;

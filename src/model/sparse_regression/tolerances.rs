@@ -47,11 +47,11 @@ pub(crate) const SURELY_NOISY: f64 = 1.2;
 /// Scores from this on are surely free of noise: of noisy problems at 200 x 2,000, -10 to 60 dB and noise alone, the
 /// highest was 2.8.
 pub(crate) const SURELY_NOISE_FREE: f64 = 4.0;
-/// Rounds of the noise-free search between the two: on a design of 200 x 2,000 about twice what the path and the
-/// posterior cost.
-pub(crate) const DOUBTFUL_ROUNDS: usize = 2;
-/// Rounds there on small designs, where they cost less beside the posterior.
-pub(crate) const CHEAP_ROUNDS: usize = 10;
+/// Operations `r^2 n` of a step of the noise-free search, times the rounds of it between the two: so that they cost
+/// about as much as the path and the posterior, but at least and at most so many rounds.
+pub(crate) const DOUBTFUL_OPERATIONS: usize = 4_000_000;
+/// See [`DOUBTFUL_OPERATIONS`].
+pub(crate) const DOUBTFUL_ROUNDS: (usize, usize) = (2, 10);
 /// Entries of a design up to which the posterior over supports is sampled unasked (64 MiB): it holds two copies.
 pub(crate) const SAMPLED: usize = 1 << 23;
 /// Operations `r^2 (r + n)` up to which a design of rank `r` with `n` columns is decomposed for that, in half a second:
