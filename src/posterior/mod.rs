@@ -22,7 +22,7 @@ pub use settings::Settings;
 
 use coordinates::{Coordinates, Levels, most_probable};
 use ndarray::Array2;
-use projection::{Average, project};
+use projection::{Average, Likely, project};
 use sampler::{Averages, Place};
 use std::collections::HashMap;
 use tolerances::{CANDIDATES, CLEAR, LEAST_NOISE};
@@ -70,18 +70,22 @@ pub fn posterior(
     let start = coordinates.places(start);
     let averages = sampler::sample(&coordinates, &mut levels, &start, settings, known, monitor)?;
     let n = coordinates.n_columns();
-    let places = places(problem, &coordinates, &averages);
-    let Averages { inclusion, mut coef, score, background_var, size, draws, .. } = averages;
+    let candidates = most_probable(&averages.inclusion, CANDIDATES);
+    let correlation = coordinates.correlation(&candidates);
+    let Averages { inclusion, mut coef, score, background_var, size, draws, places: sweeps, .. } = averages;
     let score: Vec<f64> = score.iter().map(|s| s / n as f64).collect();
     let mut background = vec![0.0; n];
     coordinates.multiply_transposed(&score, &mut background);
     coef.iter_mut().zip(background).for_each(|(b, u)| *b += u);
 
-    let average = Average { mean: &coef, draws: &draws, inclusion: &inclusion };
+    let likely = Likely { columns: &candidates, correlation: correlation.view() };
+    let average = Average { mean: &coef, draws: &draws, inclusion: &inclusion, likely };
     let projection = project(problem, &coordinates, &average, &start, largest, monitor)?;
-    let feature = |columns: Vec<usize>| columns.into_iter().map(|j| problem.columns[coordinates.order[j]]).collect();
+    let features =
+        |columns: &[usize]| columns.iter().map(|&j| problem.columns[coordinates.order[j]]).collect::<Vec<usize>>();
+    let places = places(&sweeps, &candidates, features(&candidates), correlation);
     let selection = Selection {
-        columns: projection.columns.into_iter().map(feature).collect(),
+        columns: projection.columns.iter().map(|columns| features(columns)).collect(),
         loss: projection.loss.into_iter().map(|loss| loss * unit).collect(),
         tolerance: projection.tolerance * unit,
     };
@@ -148,22 +152,20 @@ pub fn certain(problem: &Problem<'_>, support: &[usize], coef: &[f64], intercept
     }
 }
 
-/// Places of the columns that credible sets may hold.
-fn places(problem: &Problem<'_>, coordinates: &Coordinates, averages: &Averages) -> Places {
-    let inclusion = &averages.inclusion;
-    let candidates = most_probable(inclusion, CANDIDATES);
+/// Where effects were, sweep by sweep, of the columns `candidates` (features `features`) that credible sets may hold.
+fn places(sweeps: &[Vec<Place>], candidates: &[usize], features: Vec<usize>, correlation: Array2<f64>) -> Places {
     let place: HashMap<usize, usize> = candidates.iter().enumerate().map(|(i, &j)| (j, i)).collect();
     let mut places = Places {
-        n_sweeps: averages.places.len(),
-        features: candidates.iter().map(|&j| problem.columns[coordinates.order[j]]).collect(),
-        correlation: coordinates.correlation(&candidates),
+        n_sweeps: sweeps.len(),
+        features,
+        correlation,
         column: Vec::new(),
         probability: Vec::new(),
         start: vec![0],
         sweep: Vec::new(),
         times: Vec::new(),
     };
-    let all = averages.places.iter().enumerate().flat_map(|(sweep, own)| own.iter().map(move |place| (sweep, place)));
+    let all = sweeps.iter().enumerate().flat_map(|(sweep, own)| own.iter().map(move |place| (sweep, place)));
     for (sweep, Place { probabilities, times }) in all {
         for (column, probability) in probabilities.iter().filter_map(|(j, p)| place.get(j).map(|i| (*i, *p))) {
             places.column.push(column);

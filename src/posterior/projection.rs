@@ -6,12 +6,12 @@
 //! there is not what new samples have: `C` is its shrinkage towards the identity by Ledoit and Wolf (2004).
 
 use super::coordinates::{Coordinates, most_probable};
-use super::tolerances::{ALIKE, CANDIDATES, JITTER, ONE_EFFECT, PATH_END, PATH_LENGTH, PROBABLE, SPANNED, UNEXPLAINED};
+use super::tolerances::{ALIKE, JITTER, ONE_EFFECT, PATH_END, PATH_LENGTH, PROBABLE, SPANNED, UNEXPLAINED};
 use crate::Result;
 use crate::linalg::least_squares::symmetric_inverse;
 use crate::monitor::Monitor;
 use crate::problem::Problem;
-use ndarray::{Array1, Array2, Axis, aview1};
+use ndarray::{Array1, Array2, ArrayView2, Axis, aview1};
 use std::collections::BTreeSet;
 
 /// Columns that stand for the average, by size.
@@ -88,6 +88,15 @@ pub(super) struct Average<'a> {
     pub draws: &'a [Vec<f64>],
     /// Probability of each column.
     pub inclusion: &'a [f64],
+    /// Those that are not improbable.
+    pub likely: Likely<'a>,
+}
+
+/// Columns, the most probable first, and their correlations.
+#[derive(Clone, Copy)]
+pub(super) struct Likely<'a> {
+    pub columns: &'a [usize],
+    pub correlation: ArrayView2<'a, f64>,
 }
 
 /// Projects an average onto columns. `start` are some that may be needed, `largest` how many may be chosen.
@@ -99,19 +108,17 @@ pub(super) fn project(
     largest: usize,
     monitor: &Monitor<'_>,
 ) -> Result<Projection> {
-    let Average { mean, draws, inclusion } = *average;
+    let Average { mean, draws, inclusion, likely } = *average;
     let metric = Metric { coordinates, shrinkage: shrinkage(problem, coordinates) };
-    let alike = alike(coordinates, inclusion);
-    let (mut mean, mut draws) = (mean.to_vec(), draws.to_vec());
-    draws.iter_mut().chain([&mut mean]).for_each(|coefficients| {
-        for &(from, to, correlation) in &alike {
-            coefficients[to] += correlation * coefficients[from];
-            coefficients[from] = 0.0;
-        }
-    });
+    let alike = alike(inclusion, likely);
+    let mut mean = mean.to_vec();
+    for &(from, to, correlation) in &alike {
+        mean[to] += correlation * mean[from];
+        mean[from] = 0.0;
+    }
     let target = metric.multiply(&mean);
     let total: f64 = mean.iter().zip(&target).map(|(m, c)| m * c).sum();
-    let tolerance = UNEXPLAINED * uncertainty(&metric, &draws);
+    let tolerance = UNEXPLAINED * uncertainty(&metric, draws, &alike);
     let limit = (start.len() + PATH_LENGTH).min(coordinates.spectrum.len());
     let mut path = forward(&metric, &target, total, limit, PATH_END * tolerance, monitor)?;
     let mut candidates: BTreeSet<usize> = start.iter().copied().collect();
@@ -138,14 +145,13 @@ pub(super) fn project(
 
 /// Columns that share one effect with a more probable one that is nearly the same; that one, and their correlation. The
 /// shrunk covariance would take the two for different, but new samples have both alike.
-fn alike(coordinates: &Coordinates, inclusion: &[f64]) -> Vec<(usize, usize, f64)> {
-    let candidates = most_probable(inclusion, CANDIDATES);
-    let correlation = coordinates.correlation(&candidates);
-    let mut shared: Vec<f64> = candidates.iter().map(|&j| inclusion[j]).collect();
-    let mut represented = vec![false; candidates.len()];
+fn alike(inclusion: &[f64], likely: Likely<'_>) -> Vec<(usize, usize, f64)> {
+    let Likely { columns, correlation } = likely;
+    let mut shared: Vec<f64> = columns.iter().map(|&j| inclusion[j]).collect();
+    let mut represented = vec![false; columns.len()];
     let mut alike = Vec::new();
-    for (a, &to) in candidates.iter().enumerate() {
-        for (b, &from) in candidates.iter().enumerate().skip(a + 1) {
+    for (a, &to) in columns.iter().enumerate() {
+        for (b, &from) in columns.iter().enumerate().skip(a + 1) {
             let is_alike = correlation[[a, b]].abs() > ALIKE && shared[a] + inclusion[from] < ONE_EFFECT;
             if is_alike && !represented[a] && !represented[b] {
                 represented[b] = true;
@@ -157,10 +163,16 @@ fn alike(coordinates: &Coordinates, inclusion: &[f64]) -> Vec<(usize, usize, f64
     alike
 }
 
-/// Mean squared deviation, over the draws, of predictions from their mean.
-fn uncertainty(metric: &Metric<'_>, draws: &[Vec<f64>]) -> f64 {
+/// Mean squared deviation, over the draws, of predictions from their mean, with columns that are alike represented.
+fn uncertainty(metric: &Metric<'_>, draws: &[Vec<f64>], alike: &[(usize, usize, f64)]) -> f64 {
     let Metric { coordinates, shrinkage } = metric;
     let mut away = Array2::from_shape_fn((draws.len(), coordinates.n_columns()), |(i, j)| draws[i][j]);
+    for &(from, to, correlation) in alike {
+        for mut draw in away.outer_iter_mut() {
+            draw[to] += correlation * draw[from];
+            draw[from] = 0.0;
+        }
+    }
     let mean = away.mean_axis(Axis(0)).unwrap_or_default();
     away -= &mean;
     let square = |values: &Array2<f64>| values.iter().map(|v| v * v).sum::<f64>();
