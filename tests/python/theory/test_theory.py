@@ -1,8 +1,11 @@
-"""The theorems of "Marginalization is not Marginal" as numbers that could come out otherwise."""
+"""The theorems of "Marginalization is not Marginal", and one of "Goldfish", as numbers that could come out otherwise."""
+
+from itertools import combinations
 
 import numpy as np
 import pytest
 from sparsevae import SimultaneousSparseVae
+from sparsevae.datasets import make_sparse_regression
 from sparsevae.energies import marginal_energy, separable_energy
 from sparsevae.exceptions import NonFiniteError, ParameterError, ShapeError
 from sparsevae.theory import (
@@ -292,6 +295,35 @@ def test_theorem_4_1_scaled_rows_leave_no_bad_minimum(optimizer):
         np.testing.assert_array_equal(diagonal.supports[0], support)
         assert len(diagonal.energies) > 20
         assert diagonal.best_share < 0.5
+
+
+def test_goldfish_theorem_4_2_bad_minima_remain_under_a_restricted_isometry():
+    data = make_sparse_regression(20, 40, n_nonzero=2, random_state=3)
+    # Any two columns: the constant is their largest correlation, since columns have norm 1.
+    constant = max(abs(data.X[:, i] @ data.X[:, j]) for i, j in combinations(range(40), 2))
+    assert constant == pytest.approx(0.632, abs=1e-3)
+    model = SimultaneousSparseVae(noise_var=1e-8, fit_intercept=False, tol=1e-10)
+    found = count_minima(model, data.X, data.y, n_starts=40)
+    assert (len(found.energies), found.n_unconverged) == (4, 0)
+    np.testing.assert_array_equal(found.supports[0], data.support)
+    for w in found.prior_var:
+        slope = marginal_energy(data.X, data.y, w, 1e-8)[1]
+        np.testing.assert_allclose(w * slope, 0.0, atol=1e-6)
+        assert (slope[w == 0] > 0).all()
+
+
+def test_lemma_c_6_as_many_columns_as_samples_have_the_squared_solution_as_minimum():
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((6, 6)), rng.standard_normal((6, 3))
+    squares = np.mean(np.linalg.solve(X, Y) ** 2, axis=1)
+    energy, slope = marginal_energy(X, Y, squares, 1e-12)[:2]
+    np.testing.assert_allclose(squares * slope, 0.0, atol=1e-9)
+    # Eq. 38, the only minimum in each prior variance for itself.
+    volume = 2 * np.linalg.slogdet(X)[1]
+    for w in rng.lognormal(size=(5, 6)) * squares:
+        expected = 3 * (np.sum(squares / w + np.log(w)) + volume)
+        assert marginal_energy(X, Y, w, 1e-12)[0] == pytest.approx(expected, abs=1e-6)
+        assert expected > energy
 
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
