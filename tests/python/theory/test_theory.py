@@ -1,4 +1,4 @@
-"""The theorems of "Marginalization is not Marginal", and one of "Goldfish", as numbers that could come out otherwise."""
+"""Theorems of "Marginalization is not Marginal", and one of "Goldfish", as numbers that could come out otherwise."""
 
 from itertools import combinations
 
