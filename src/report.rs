@@ -120,19 +120,20 @@ pub struct FitReport {
     pub condition_number: Option<(f64, f64)>,
 }
 
-/// The posterior over supports of one response, in the caller's units.
+/// The posterior over supports, which several responses share, in the caller's units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Posterior {
     /// Probability that each feature has an effect.
     pub inclusion_prob: Vec<f64>,
-    /// Mean of each coefficient, background included, and the intercept that belongs to it.
+    /// Mean of each coefficient, background included, response after response.
     pub coef: Vec<f64>,
-    /// See `coef`.
-    pub intercept: f64,
-    /// Draws of the coefficients, shape `(n_draws, n_features)`, and of the intercept.
+    /// The intercept that belongs to it, of each response.
+    pub intercept: Vec<f64>,
+    /// Draws of the coefficients, shape `(n_draws, n_axes * n_features)`: of the response, or of the principal axes of
+    /// several, one after the other. None where there is no doubt.
     pub coef_draws: Array2<f64>,
-    /// See `coef_draws`.
-    pub intercept_draws: Vec<f64>,
+    /// The same of the intercept, shape `(n_draws, n_axes)`; of several responses, without their means.
+    pub intercept_draws: Array2<f64>,
     /// Mean of the noise variance.
     pub noise_var: f64,
     /// Mean of the variance that the background gives to the response.

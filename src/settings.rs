@@ -52,3 +52,22 @@ impl<T> Deref for Checked<T> {
 pub fn require(in_range: bool, name: &'static str, value: impl Display, allowed: &str) -> Result<()> {
     if in_range { Ok(()) } else { Err(Error::invalid(name, value, allowed)) }
 }
+
+/// How many columns may be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// The fewest.
+    pub least: usize,
+    /// The most.
+    pub most: usize,
+}
+
+impl Sizes {
+    /// Any number.
+    pub const ANY: Self = Self { least: 0, most: usize::MAX };
+
+    /// Whether `size` is such a number.
+    pub fn allow(self, size: usize) -> bool {
+        (self.least..=self.most).contains(&size)
+    }
+}

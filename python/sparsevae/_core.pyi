@@ -195,7 +195,7 @@ class Selection(TypedDict):
 class Posterior(TypedDict):
     inclusion_prob: NDArray[np.float64]
     coef: NDArray[np.float64]
-    intercept: float
+    intercept: NDArray[np.float64]
     coef_draws: NDArray[np.float64]
     intercept_draws: NDArray[np.float64]
     noise_var: float

@@ -20,11 +20,22 @@ impl Conditional {
         Self { weights: vec![0.0; n], none: 1.0, total: 1.0 }
     }
 
-    /// `weights_j <- exp(offset_j + scale_j q_j^2)` beside `exp(log_none)`, all over the largest.
-    pub fn update(&mut self, arch: Arch, offset: &[f64], scale: &[f64], q: &[f64], log_none: f64) {
+    /// `weights_j <- offset_j + scale_j squares_j`, the logarithms of what they will be.
+    pub fn tabulate(&mut self, arch: Arch, offset: &[f64], scale: &[f64], squares: &[f64]) {
+        arch.dispatch(|| {
+            let terms = offset.iter().zip(scale.iter().zip(squares));
+            self.weights
+                .iter_mut()
+                .zip(terms)
+                .for_each(|(out, (offset, (scale, square)))| *out = offset + scale * square);
+        });
+    }
+
+    /// `weights_j <- exp(weights_j)` beside `exp(log_none)`, all over the largest.
+    pub fn normalise(&mut self, arch: Arch, log_none: f64) {
         let Self { weights, none, total } = self;
         arch.dispatch(|| {
-            let top = logits(weights, offset, scale, q).max(log_none);
+            let top = largest(weights).max(log_none);
             *none = (log_none - top).exp();
             *total = *none + exponentials(weights, top);
         });
@@ -51,21 +62,14 @@ impl Conditional {
 }
 
 #[inline(always)]
-fn logits(out: &mut [f64], offset: &[f64], scale: &[f64], q: &[f64]) -> f64 {
+fn largest(values: &[f64]) -> f64 {
     let mut top = [f64::NEG_INFINITY; LANES];
-    let logit = |offset: f64, scale: f64, q: f64| offset + scale * q * q;
-    let (mut out, mut offset, mut scale, mut q) =
-        (out.chunks_exact_mut(LANES), offset.chunks_exact(LANES), scale.chunks_exact(LANES), q.chunks_exact(LANES));
-    for (((out, offset), scale), q) in (&mut out).zip(&mut offset).zip(&mut scale).zip(&mut q) {
+    let chunks = values.chunks_exact(LANES);
+    chunks.remainder().iter().for_each(|value| top[0] = top[0].max(*value));
+    for chunk in chunks {
         for l in 0..LANES {
-            out[l] = logit(offset[l], scale[l], q[l]);
-            top[l] = top[l].max(out[l]);
+            top[l] = top[l].max(chunk[l]);
         }
-    }
-    let rest = out.into_remainder().iter_mut().zip(offset.remainder()).zip(scale.remainder()).zip(q.remainder());
-    for (((out, &offset), &scale), &q) in rest {
-        *out = logit(offset, scale, q);
-        top[0] = top[0].max(*out);
     }
     top.into_iter().fold(f64::NEG_INFINITY, f64::max)
 }
@@ -123,7 +127,8 @@ mod tests {
     fn a_draw_follows_the_weights() {
         let mut conditional = Conditional::new(3);
         let (offset, scale) = ([2.0_f64.ln(), 0.0, 0.0], [1.0; 3]);
-        conditional.update(Arch::new(), &offset, &scale, &[0.0, 0.0, 3.0_f64.ln().sqrt()], 4.0_f64.ln());
+        conditional.tabulate(Arch::new(), &offset, &scale, &[0.0, 0.0, 3.0_f64.ln()]);
+        conditional.normalise(Arch::new(), 4.0_f64.ln());
         let drawn: Vec<_> = (0..10).map(|i| conditional.at((f64::from(i) + 0.5) / 10.0)).collect();
         let (a, b, c) = (Some(0), Some(1), Some(2));
         assert_eq!(drawn, [None, None, None, None, a, a, b, c, c, c]);

@@ -8,45 +8,77 @@ use ndarray::{Array2, Axis, aview1};
 use pulp::{Arch, Simd, WithSimd};
 use std::collections::{HashMap, VecDeque};
 
-/// Columns and response in the eigenvectors of `X X^T`, scaled to a mean square of 1 over the degrees of freedom. There
+/// Columns and responses in the eigenvectors of `X X^T`, scaled to a mean square of 1 over the degrees of freedom. There
 /// background and noise have covariance `noise_var (ratio lambda + 1)`, with eigenvalues `lambda` of mean 1.
 ///
-/// Columns stand by falling correlation with the response, and signs are such that none of those and no entry of the
-/// response is negative: what is drawn does not depend on the order and the signs in which a caller has them.
+/// Columns stand by falling correlation with the responses, and signs are such that no entry of the first of these, and
+/// no product with it, is negative: what is drawn does not depend on the order and the signs in which a caller has them.
 pub(super) struct Coordinates {
     /// `lambda`, of the directions that columns reach.
     pub spectrum: Vec<f64>,
     /// A row for each column of the design.
     pub columns: Array2<f64>,
+    /// The response, or the principal axes of several, one after the other.
     pub response: Vec<f64>,
-    /// Squared norm of the part of the response that no column reaches.
+    /// Squared norm of the part of the responses that no column reaches.
     pub off_range: f64,
+    /// Degrees of freedom of one response.
     pub freedom: f64,
+    /// Responses that the caller has; principal axes of them.
+    pub n_responses: usize,
+    pub n_axes: usize,
     /// The problem's column in each row of `columns`.
     pub order: Vec<usize>,
-    /// What each of them was multiplied by.
+    /// What each of them, and each axis, was multiplied by.
     signs: Vec<f64>,
+    axis_signs: Vec<f64>,
 }
 
 impl Coordinates {
     pub fn new(problem: &Problem<'_>, response: &Response) -> Result<Self> {
         let spectral = problem.spectral()?;
         let (freedom, n) = (problem.freedom as f64, problem.design.ncols() as f64);
-        let root = freedom.sqrt();
-        let scaled: Vec<f64> = spectral.rotate(&response.values).into_iter().map(|y| y * root).collect();
-        let off_range = (freedom - scaled.iter().map(|y| y * y).sum::<f64>()).max(0.0);
+        let (root, total) = (freedom.sqrt(), freedom * response.n_responses() as f64);
+        let (rows, rank) = (problem.design.nrows().max(1), spectral.values.len());
+        let axes = response.values.chunks_exact(rows).flat_map(|y| spectral.rotate(y));
+        let mut scaled: Vec<f64> = axes.map(|y| y * total.sqrt()).collect();
+        let n_axes = response.values.len() / rows;
+        let off_range = (total - scaled.iter().map(|y| y * y).sum::<f64>()).max(0.0);
         let spectrum = spectral.values.iter().map(|v| v * freedom / n).collect();
-        let mut products = vec![0.0; spectral.columns.nrows()];
+        let n_columns = spectral.columns.nrows();
+        let mut products = vec![0.0; n_columns * n_axes];
         multiply_transposed(spectral.columns.t(), &scaled, &mut products);
-        let mut order: Vec<usize> = (0..products.len()).collect();
-        order.sort_by(|&a, &b| products[b].abs().total_cmp(&products[a].abs()));
+        let strength: Vec<f64> =
+            (0..n_columns).map(|j| products.iter().skip(j).step_by(n_columns).map(|q| q * q).sum()).collect();
+        let mut order: Vec<usize> = (0..n_columns).collect();
+        order.sort_by(|&a, &b| strength[b].total_cmp(&strength[a]));
         let mut columns = spectral.columns.select(Axis(0), &order);
         let signs: Vec<f64> = order.iter().map(|&j| 1.0_f64.copysign(products[j])).collect();
+        let of_direction: Vec<f64> = scaled.iter().take(rank).map(|y| 1.0_f64.copysign(*y)).collect();
         for (mut column, sign) in columns.outer_iter_mut().zip(&signs) {
-            column.iter_mut().zip(&scaled).for_each(|(x, y)| *x *= (root * sign).copysign(sign * y));
+            column.iter_mut().zip(&of_direction).for_each(|(x, direction)| *x *= root * sign * direction);
         }
-        let response = scaled.iter().map(|y| y.abs()).collect();
-        Ok(Self { spectrum, columns, response, off_range, freedom, order, signs })
+        // An axis is known up to its sign: its product with the strongest column is positive.
+        let strongest = order.first().copied().unwrap_or(0);
+        let axis_signs: Vec<f64> = (0..n_axes)
+            .map(|l| if l == 0 { 1.0 } else { (signs[0] * products[l * n_columns + strongest]).signum() })
+            .collect();
+        for (response, sign) in scaled.chunks_exact_mut(rank.max(1)).zip(&axis_signs) {
+            response.iter_mut().zip(&of_direction).for_each(|(y, direction)| *y *= direction * sign);
+        }
+        let n_responses = response.n_responses();
+        Ok(Self {
+            spectrum,
+            columns,
+            response: scaled,
+            off_range,
+            freedom,
+            n_responses,
+            n_axes,
+            order,
+            signs,
+            axis_signs,
+        })
     }
 
     /// Where the problem's columns `chosen` stand, ascending.
@@ -61,10 +93,22 @@ impl Coordinates {
         out
     }
 
-    /// The same of coefficients, which change signs with their columns.
+    /// The same of coefficients, axis after axis, which change signs with their columns; and their unit.
     pub fn coefficients_to_problem(&self, coefficients: &[f64]) -> Vec<f64> {
-        let signed: Vec<f64> = coefficients.iter().zip(&self.signs).map(|(b, sign)| b * sign).collect();
-        self.to_problem(&signed)
+        // Responses have a mean square of 1 here, and a norm of 1 in all there.
+        let unit = 1.0 / (self.n_responses as f64).sqrt();
+        let axes = coefficients.chunks_exact(self.n_columns().max(1)).zip(&self.axis_signs);
+        let axes = axes.flat_map(|(axis, axis_sign)| {
+            let signed: Vec<f64> = axis.iter().zip(&self.signs).map(|(b, sign)| b * sign * axis_sign * unit).collect();
+            self.to_problem(&signed)
+        });
+        axes.collect()
+    }
+
+    /// The sign that the coefficients of columns have here if `positive` columns of the problem have a positive one; 0
+    /// for the others.
+    pub fn signs_of(&self, positive: impl Fn(usize) -> bool) -> Vec<f64> {
+        self.order.iter().zip(&self.signs).map(|(&j, sign)| if positive(j) { *sign } else { 0.0 }).collect()
     }
 
     pub fn n_columns(&self) -> usize {
@@ -75,14 +119,14 @@ impl Coordinates {
         self.columns.index_axis(Axis(0), j).to_slice().unwrap_or_default()
     }
 
-    /// `X^T vector`.
-    pub fn multiply_transposed(&self, vector: &[f64], out: &mut [f64]) {
-        multiply_transposed(self.columns.t(), vector, out);
+    /// `X^T vectors`, vectors one after the other.
+    pub fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
+        multiply_transposed(self.columns.t(), vectors, out);
     }
 
-    /// `X vector`, for a vector with an entry for each column.
-    pub fn multiply(&self, vector: &[f64]) -> Vec<f64> {
-        aview1(vector).dot(&self.columns).to_vec()
+    /// `X vectors`, for vectors with an entry for each column.
+    pub fn multiply(&self, vectors: &[f64]) -> Vec<f64> {
+        vectors.chunks_exact(self.n_columns()).flat_map(|vector| aview1(vector).dot(&self.columns)).collect()
     }
 
     /// Correlations of some columns, shape `(chosen.len(), chosen.len())`.

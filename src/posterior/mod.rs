@@ -7,10 +7,12 @@
 
 mod conditional;
 mod coordinates;
+mod one_sided;
 mod projection;
 mod sampler;
 mod settings;
 mod signal;
+mod size;
 mod tolerances;
 
 use crate::Result;
@@ -23,11 +25,12 @@ pub use settings::Settings;
 use coordinates::{Coordinates, Levels, most_probable};
 use ndarray::Array2;
 use projection::{Average, Likely, project};
-use sampler::{Averages, Place};
+use sampler::{Averages, Place, Prior};
+use size::Inclusion;
 use std::collections::HashMap;
 use tolerances::{CANDIDATES, CLEAR, LEAST_NOISE};
 
-/// A support with its coefficients and what they leave, in the solver's units.
+/// A support with its coefficients, axis after axis, and what they leave, in the solver's units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chosen {
     /// Columns, ascending.
@@ -38,7 +41,8 @@ pub struct Chosen {
     pub noise_var: f64,
 }
 
-/// Samples the posterior over supports of one response, from the columns `start` on, and chooses the columns that stand for it.
+/// Samples the posterior over supports, which several responses share, from the columns `start` on, and chooses the
+/// columns that stand for it. Draws of coefficients are those of the principal axes, where responses are several.
 /// `noise_var`, in the caller's units, is that of the noise where it is known; `evidence` twice the log evidence of
 /// `start` against no columns, if that is known.
 ///
@@ -60,29 +64,37 @@ pub fn posterior(
     monitor: &Monitor<'_>,
 ) -> Result<(Posterior, Chosen)> {
     settings.validate()?;
-    let unit = response.norm * response.norm / problem.freedom as f64;
+    let (n_responses, norm) = (response.n_responses() as f64, response.norm);
+    let unit = norm * norm / (problem.freedom as f64 * n_responses);
     let coordinates = Coordinates::new(problem, response)?;
-    let mut levels = Levels::new(&coordinates, settings.background);
+    let feature = |j: usize| problem.columns[coordinates.order[j]];
+    let n = coordinates.n_columns();
+    let is_free = !problem.columns.iter().any(|&j| settings.positive.get(j) == Some(&true));
+    let mut levels = Levels::new(&coordinates, settings.background && is_free);
+    let sign = if is_free { Vec::new() } else { coordinates.signs_of(|j| settings.positive[problem.columns[j]]) };
+    let log_prior = log_relative((0..n).filter_map(|j| settings.prior_odds.get(feature(j)).copied()).collect());
     let known = noise_var.map(|v| (v / unit).max(LEAST_NOISE));
     let is_clear = known.is_some() || evidence > CLEAR;
-    let largest =
-        if is_clear { usize::MAX } else { signal::largest_size(&coordinates, &levels, settings.seed, monitor)? };
+    let mut sizes = settings.sizes;
+    if !is_clear && sizes.least == 0 {
+        sizes.most = sizes.most.min(signal::largest_size(&coordinates, &levels, &log_prior, settings.seed, monitor)?);
+    }
     let start = coordinates.places(start);
-    let averages = sampler::sample(&coordinates, &mut levels, &start, settings, known, monitor)?;
-    let n = coordinates.n_columns();
+    let prior = Prior { log_prior: log_prior.clone(), sign: sign.clone() };
+    let averages = sampler::sample(&coordinates, &mut levels, &start, prior, settings, known, monitor)?;
     let candidates = most_probable(&averages.inclusion, CANDIDATES);
     let correlation = coordinates.correlation(&candidates);
-    let Averages { inclusion, mut coef, score, background_var, size, draws, places: sweeps, .. } = averages;
+    let Averages { inclusion, mut coef, score, background_var, size, most, draws, places: sweeps, .. } = averages;
     let score: Vec<f64> = score.iter().map(|s| s / n as f64).collect();
-    let mut background = vec![0.0; n];
+    let mut background = vec![0.0; coef.len()];
     coordinates.multiply_transposed(&score, &mut background);
     coef.iter_mut().zip(background).for_each(|(b, u)| *b += u);
 
     let likely = Likely { columns: &candidates, correlation: correlation.view() };
-    let average = Average { mean: &coef, draws: &draws, inclusion: &inclusion, likely };
-    let projection = project(problem, &coordinates, &average, &start, largest, monitor)?;
-    let features =
-        |columns: &[usize]| columns.iter().map(|&j| problem.columns[coordinates.order[j]]).collect::<Vec<usize>>();
+    let columns = Inclusion { probability: &inclusion, log_prior: &log_prior, size, most };
+    let average = Average { mean: &coef, draws: &draws, inclusion: columns, likely, sign: &sign };
+    let projection = project(problem, &coordinates, &average, &start, sizes, monitor)?;
+    let features = |columns: &[usize]| columns.iter().map(|&j| feature(j)).collect::<Vec<usize>>();
     let places = places(&sweeps, &candidates, features(&candidates), correlation);
     let selection = Selection {
         columns: projection.columns.iter().map(|columns| features(columns)).collect(),
@@ -93,25 +105,34 @@ pub fn posterior(
     let mut support: Vec<usize> = projection.support.into_iter().map(|j| coordinates.order[j]).collect();
     support.sort_unstable();
     let chosen = Chosen {
-        coefficients: support.iter().map(|&j| coefficients[j]).collect(),
+        coefficients: coefficients.chunks_exact(n).flat_map(|axis| support.iter().map(|&j| axis[j])).collect(),
         support,
-        noise_var: known.unwrap_or(averages.noise_var) / coordinates.freedom,
+        noise_var: known.unwrap_or(averages.noise_var) / (coordinates.freedom * n_responses),
     };
 
     let all: Vec<usize> = (0..n).collect();
-    let to_caller = |coef: &[f64]| problem.coef_to_caller(&all, &coordinates.coefficients_to_problem(coef), response);
-    let (coef, intercept) = to_caller(&coef);
-    let mut coef_draws = Array2::zeros((draws.len(), coef.len()));
-    let mut intercept_draws = Vec::with_capacity(draws.len());
-    for (mut to, draw) in coef_draws.outer_iter_mut().zip(draws) {
-        let (coef, intercept) = to_caller(&draw);
-        to.assign(&ndarray::aview1(&coef));
-        intercept_draws.extend(intercept);
+    let (coef, intercept) = problem.coef_to_caller(&all, &coordinates.coefficients_to_problem(&coef), response);
+    let (axes, n_features) = (coordinates.n_axes, problem.means.len());
+    let mut coef_draws = Array2::zeros((draws.len(), axes * n_features));
+    let mut intercept_draws = Array2::zeros((draws.len(), axes));
+    for ((mut coef, mut intercept), draw) in
+        coef_draws.outer_iter_mut().zip(intercept_draws.outer_iter_mut()).zip(draws)
+    {
+        let draw = coordinates.coefficients_to_problem(&draw);
+        for (l, draw) in draw.chunks_exact(n).enumerate() {
+            // The mean of an axis is that of no response, and drops out of all deviations.
+            intercept[l] = if axes == 1 { response.means[0] } else { 0.0 };
+            for (j, z) in draw.iter().enumerate() {
+                let (column, b) = (problem.columns[j], z * problem.unit(response, j));
+                coef[l * n_features + column] = b;
+                intercept[l] -= b * problem.means[column];
+            }
+        }
     }
     let posterior = Posterior {
         inclusion_prob: problem.to_features(&all, &coordinates.to_problem(&inclusion), 1),
         coef,
-        intercept: intercept[0],
+        intercept,
         coef_draws,
         intercept_draws,
         noise_var: noise_var.unwrap_or(averages.noise_var * unit),
@@ -123,18 +144,29 @@ pub fn posterior(
     Ok((posterior, chosen))
 }
 
-/// A posterior without doubt: the effects are where `support` says, with these coefficients, and there is nothing else.
-pub fn certain(problem: &Problem<'_>, support: &[usize], coef: &[f64], intercept: f64, noise_var: f64) -> Posterior {
-    let mut inclusion_prob = vec![0.0; coef.len()];
+/// Logarithms of odds over their mean; none where all are the same.
+fn log_relative(odds: Vec<f64>) -> Vec<f64> {
+    let largest = odds.iter().copied().fold(0.0, f64::max);
+    if odds.iter().all(|value| *value == largest) {
+        return Vec::new();
+    }
+    let mean = odds.iter().map(|value| value / largest).sum::<f64>() / odds.len() as f64;
+    odds.into_iter().map(|value| (value / largest / mean).ln()).collect()
+}
+
+/// A posterior without doubt: the effects are where `support` says, with these coefficients, response after response, and
+/// there is nothing else.
+pub fn certain(problem: &Problem<'_>, support: &[usize], coef: &[f64], intercept: &[f64], noise_var: f64) -> Posterior {
+    let mut inclusion_prob = vec![0.0; problem.means.len()];
     support.iter().for_each(|&j| inclusion_prob[j] = 1.0);
     let columns = problem.design.gather(&problem.places(support));
     let k = support.len();
     Posterior {
         inclusion_prob,
         coef: coef.to_vec(),
-        intercept,
-        coef_draws: Array2::from_shape_fn((1, coef.len()), |(_, j)| coef[j]),
-        intercept_draws: vec![intercept],
+        intercept: intercept.to_vec(),
+        coef_draws: Array2::zeros((0, coef.len())),
+        intercept_draws: Array2::zeros((0, intercept.len())),
         noise_var,
         background_var: 0.0,
         n_effects: k as f64,

@@ -6,12 +6,14 @@
 //! there is not what new samples have: `C` is its shrinkage towards the identity by Ledoit and Wolf (2004).
 
 use super::coordinates::{Coordinates, most_probable};
+use super::size::{Inclusion, choose};
 use super::tolerances::{ALIKE, JITTER, ONE_EFFECT, PATH_END, PATH_LENGTH, PROBABLE, SPANNED, UNEXPLAINED};
 use crate::Result;
 use crate::linalg::least_squares::symmetric_inverse;
 use crate::monitor::Monitor;
 use crate::problem::Problem;
-use ndarray::{Array1, Array2, ArrayView2, Axis, aview1};
+use crate::settings::Sizes;
+use ndarray::{Array2, ArrayView2, Axis, aview1};
 use std::collections::BTreeSet;
 
 /// Columns that stand for the average, by size.
@@ -22,9 +24,9 @@ pub(super) struct Projection {
     pub loss: Vec<f64>,
     /// The largest loss that is small beside the uncertainty of the average.
     pub tolerance: f64,
-    /// The columns chosen, of the smallest size within the tolerance or the largest allowed.
+    /// The columns chosen.
     pub support: Vec<usize>,
-    /// Coefficients of all columns, those of the others 0.
+    /// Coefficients of all columns, those of the others 0; axis after axis.
     pub coefficients: Vec<f64>,
 }
 
@@ -35,13 +37,13 @@ struct Metric<'a> {
 }
 
 impl Metric<'_> {
-    /// `C vector`.
-    fn multiply(&self, vector: &[f64]) -> Vec<f64> {
-        let seen = self.coordinates.multiply(vector);
-        let mut out = vec![0.0; vector.len()];
+    /// `C vectors`.
+    fn multiply(&self, vectors: &[f64]) -> Vec<f64> {
+        let seen = self.coordinates.multiply(vectors);
+        let mut out = vec![0.0; vectors.len()];
         self.coordinates.multiply_transposed(&seen, &mut out);
         let share = (1.0 - self.shrinkage) / self.coordinates.freedom;
-        out.iter_mut().zip(vector).for_each(|(out, v)| *out = share * *out + self.shrinkage * v);
+        out.iter_mut().zip(vectors).for_each(|(out, v)| *out = share * *out + self.shrinkage * v);
         out
     }
 
@@ -82,14 +84,16 @@ fn shrinkage(problem: &Problem<'_>, coordinates: &Coordinates) -> f64 {
 
 /// What is projected, in the units of [`Coordinates`].
 pub(super) struct Average<'a> {
-    /// Mean of all coefficients.
+    /// Mean of all coefficients, axis after axis.
     pub mean: &'a [f64],
     /// Draws of them, which tell how uncertain it is.
     pub draws: &'a [Vec<f64>],
     /// Probability of each column.
-    pub inclusion: &'a [f64],
+    pub inclusion: Inclusion<'a>,
     /// Those that are not improbable.
     pub likely: Likely<'a>,
+    /// The sign that each coefficient must have, 0 for any; empty where all may have any.
+    pub sign: &'a [f64],
 }
 
 /// Columns, the most probable first, and their correlations.
@@ -99,48 +103,67 @@ pub(super) struct Likely<'a> {
     pub correlation: ArrayView2<'a, f64>,
 }
 
-/// Projects an average onto columns. `start` are some that may be needed, `largest` how many may be chosen.
+/// Projects an average onto columns. `start` are some that may be needed, `sizes` how many may be chosen.
 pub(super) fn project(
     problem: &Problem<'_>,
     coordinates: &Coordinates,
     average: &Average<'_>,
     start: &[usize],
-    largest: usize,
+    sizes: Sizes,
     monitor: &Monitor<'_>,
 ) -> Result<Projection> {
-    let Average { mean, draws, inclusion, likely } = *average;
+    let Average { mean, draws, inclusion, likely, sign } = *average;
+    let (n, responses) = (coordinates.n_columns(), coordinates.n_responses as f64);
     let metric = Metric { coordinates, shrinkage: shrinkage(problem, coordinates) };
-    let alike = alike(inclusion, likely);
+    let alike = alike(inclusion.probability, likely);
     let mut mean = mean.to_vec();
-    for &(from, to, correlation) in &alike {
-        mean[to] += correlation * mean[from];
-        mean[from] = 0.0;
-    }
+    represent(&alike, &mut mean, n);
     let target = metric.multiply(&mean);
     let total: f64 = mean.iter().zip(&target).map(|(m, c)| m * c).sum();
     let tolerance = UNEXPLAINED * uncertainty(&metric, draws, &alike);
-    let limit = (start.len() + PATH_LENGTH).min(coordinates.spectrum.len());
-    let mut path = forward(&metric, &target, total, limit, PATH_END * tolerance, monitor)?;
+    let limit = (start.len() + PATH_LENGTH).max(sizes.least).min(coordinates.spectrum.len());
+    let end = if sizes.least > 0 { 0.0 } else { PATH_END * tolerance };
+    let mut path = forward(&metric, &target, total, sign, (limit, end), monitor)?;
     let mut candidates: BTreeSet<usize> = start.iter().copied().collect();
     candidates.extend(path.last().map(|(columns, _)| columns.as_slice()).unwrap_or_default());
-    candidates.extend(most_probable(inclusion, PROBABLE));
+    candidates.extend(most_probable(inclusion.probability, PROBABLE));
     let candidates: Vec<usize> = candidates.into_iter().collect();
-    for (columns, loss) in backward(&metric, &target, total, &candidates) {
+    // The way back does not look at signs.
+    let back = if sign.is_empty() { backward(&metric, &target, total, &candidates) } else { Vec::new() };
+    for (columns, loss) in back {
         match path.get_mut(columns.len()) {
             Some(known) if loss < known.1 => *known = (columns, loss),
             _ => {}
         }
     }
     let (columns, loss): (Vec<Vec<usize>>, Vec<f64>) = path.into_iter().unzip();
-    let enough = loss.iter().position(|loss| *loss <= tolerance).unwrap_or(loss.len() - 1);
-    let size = enough.min(largest);
-    let support = columns[size].clone();
-    let right: Array1<f64> = support.iter().map(|&j| target[j]).collect();
+    let size = choose(&columns, &loss, tolerance, inclusion).max(sizes.least).min(sizes.most).min(loss.len() - 1);
+    let (support, chosen) = on_columns(&metric, &target, columns[size].clone(), sign);
     let mut coefficients = vec![0.0; target.len()];
-    if let Some(inverse) = symmetric_inverse(metric.among(&support).view()) {
-        support.iter().zip(inverse.dot(&right)).for_each(|(&j, b)| coefficients[j] = b);
+    for (all, chosen) in coefficients.chunks_exact_mut(n).zip(chosen.columns()) {
+        support.iter().zip(chosen).for_each(|(&j, b)| all[j] = *b);
     }
-    Ok(Projection { columns, loss, tolerance, support, coefficients })
+    let loss = loss.into_iter().map(|loss| loss / responses).collect();
+    Ok(Projection { columns, loss, tolerance: tolerance / responses, support, coefficients })
+}
+
+/// The coefficients of the columns `support`, a column for each axis; without the columns whose own would have a sign
+/// that it must not have.
+fn on_columns(metric: &Metric<'_>, target: &[f64], mut support: Vec<usize>, sign: &[f64]) -> (Vec<usize>, Array2<f64>) {
+    let n = metric.coordinates.n_columns();
+    loop {
+        let right = Array2::from_shape_fn((support.len(), target.len() / n), |(i, l)| target[l * n + support[i]]);
+        let inverse = symmetric_inverse(metric.among(&support).view());
+        let coefficients = inverse.map_or_else(|| Array2::zeros(right.dim()), |inverse| inverse.dot(&right));
+        let wrong = |i: &usize| sign.get(support[*i]).is_some_and(|sign| sign * coefficients[[*i, 0]] < 0.0);
+        match (0..support.len())
+            .filter(wrong)
+            .max_by(|&a, &b| coefficients[[a, 0]].abs().total_cmp(&coefficients[[b, 0]].abs()))
+        {
+            Some(worst) => support.remove(worst),
+            None => return (support, coefficients),
+        };
+    }
 }
 
 /// Columns that share one effect with a more probable one that is nearly the same; that one, and their correlation. The
@@ -163,42 +186,67 @@ fn alike(inclusion: &[f64], likely: Likely<'_>) -> Vec<(usize, usize, f64)> {
     alike
 }
 
-/// Mean squared deviation, over the draws, of predictions from their mean, with columns that are alike represented.
-fn uncertainty(metric: &Metric<'_>, draws: &[Vec<f64>], alike: &[(usize, usize, f64)]) -> f64 {
-    let Metric { coordinates, shrinkage } = metric;
-    let mut away = Array2::from_shape_fn((draws.len(), coordinates.n_columns()), |(i, j)| draws[i][j]);
-    for &(from, to, correlation) in alike {
-        for mut draw in away.outer_iter_mut() {
-            draw[to] += correlation * draw[from];
-            draw[from] = 0.0;
+/// Coefficients, axis after axis, with those of columns that are represented moved to the ones that represent them.
+fn represent(alike: &[(usize, usize, f64)], coefficients: &mut [f64], n: usize) {
+    for axis in coefficients.chunks_exact_mut(n) {
+        for &(from, to, correlation) in alike {
+            axis[to] += correlation * axis[from];
+            axis[from] = 0.0;
         }
     }
-    let mean = away.mean_axis(Axis(0)).unwrap_or_default();
-    away -= &mean;
-    let square = |values: &Array2<f64>| values.iter().map(|v| v * v).sum::<f64>();
-    let seen = square(&away.dot(&coordinates.columns)) / coordinates.freedom;
-    ((1.0 - shrinkage) * seen + shrinkage * square(&away)) / (draws.len() as f64 - 1.0).max(1.0)
 }
 
-/// The column that explains most joins, until `limit` have or no more than `end` is left.
+/// Mean squared deviation, over the draws, of predictions from their mean, with columns that are alike represented; the
+/// sum over axes.
+fn uncertainty(metric: &Metric<'_>, draws: &[Vec<f64>], alike: &[(usize, usize, f64)]) -> f64 {
+    let Metric { coordinates, shrinkage } = metric;
+    let n = coordinates.n_columns();
+    let mut all = Array2::zeros((draws.len(), n * coordinates.n_axes));
+    for (mut to, draw) in all.outer_iter_mut().zip(draws) {
+        let mut draw = draw.clone();
+        represent(alike, &mut draw, n);
+        to.assign(&aview1(&draw));
+    }
+    let square = |values: &Array2<f64>| values.iter().map(|v| v * v).sum::<f64>();
+    let mut sum = 0.0;
+    for axis in all.axis_chunks_iter(Axis(1), n) {
+        let away = &axis - &axis.mean_axis(Axis(0)).unwrap_or_default();
+        let seen = square(&away.dot(&coordinates.columns)) / coordinates.freedom;
+        sum += (1.0 - shrinkage) * seen + shrinkage * square(&away);
+    }
+    sum / (draws.len() as f64 - 1.0).max(1.0)
+}
+
+/// The column that explains most joins, until as many as the limit have or no more than `end` is left; of one whose sign
+/// is given, only if its gain has it.
 fn forward(
     metric: &Metric<'_>,
     target: &[f64],
     total: f64,
-    limit: usize,
-    end: f64,
+    sign: &[f64],
+    (limit, end): (usize, f64),
     monitor: &Monitor<'_>,
 ) -> Result<Vec<(Vec<usize>, f64)>> {
-    let n = target.len();
+    let n = metric.coordinates.n_columns();
     let (mut left, mut distance, mut product) = (total, vec![1.0; n], target.to_vec());
     let mut directions: Vec<Vec<f64>> = Vec::new();
     let mut chosen = Vec::new();
     let mut path = vec![(Vec::new(), total)];
+    let mut gain = vec![0.0; n];
     while chosen.len() < limit && left > end {
         monitor.check()?;
-        let gain = |j: usize| if distance[j] > SPANNED { product[j] * product[j] / distance[j] } else { 0.0 };
-        let Some(next) = (0..n).max_by(|&a, &b| gain(a).total_cmp(&gain(b)).then(b.cmp(&a))) else { break };
-        if gain(next) <= 0.0 {
+        gain.fill(0.0);
+        for product in product.chunks_exact(n) {
+            gain.iter_mut().zip(product).for_each(|(gain, p)| *gain += p * p);
+        }
+        gain.iter_mut().zip(&distance).for_each(|(gain, s)| *gain = if *s > SPANNED { *gain / s } else { 0.0 });
+        gain.iter_mut()
+            .zip(sign)
+            .zip(&product)
+            .filter(|((_, sign), p)| *sign * *p < 0.0)
+            .for_each(|((gain, _), _)| *gain = 0.0);
+        let Some(next) = (0..n).max_by(|&a, &b| gain[a].total_cmp(&gain[b]).then(b.cmp(&a))) else { break };
+        if gain[next] <= 0.0 {
             break;
         }
         let mut direction = vec![0.0; n];
@@ -207,12 +255,15 @@ fn forward(
             let share = known[next];
             direction.iter_mut().zip(known).for_each(|(d, k)| *d -= share * k);
         }
-        let (root, step) = (distance[next].sqrt(), product[next] / distance[next].sqrt());
+        let root = distance[next].sqrt();
         direction.iter_mut().for_each(|d| *d /= root);
-        product.iter_mut().zip(&direction).for_each(|(p, d)| *p -= step * d);
+        for product in product.chunks_exact_mut(n) {
+            let step = product[next] / root;
+            product.iter_mut().zip(&direction).for_each(|(p, d)| *p -= step * d);
+            left = (left - step * step).max(0.0);
+        }
         distance.iter_mut().zip(&direction).for_each(|(s, d)| *s = (*s - d * d).max(0.0));
         distance[next] = 0.0;
-        left = (left - step * step).max(0.0);
         directions.push(direction);
         chosen.push(next);
         path.push((chosen.clone(), left));
@@ -223,24 +274,25 @@ fn forward(
 /// Of all `candidates`, the column that is missed least leaves, until none is left.
 fn backward(metric: &Metric<'_>, target: &[f64], total: f64, candidates: &[usize]) -> Vec<(Vec<usize>, f64)> {
     let Some(mut inverse) = symmetric_inverse(metric.among(candidates).view()) else { return Vec::new() };
-    let right: Array1<f64> = candidates.iter().map(|&j| target[j]).collect();
+    let n = metric.coordinates.n_columns();
+    let right = Array2::from_shape_fn((candidates.len(), target.len() / n), |(i, l)| target[l * n + candidates[i]]);
     let mut coefficients = inverse.dot(&right);
-    let mut left = (total - coefficients.dot(&right)).max(0.0);
+    let mut left = (total - (&coefficients * &right).sum()).max(0.0);
     let mut present: Vec<usize> = (0..candidates.len()).collect();
     let mut path = Vec::new();
     loop {
         path.push((present.iter().map(|&i| candidates[i]).collect(), left));
-        let rise = |i: usize| coefficients[i] * coefficients[i] / inverse[[i, i]];
+        let rise = |i: usize| coefficients.row(i).iter().map(|b| b * b).sum::<f64>() / inverse[[i, i]];
         let Some(place) = (0..present.len()).min_by(|&a, &b| rise(present[a]).total_cmp(&rise(present[b]))) else {
             return path;
         };
         let i = present.remove(place);
         left += rise(i);
-        let (row, pivot, own) = (inverse.row(i).to_owned(), inverse[[i, i]], coefficients[i]);
+        let (row, pivot, own) = (inverse.row(i).to_owned(), inverse[[i, i]], coefficients.row(i).to_owned());
         for &a in &present {
             let share = row[a] / pivot;
-            coefficients[a] -= share * own;
-            inverse.row_mut(a).scaled_add(-share, &aview1(row.as_slice().unwrap_or_default()));
+            coefficients.row_mut(a).scaled_add(-share, &own);
+            inverse.row_mut(a).scaled_add(-share, &row);
         }
     }
 }

@@ -7,9 +7,11 @@
 
 use super::conditional::Conditional;
 use super::coordinates::{Coordinates, Levels};
+use super::one_sided;
 use super::settings::Settings;
 use super::tolerances::{
-    BATCH, DRAWN_AT_ONCE, LEAST_NOISE, LEVEL_EVERY, NO_BACKGROUND, SLAB, SLAB_RANGE, SMALLEST, SPARE_EFFECTS, START,
+    BATCH, DRAWN, DRAWN_AT_ONCE, LEAST_NOISE, LEVEL_EVERY, NO_BACKGROUND, SLAB, SLAB_RANGE, SMALLEST, SPARE_EFFECTS,
+    START,
 };
 use crate::linalg::least_squares::NestedLeastSquares;
 use crate::monitor::{Monitor, Progress};
@@ -21,11 +23,11 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Gamma, StandardNormal};
 
-/// An effect that is there.
-#[derive(Debug, Clone, Copy)]
+/// An effect that is there, with its coefficient for each axis of the responses.
+#[derive(Debug)]
 struct Effect {
     column: usize,
-    coefficient: f64,
+    coefficients: Vec<f64>,
 }
 
 /// Where an effect may be in one sweep, given all others.
@@ -40,19 +42,30 @@ pub(super) struct Place {
 /// What the sweeps leave, in the units of [`Coordinates`].
 #[derive(Default)]
 pub(super) struct Averages {
-    /// Probability of each column, and mean of its coefficient.
+    /// Probability of each column.
     pub inclusion: Vec<f64>,
+    /// Mean of its coefficient, axis after axis.
     pub coef: Vec<f64>,
-    /// The background's mean coefficients are `X^T score / n`.
+    /// The background's mean coefficients are `X^T score / n`; axis after axis.
     pub score: Vec<f64>,
     pub noise_var: f64,
     pub background_var: f64,
-    /// Mean number of effects.
+    /// Mean number of effects, and how many there may be.
     pub size: f64,
+    pub most: usize,
     /// One list for each sweep.
     pub places: Vec<Vec<Place>>,
-    /// Draws of all coefficients, background included.
+    /// Draws of all coefficients, background included, axis after axis.
     pub draws: Vec<Vec<f64>>,
+}
+
+/// What is known of columns beforehand, in the order of [`Coordinates`].
+#[derive(Default)]
+pub(super) struct Prior {
+    /// As in [`Chain`].
+    pub log_prior: Vec<f64>,
+    /// As in [`Chain`].
+    pub sign: Vec<f64>,
 }
 
 struct Chain<'a> {
@@ -62,15 +75,22 @@ struct Chain<'a> {
     rng: ChaCha8Rng,
     given_noise: Option<f64>,
     effects: Vec<Option<Effect>>,
+    /// Axis after axis, as what follows.
     residual: Vec<f64>,
     /// `X^T diag(weights) residual`.
     q: Vec<f64>,
+    /// Of each column, the sum over axes of `q^2`.
+    squares: Vec<f64>,
     level: usize,
     noise_var: f64,
     slab_var: f64,
     /// Probability that an effect is there.
     presence: f64,
-    /// Of each column: the log Bayes factor of an effect there is `offset + scale q^2`, its mean `shrink q`.
+    /// Logarithm of the prior odds of each column over their mean; empty where all are the same.
+    log_prior: Vec<f64>,
+    /// The sign that the coefficient of a column must have, 0 for any; empty where all may have any.
+    sign: Vec<f64>,
+    /// Of each column: the log Bayes factor of an effect there is `offset + scale |q|^2`, its mean `shrink q`.
     offset: Vec<f64>,
     scale: Vec<f64>,
     shrink: Vec<f64>,
@@ -78,6 +98,8 @@ struct Chain<'a> {
     /// Standard normal numbers for the background of the next draws, a row for each, and `X` times them.
     normals: Array2<f64>,
     reached: Array2<f64>,
+    /// How many of those rows were used.
+    drawn: usize,
     /// Of this sweep: probability that no effect is at a column; mean of coefficients.
     absent: Vec<f64>,
     mean: Vec<f64>,
@@ -89,14 +111,16 @@ pub(super) fn sample(
     coordinates: &Coordinates,
     levels: &mut Levels,
     start: &[usize],
+    prior: Prior,
     settings: &Settings,
     given_noise: Option<f64>,
     monitor: &Monitor<'_>,
 ) -> Result<Averages> {
     let mut mixing = Mixing::default();
-    let mut chain = Chain::new(coordinates, levels, start, settings, given_noise);
+    let mut chain = Chain::new(coordinates, levels, start, prior, settings, given_noise);
     chain.draw_variances(true)?;
-    let draw_every = settings.n_sweeps.div_ceil(settings.n_draws.max(1));
+    let room = (DRAWN.0 / (coordinates.n_columns() * coordinates.n_axes)).max(DRAWN.1);
+    let draw_every = settings.n_sweeps.div_ceil(settings.n_draws.clamp(1, room));
     for sweep in 0..settings.n_burn_in + settings.n_sweeps {
         let kept = sweep.checked_sub(settings.n_burn_in);
         chain.sweep(kept.is_some());
@@ -169,27 +193,24 @@ impl<'a> Chain<'a> {
         coordinates: &'a Coordinates,
         levels: &'a mut Levels,
         start: &[usize],
+        prior: Prior,
         settings: &Settings,
         given_noise: Option<f64>,
     ) -> Self {
-        let n = coordinates.n_columns();
+        let (n, axes, rank) = (coordinates.n_columns(), coordinates.n_axes, coordinates.spectrum.len());
         let (noise_var, slab_var, presence) = START;
+        let Prior { log_prior, sign } = prior;
         let zeros = || vec![0.0; n];
         let sums = Averages {
             inclusion: zeros(),
-            coef: zeros(),
-            score: vec![0.0; coordinates.spectrum.len()],
+            coef: vec![0.0; n * axes],
+            score: vec![0.0; rank * axes],
             ..Averages::default()
         };
-        let (columns, rank) = (coordinates.columns.select(Axis(0), start), coordinates.spectrum.len());
-        let fit = NestedLeastSquares::new(columns.t(), &coordinates.response);
-        let coefficients = fit.coefficients(start.len());
-        let fitted = aview1(&coefficients).dot(&columns);
-        let residual: Vec<f64> = coordinates.response.iter().zip(fitted).map(|(y, f)| y - f).collect();
-        let there = start.iter().zip(coefficients).map(|(&column, coefficient)| Some(Effect { column, coefficient }));
-        let spare = if start.is_empty() { 0 } else { SPARE_EFFECTS.min(rank.saturating_sub(start.len())) };
-        let most = settings.n_effects.max(start.len() + spare);
-        let effects = there.chain(std::iter::repeat(None)).take(most).collect();
+        let (there, residual) = least_squares(coordinates, start, &sign);
+        let spare = if there.is_empty() { 0 } else { SPARE_EFFECTS.min(rank.saturating_sub(there.len())) };
+        let most = settings.n_effects.max(there.len() + spare);
+        let effects = there.into_iter().map(Some).chain(std::iter::repeat_with(|| None)).take(most).collect();
         Self {
             coordinates,
             level: levels.all.len() / 2,
@@ -199,18 +220,22 @@ impl<'a> Chain<'a> {
             given_noise,
             effects,
             residual,
-            q: zeros(),
+            q: vec![0.0; n * axes],
+            squares: zeros(),
             noise_var: given_noise.unwrap_or(noise_var),
             slab_var,
             presence,
+            log_prior,
+            sign,
             offset: zeros(),
             scale: zeros(),
             shrink: zeros(),
             conditional: Conditional::new(n),
             normals: Array2::zeros((0, n)),
             reached: Array2::zeros((0, rank)),
+            drawn: 0,
             absent: zeros(),
-            mean: zeros(),
+            mean: vec![0.0; n * axes],
             sums,
         }
     }
@@ -218,20 +243,22 @@ impl<'a> Chain<'a> {
     /// Products of the columns with the residual, from the start.
     fn refresh(&mut self) {
         let weights = &self.levels.all[self.level].weights;
-        let weighted: Vec<f64> = self.residual.iter().zip(weights).map(|(r, w)| r * w).collect();
+        let weighted: Vec<f64> = self.residual.iter().zip(weights.iter().cycle()).map(|(r, w)| r * w).collect();
         self.coordinates.multiply_transposed(&weighted, &mut self.q);
     }
 
     /// Log Bayes factors as functions of `q`.
     fn tabulate(&mut self) {
-        let Self { coordinates, levels, arch, offset, scale, shrink, noise_var, slab_var, .. } = self;
+        let Self { coordinates, levels, arch, offset, scale, shrink, log_prior, noise_var, slab_var, .. } = self;
+        let axes = coordinates.n_responses as f64;
         let squares = levels.squares(coordinates, self.level, *arch);
         let ratio = *noise_var / *slab_var;
         for (((offset, scale), shrink), square) in offset.iter_mut().zip(scale).zip(shrink).zip(squares) {
             *shrink = 1.0 / (square + ratio);
             *scale = *shrink / (2.0 * *noise_var);
-            *offset = (ratio * *shrink).ln() / 2.0;
+            *offset = axes * (ratio * *shrink).ln() / 2.0;
         }
+        offset.iter_mut().zip(log_prior).for_each(|(offset, log)| *offset += *log);
     }
 
     /// Moves every effect once, in random order.
@@ -249,27 +276,55 @@ impl<'a> Chain<'a> {
         let mut times = 0;
         for l in order {
             let before = self.effects[l].take();
-            if let Some(Effect { column, coefficient }) = before {
+            let was_there = before.is_some();
+            if let Some(Effect { column, coefficients }) = before {
                 self.record(kept, &mut times);
-                self.shift(column, coefficient);
+                self.shift(column, &coefficients, 1.0);
             }
             if times == 0 {
-                self.conditional.update(self.arch, &self.offset, &self.scale, &self.q, log_none);
+                self.condition(log_none);
             }
             times += 1;
             let drawn = self.conditional.at(self.rng.random());
-            if before.is_some() || drawn.is_some() {
+            if was_there || drawn.is_some() {
                 self.record(kept, &mut times);
             }
             if let Some(column) = drawn {
-                let normal: f64 = StandardNormal.sample(&mut self.rng);
-                let shrink = self.shrink[column];
-                let coefficient = shrink * self.q[column] + (self.noise_var * shrink).sqrt() * normal;
-                self.effects[l] = Some(Effect { column, coefficient });
-                self.shift(column, -coefficient);
+                let coefficients = self.draw_effect(column);
+                self.shift(column, &coefficients, -1.0);
+                self.effects[l] = Some(Effect { column, coefficients });
             }
         }
         self.record(kept, &mut times);
+    }
+
+    /// The distribution of the column of one effect, given the others.
+    fn condition(&mut self, log_none: f64) {
+        let Self { arch, conditional, offset, scale, shrink, q, squares, sign, noise_var, .. } = self;
+        let n = squares.len();
+        arch.dispatch(|| {
+            squares.fill(0.0);
+            for q in q.chunks_exact(n) {
+                squares.iter_mut().zip(q).for_each(|(square, q)| *square += q * q);
+            }
+        });
+        conditional.tabulate(*arch, offset, scale, squares);
+        for (j, sign) in sign.iter().enumerate().filter(|(_, sign)| **sign != 0.0) {
+            conditional.weights[j] += one_sided::log_twice_share(sign * q[j] * (shrink[j] / *noise_var).sqrt());
+        }
+        conditional.normalise(*arch, log_none);
+    }
+
+    /// Coefficients of an effect at `column`.
+    fn draw_effect(&mut self, column: usize) -> Vec<f64> {
+        let Self { q, shrink, squares, sign, noise_var, rng, .. } = self;
+        let (shrink, n) = (shrink[column], squares.len());
+        let deviation = (*noise_var * shrink).sqrt();
+        let sign = sign.get(column).copied().unwrap_or(0.0);
+        if sign != 0.0 {
+            return vec![sign * deviation * one_sided::draw(sign * shrink * q[column] / deviation, rng)];
+        }
+        q.iter().skip(column).step_by(n).map(|q| shrink * q + deviation * normal(rng)).collect()
     }
 
     /// Adds the present conditional to what the sweep knows, once for each of the `times` effects that drew from it.
@@ -278,16 +333,25 @@ impl<'a> Chain<'a> {
         if times == 0 || !kept {
             return;
         }
-        let Self { arch, conditional, absent, mean, shrink, q, .. } = self;
-        let share = 1.0 / conditional.total;
+        let Self { arch, conditional, absent, mean, shrink, q, sign, noise_var, .. } = self;
+        let (share, n) = (1.0 / conditional.total, absent.len());
         arch.dispatch(|| {
-            let terms = conditional.weights.iter().zip(shrink.iter().zip(q.iter()));
-            for ((absent, mean), (weight, (shrink, q))) in absent.iter_mut().zip(mean.iter_mut()).zip(terms) {
-                let probability = share * weight;
-                *absent *= power(1.0 - probability, times);
-                *mean += times as f64 * probability * shrink * q;
+            for (absent, weight) in absent.iter_mut().zip(&conditional.weights) {
+                *absent *= power(1.0 - share * weight, times);
+            }
+            for (mean, q) in mean.chunks_exact_mut(n).zip(q.chunks_exact(n)) {
+                for ((mean, q), (weight, shrink)) in
+                    mean.iter_mut().zip(q).zip(conditional.weights.iter().zip(&*shrink))
+                {
+                    *mean += times as f64 * share * weight * shrink * q;
+                }
             }
         });
+        for (j, sign) in sign.iter().enumerate().filter(|(_, sign)| **sign != 0.0) {
+            let (weight, deviation) = (times as f64 * share * conditional.weights[j], (*noise_var * shrink[j]).sqrt());
+            let free = shrink[j] * q[j];
+            mean[j] += weight * (sign * deviation * one_sided::mean(sign * free / deviation) - free);
+        }
         let large = conditional.weights.iter().enumerate().filter(|(_, weight)| **weight * share > SMALLEST);
         let probabilities: Vec<_> = large.map(|(j, weight)| (j, weight * share)).collect();
         if let (false, Some(sweep)) = (probabilities.is_empty(), self.sums.places.last_mut()) {
@@ -295,14 +359,18 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// `residual <- residual + coefficient x_j`.
-    fn shift(&mut self, column: usize, coefficient: f64) {
-        let Self { coordinates, levels, arch, residual, q, level, .. } = self;
+    /// `residual <- residual + times coefficients x_j`, for each axis.
+    fn shift(&mut self, column: usize, coefficients: &[f64], times: f64) {
+        let Self { coordinates, levels, arch, residual, q, squares, level, .. } = self;
         let row = levels.row(coordinates, *level, column);
-        let x = coordinates.column(column);
+        let (x, n) = (coordinates.column(column), squares.len());
         arch.dispatch(|| {
-            residual.iter_mut().zip(x).for_each(|(r, x)| *r += coefficient * x);
-            q.iter_mut().zip(row).for_each(|(q, g)| *q += coefficient * g);
+            let axes = residual.chunks_exact_mut(x.len().max(1)).zip(q.chunks_exact_mut(n));
+            for ((residual, q), coefficient) in axes.zip(coefficients) {
+                let step = times * coefficient;
+                residual.iter_mut().zip(x).for_each(|(r, x)| *r += step * x);
+                q.iter_mut().zip(row).for_each(|(q, g)| *q += step * g);
+            }
         });
     }
 
@@ -310,16 +378,22 @@ impl<'a> Chain<'a> {
     /// integrated out.
     fn draw_variances(&mut self, with_level: bool) -> Result<()> {
         let Self { coordinates, levels, rng, residual, .. } = self;
-        let squares: Vec<f64> = residual.iter().map(|r| r * r).collect();
-        let floor = coordinates.freedom * LEAST_NOISE + coordinates.off_range;
+        let mut squares = vec![0.0; coordinates.spectrum.len()];
+        for residual in residual.chunks_exact(squares.len().max(1)) {
+            squares.iter_mut().zip(residual).for_each(|(square, r)| *square += r * r);
+        }
+        let responses = coordinates.n_responses as f64;
+        let floor = coordinates.freedom * responses * LEAST_NOISE + coordinates.off_range;
         let sum = |weights: &[f64]| floor + squares.iter().zip(weights).map(|(r, w)| r * w).sum::<f64>();
-        let half = coordinates.freedom / 2.0;
+        let half = coordinates.freedom * responses / 2.0;
         if with_level && levels.all.len() > 1 {
             let none = (NO_BACKGROUND / (1.0 - NO_BACKGROUND) * (levels.all.len() - 1) as f64).ln();
             let given = self.given_noise;
             let logs = levels.all.iter().map(|level| {
                 let (prior, sum) = (if level.ratio == 0.0 { none } else { 0.0 }, sum(&level.weights));
-                prior - level.log_det / 2.0 - given.map_or_else(|| half * sum.ln(), |noise_var| sum / (2.0 * noise_var))
+                prior
+                    - responses * level.log_det / 2.0
+                    - given.map_or_else(|| half * sum.ln(), |noise_var| sum / (2.0 * noise_var))
             });
             let logs: Vec<f64> = logs.collect();
             let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -334,12 +408,13 @@ impl<'a> Chain<'a> {
         if self.given_noise.is_none() {
             self.noise_var = sum(&levels.all[self.level].weights) / (2.0 * gamma(rng, half)?);
         }
-        let present: Vec<f64> = self.effects.iter().flatten().map(|effect| effect.coefficient.powi(2)).collect();
-        let (k, most) = (present.len() as f64, self.effects.len() as f64);
+        let present = || self.effects.iter().flatten();
+        let explained: f64 = present().flat_map(|effect| &effect.coefficients).map(|b| b * b).sum();
+        let (k, most) = (present().count() as f64, self.effects.len() as f64);
         let (there, not_there) = (gamma(rng, 1.0 + k)?, gamma(rng, 1.0 + most - k)?);
         self.presence = (there / (there + not_there)).clamp(0.5 / most, 1.0 - 0.5 / most);
-        let scale = SLAB.1 + present.iter().sum::<f64>() / 2.0;
-        self.slab_var = (scale / gamma(rng, SLAB.0 + k / 2.0)?).clamp(SLAB_RANGE.0, SLAB_RANGE.1);
+        let scale = SLAB.1 + explained / 2.0;
+        self.slab_var = (scale / gamma(rng, SLAB.0 + k * responses / 2.0)?).clamp(SLAB_RANGE.0, SLAB_RANGE.1);
         if with_level {
             self.refresh();
         }
@@ -351,7 +426,7 @@ impl<'a> Chain<'a> {
         sums.inclusion.iter_mut().zip(&self.absent).for_each(|(sum, absent)| *sum += 1.0 - absent);
         sums.coef.iter_mut().zip(&self.mean).for_each(|(sum, mean)| *sum += mean);
         let level = &levels.all[self.level];
-        let score = sums.score.iter_mut().zip(residual.iter().zip(&level.weights));
+        let score = sums.score.iter_mut().zip(residual.iter().zip(level.weights.iter().cycle()));
         score.for_each(|(sum, (r, w))| *sum += level.ratio * w * r);
         sums.noise_var += self.noise_var;
         sums.background_var += level.ratio * self.noise_var;
@@ -361,31 +436,36 @@ impl<'a> Chain<'a> {
     /// Coefficients of the effects as they are, and of the background given them: a draw `u` from its prior, moved by
     /// what its sum `X u + e` lacks of the residual (Matheron's rule).
     fn draw_coefficients(&mut self) -> Vec<f64> {
-        let Self { coordinates, levels, rng, residual, noise_var, normals, reached, sums, .. } = self;
-        let (level, n, index) = (&levels.all[self.level], coordinates.n_columns(), sums.draws.len() % DRAWN_AT_ONCE);
-        if index == 0 {
-            *normals = Array2::from_shape_simple_fn((DRAWN_AT_ONCE, n), || normal(rng));
-            *reached = normals.dot(&coordinates.columns);
+        let Self { coordinates, levels, rng, residual, noise_var, normals, reached, drawn, .. } = self;
+        let (level, n) = (&levels.all[self.level], coordinates.n_columns());
+        let mut draw = vec![0.0; n * coordinates.n_axes];
+        for (draw, residual) in draw.chunks_exact_mut(n).zip(residual.chunks_exact(level.weights.len().max(1))) {
+            let index = *drawn % DRAWN_AT_ONCE;
+            *drawn += 1;
+            if index == 0 {
+                *normals = Array2::from_shape_simple_fn((DRAWN_AT_ONCE, n), || normal(rng));
+                *reached = normals.dot(&coordinates.columns);
+            }
+            if level.ratio > 0.0 {
+                let deviation = (level.ratio * *noise_var / n as f64).sqrt();
+                let lacking =
+                    reached.row(index).into_iter().zip(residual.iter().zip(&level.weights)).map(|(seen, (r, w))| {
+                        let noise = noise_var.sqrt() * normal(rng);
+                        level.ratio / n as f64 * w * (r - deviation * seen - noise)
+                    });
+                coordinates.multiply_transposed(&lacking.collect::<Vec<f64>>(), draw);
+                draw.iter_mut().zip(normals.row(index)).for_each(|(u, z)| *u += deviation * z);
+            }
         }
-        let mut draw = vec![0.0; n];
-        if level.ratio > 0.0 {
-            let deviation = (level.ratio * *noise_var / n as f64).sqrt();
-            let lacking =
-                reached.row(index).into_iter().zip(residual.iter().zip(&level.weights)).map(|(seen, (r, w))| {
-                    let noise = noise_var.sqrt() * normal(rng);
-                    level.ratio / n as f64 * w * (r - deviation * seen - noise)
-                });
-            coordinates.multiply_transposed(&lacking.collect::<Vec<f64>>(), &mut draw);
-            draw.iter_mut().zip(normals.row(index)).for_each(|(u, z)| *u += deviation * z);
-        }
-        for Effect { column, coefficient } in self.effects.iter().flatten() {
-            draw[*column] += coefficient;
+        for Effect { column, coefficients } in self.effects.iter().flatten() {
+            draw.iter_mut().skip(*column).step_by(n).zip(coefficients).for_each(|(draw, b)| *draw += b);
         }
         draw
     }
 
     fn averages(mut self) -> Averages {
         let sums = &mut self.sums;
+        sums.most = self.effects.len();
         let n_sweeps = sums.places.len() as f64;
         for sum in [&mut sums.inclusion, &mut sums.coef, &mut sums.score] {
             sum.iter_mut().for_each(|value| *value /= n_sweeps);
@@ -394,6 +474,33 @@ impl<'a> Chain<'a> {
             *sum /= n_sweeps;
         }
         self.sums
+    }
+}
+
+/// Effects at the columns `start` by least squares, without those whose coefficient has a sign that it must not have; and
+/// what they leave.
+fn least_squares(coordinates: &Coordinates, start: &[usize], sign: &[f64]) -> (Vec<Effect>, Vec<f64>) {
+    let mut start = start.to_vec();
+    loop {
+        let columns = coordinates.columns.select(Axis(0), &start);
+        let (k, rank) = columns.dim();
+        let fit = NestedLeastSquares::new(columns.t(), &coordinates.response);
+        let z = fit.coefficients(k);
+        let allowed: Vec<usize> =
+            (0..k).filter(|&i| sign.get(start[i]).is_none_or(|sign| sign * z[i] >= 0.0)).collect();
+        if allowed.len() < k {
+            start = allowed.into_iter().map(|i| start[i]).collect();
+            continue;
+        }
+        let mut residual = coordinates.response.clone();
+        for (residual, z) in residual.chunks_exact_mut(rank.max(1)).zip(z.chunks_exact(k.max(1))) {
+            residual.iter_mut().zip(aview1(z).dot(&columns)).for_each(|(r, fitted)| *r -= fitted);
+        }
+        let coefficients = |i: usize| z.iter().skip(i).step_by(k).copied().collect();
+        return (
+            start.iter().enumerate().map(|(i, &column)| Effect { column, coefficients: coefficients(i) }).collect(),
+            residual,
+        );
     }
 }
 

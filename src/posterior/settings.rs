@@ -1,7 +1,7 @@
 //! What the sampler takes.
 
 use crate::Result;
-use crate::settings::{self, require};
+use crate::settings::{self, Sizes, require};
 
 /// How much is drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,13 @@ pub struct Settings {
     pub enough: f64,
     /// Whether there may be a background.
     pub background: bool,
+    /// How many columns may be chosen.
+    pub sizes: Sizes,
+    /// Prior odds of each feature that it has an effect, up to a factor; empty where they are the same.
+    pub prior_odds: Vec<f64>,
+    /// Whether the coefficient of a feature cannot be negative; empty where all can. There is no background then, whose
+    /// coefficients have both signs.
+    pub positive: Vec<bool>,
     /// Seed of the sampler.
     pub seed: u64,
 }
@@ -38,6 +45,9 @@ impl Default for Settings {
             n_draws: 100,
             enough: f64::INFINITY,
             background: true,
+            sizes: Sizes::ANY,
+            prior_odds: Vec::new(),
+            positive: Vec::new(),
             seed: 0,
         }
     }

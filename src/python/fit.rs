@@ -40,6 +40,10 @@ struct Arguments<'py> {
     start: Option<Starts<'py>>,
     support_rule: String,
     model_averaging: bool,
+    n_nonzero: Option<usize>,
+    max_nonzero: Option<usize>,
+    prior_odds: Vec<f64>,
+    positive: Vec<bool>,
     fit_intercept: bool,
     seed: u64,
     precision: f64,
@@ -74,6 +78,10 @@ impl Arguments<'_> {
             start,
             support_rule: names::support_rule(&self.support_rule)?,
             model_averaging: self.model_averaging,
+            n_nonzero: self.n_nonzero,
+            max_nonzero: self.max_nonzero,
+            prior_odds: self.prior_odds,
+            positive: self.positive,
             fit_intercept: self.fit_intercept,
             seed: self.seed,
             precision: self.precision,
@@ -113,7 +121,7 @@ fn posterior<'py>(py: Python<'py>, posterior: &Posterior) -> PyResult<Bound<'py,
     let out = PyDict::new(py);
     out.set_item("inclusion_prob", posterior.inclusion_prob.to_pyarray(py))?;
     out.set_item("coef", posterior.coef.to_pyarray(py))?;
-    out.set_item("intercept", posterior.intercept)?;
+    out.set_item("intercept", posterior.intercept.to_pyarray(py))?;
     out.set_item("coef_draws", posterior.coef_draws.to_pyarray(py))?;
     out.set_item("intercept_draws", posterior.intercept_draws.to_pyarray(py))?;
     out.set_item("noise_var", posterior.noise_var)?;

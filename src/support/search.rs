@@ -6,6 +6,7 @@ use super::tolerances::{EXCHANGE_LIMIT, EXCHANGE_SHARE, IMPROVED, PATIENCE, SMAL
 use super::working_set::WorkingSet;
 use crate::Result;
 use crate::design::Standardised;
+use crate::settings::Sizes;
 
 /// The best set found of one size.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Search<'a> {
     pub response: &'a [f64],
     /// The criterion.
     pub evidence: Evidence,
+    /// How many columns may be chosen.
+    pub sizes: Sizes,
 }
 
 impl Search<'_> {
@@ -34,7 +37,7 @@ impl Search<'_> {
     fn largest(&self) -> usize {
         let (n, freedom) = (self.evidence.n_choices, self.evidence.freedom);
         let limit = if n < freedom { n.min(freedom.saturating_sub(2)) } else { self.evidence.spare(4) };
-        limit.min(self.design.nrows())
+        limit.min(self.design.nrows()).min(self.sizes.most)
     }
 
     /// Forward selection with exchanges after each change, then backward; the best set of every size that was visited.
@@ -63,12 +66,13 @@ impl Search<'_> {
                 (lowest, lowest_size) = (criterion, set.len());
             }
             let patience = base + (share * lowest_size as f64) as usize;
-            if set.rss() < ZERO_SHARE * self.evidence.total || set.len() > lowest_size + patience {
+            let is_past = set.len() > lowest_size + patience && set.len() >= self.sizes.least;
+            if set.rss() < ZERO_SHARE * self.evidence.total || is_past {
                 break;
             }
             step()?;
         }
-        while set.len() > 1 {
+        while set.len() > self.sizes.least.max(1) {
             let Some((position, _)) = set.best_removal() else { break };
             set.drop(position);
             set.exchange_all(EXCHANGE_SHARE, EXCHANGE_LIMIT);
@@ -97,7 +101,11 @@ impl Search<'_> {
         loop {
             step()?;
             let (k, rss) = (set.len(), set.rss());
-            let removal = set.best_removal().map(|(i, rise)| (i, self.evidence.criterion(k - 1, rss + rise)));
+            let is_short = k < self.sizes.least;
+            let removal = set
+                .best_removal()
+                .filter(|_| k > self.sizes.least)
+                .map(|(i, rise)| (i, self.evidence.criterion(k - 1, rss + rise)));
             let addition = set
                 .best_addition()
                 .filter(|_| k < self.largest())
@@ -109,6 +117,10 @@ impl Search<'_> {
             }
             set.exchange_all(EXCHANGE_SHARE, EXCHANGE_LIMIT);
             let next = self.candidate(&set);
+            if is_short {
+                best = next;
+                continue;
+            }
             // Written so that NaN, of a noise variance beyond all scales, ends the search too.
             let better = next.criterion < best.criterion - IMPROVED;
             if !better {

@@ -6,10 +6,15 @@ use sparsevae::monitor::Monitor;
 use sparsevae::posterior::{Settings, posterior};
 use sparsevae::problem::Problem;
 use sparsevae::report::Posterior;
+use sparsevae::settings::Sizes;
 
 fn run(x: &Array2<f64>, y: &Array1<f64>, noise_var: Option<f64>, settings: &Settings) -> Posterior {
+    run_several(x, &y.clone().insert_axis(Axis(1)), noise_var, settings)
+}
+
+fn run_several(x: &Array2<f64>, y: &Array2<f64>, noise_var: Option<f64>, settings: &Settings) -> Posterior {
     let problem = Problem::new(x, true, &[]).unwrap();
-    let response = problem.respond(y.view().insert_axis(Axis(1)), f64::EPSILON).unwrap();
+    let response = problem.respond(y.view(), f64::EPSILON).unwrap();
     posterior(&problem, &response, noise_var, &[], 0.0, settings, &Monitor::default()).unwrap().0
 }
 
@@ -24,44 +29,100 @@ fn example() -> (Array2<f64>, Array1<f64>) {
     (x, y)
 }
 
-/// One effect at most, no background, known noise: one integral, over the variance of the effect.
-#[test]
-fn one_effect_agrees_with_quadrature() {
-    let (x, y) = example();
-    let settings = Settings {
-        n_effects: 1,
-        n_burn_in: 100,
-        n_sweeps: 20_000,
-        n_draws: 1,
-        enough: f64::INFINITY,
-        background: false,
-        seed: 1,
-    };
-    let noise_var = 1.2;
-    let found = run(&x, &y, Some(noise_var), &settings);
-    let centred = &y - y.mean().unwrap();
-    let mean_square = centred.dot(&centred) / 29.0;
+/// Probabilities of the columns, and their mean coefficients of the first response, for one effect at most, no background
+/// and known noise: one integral, over the variance of the effect. Coefficients of `positive` columns are positive.
+fn one_effect(
+    x: &Array2<f64>,
+    y: &Array2<f64>,
+    noise_var: f64,
+    odds: &[f64],
+    positive: &[bool],
+) -> (Vec<f64>, Vec<f64>) {
+    let centred = y - &y.mean_axis(Axis(0)).unwrap();
+    let (responses, freedom) = (y.ncols() as f64, (y.nrows() - 1) as f64);
+    let mean_square = (&centred * &centred).sum() / (freedom * responses);
     let gamma = noise_var / mean_square;
+    let n = x.ncols();
+    let (mut weights, mut first, mut none) = (vec![0.0; n], vec![0.0; n], 0.0);
     // Presence is kept at one half for one effect; the prior of the variance is inverse gamma, shape 3, scale .1.
-    let (mut weights, mut none) = ([0.0; 6], 0.0);
     for i in 0..4_000 {
         let log = (1e-4_f64).ln() + (10.0_f64 / 1e-4).ln() * (f64::from(i) + 0.5) / 4_000.0;
         let slab = log.exp();
         let prior = (-3.0 * log - 0.1 / slab).exp();
         none += prior;
-        for (weight, column) in weights.iter_mut().zip(x.columns()) {
+        for (j, column) in x.columns().into_iter().enumerate() {
             let column = &column - column.mean().unwrap();
-            let (square, product) = (column.dot(&column), column.dot(&centred));
-            let correlation = product * product / (square * 29.0 * mean_square);
-            let root = (1.0 + 29.0 * slab / gamma).ln() / 2.0;
-            let gain = 29.0 * 29.0 * correlation * slab / (2.0 * gamma * (gamma + 29.0 * slab));
-            *weight += prior / 6.0 * (gain - root).exp();
+            let scale = (column.dot(&column) / freedom).sqrt();
+            let products = column.dot(&centred) / (scale * mean_square.sqrt());
+            let shrink = 1.0 / (freedom + gamma / slab);
+            let gain = products.iter().map(|q| q * q).sum::<f64>() * shrink / (2.0 * gamma);
+            let occam = responses * (1.0 + freedom * slab / gamma).ln() / 2.0;
+            let (mut share, mut mean) = (1.0, shrink * products[0]);
+            if positive[j] {
+                let deviation = (gamma * shrink).sqrt();
+                let t = mean / deviation;
+                share = libm::erfc(-t / 2.0_f64.sqrt());
+                mean += deviation * (2.0 / std::f64::consts::PI).sqrt() * (-t * t / 2.0).exp() / share;
+            }
+            let weight = prior * odds[j] / odds.iter().sum::<f64>() * (gain - occam).exp() * share;
+            weights[j] += weight;
+            first[j] += weight * mean * mean_square.sqrt() / scale;
         }
     }
     let total = none + weights.iter().sum::<f64>();
-    for (found, weight) in found.inclusion_prob.iter().zip(weights) {
-        let exact = weight / total;
-        assert!((found - exact).abs() < 0.01, "{found} for {exact}");
+    weights.iter_mut().chain(&mut first).for_each(|value| *value /= total);
+    (weights, first)
+}
+
+fn long(seed: u64) -> Settings {
+    Settings { n_effects: 1, n_sweeps: 20_000, n_draws: 1, background: false, seed, ..Settings::default() }
+}
+
+fn assert_close(found: &Posterior, exact: &(Vec<f64>, Vec<f64>)) {
+    for (j, (probability, coef)) in exact.0.iter().zip(&exact.1).enumerate() {
+        assert!((found.inclusion_prob[j] - probability).abs() < 0.01, "{} for {probability}", found.inclusion_prob[j]);
+        assert!((found.coef[j] - coef).abs() < 0.01, "{} for {coef}", found.coef[j]);
+    }
+}
+
+#[test]
+fn one_effect_agrees_with_quadrature() {
+    let (x, y) = example();
+    let exact = one_effect(&x, &y.clone().insert_axis(Axis(1)), 1.2, &[1.0; 6], &[false; 6]);
+    assert_close(&run(&x, &y, Some(1.2), &long(1)), &exact);
+}
+
+#[test]
+fn prior_odds_and_signs_enter_as_bayes_has_them() {
+    let (x, y) = example();
+    let (odds, positive) = ([1.0, 3.0, 1.0, 0.2, 5.0, 1.0], [true, false, true, true, true, false]);
+    let exact = one_effect(&x, &y.clone().insert_axis(Axis(1)), 1.2, &odds, &positive);
+    let settings = Settings { prior_odds: odds.to_vec(), positive: positive.to_vec(), ..long(2) };
+    let found = run(&x, &y, Some(1.2), &settings);
+    assert_close(&found, &exact);
+    assert!((0..6).all(|j| !positive[j] || found.coef_draws[[0, j]] >= 0.0));
+}
+
+#[test]
+fn several_responses_share_their_effect() {
+    let (x, y) = example();
+    let other = gaussian(30, 2, 9);
+    let y = Array2::from_shape_fn((30, 3), |(i, l)| if l == 0 { y[i] } else { 0.3 * x[[i, 1]] + other[[i, l - 1]] });
+    let exact = one_effect(&x, &y, 1.2, &[1.0; 6], &[false; 6]);
+    assert_close(&run_several(&x, &y, Some(1.2), &long(3)), &exact);
+}
+
+#[test]
+fn as_many_columns_are_chosen_as_were_asked_for() {
+    let x = gaussian(60, 40, 8);
+    let noise = gaussian(60, 2, 9);
+    let y = Array2::from_shape_fn((60, 2), |(i, l)| x[[i, 3]] + x[[i, 9]] * (l as f64 - 0.5) + 0.3 * noise[[i, l]]);
+    let problem = Problem::new(&x, true, &[]).unwrap();
+    let response = problem.respond(y.view(), f64::EPSILON).unwrap();
+    for (sizes, count) in [(Sizes { least: 5, most: 5 }, 5), (Sizes { least: 0, most: 1 }, 1), (Sizes::ANY, 2)] {
+        let settings = Settings { sizes, ..Settings::brief(0) };
+        let (_, chosen) = posterior(&problem, &response, None, &[], 0.0, &settings, &Monitor::default()).unwrap();
+        assert_eq!((chosen.support.len(), chosen.coefficients.len()), (count, 2 * count));
     }
 }
 

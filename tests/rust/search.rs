@@ -5,6 +5,7 @@ use ndarray::{Array2, Axis};
 use sparsevae::Error;
 use sparsevae::datasets::Design;
 use sparsevae::design::Standardised;
+use sparsevae::settings::Sizes;
 use sparsevae::support::evidence::{Criterion, Evidence};
 use sparsevae::support::search::Search;
 
@@ -26,7 +27,8 @@ fn every_candidate_of_the_path_has_the_residual_of_least_squares() {
         for kind in [Criterion::Evidence, Criterion::ExtendedBic] {
             let (x, y) = (unit_columns(gaussian(d, n, 1)), normal(d, 2));
             let design = Standardised::as_it_is(x.to_owned());
-            let search = Search { design: &design, response: &y, evidence: evidence(kind, d, n, &y) };
+            let search =
+                Search { design: &design, response: &y, evidence: evidence(kind, d, n, &y), sizes: Sizes::ANY };
             let path = search.path(|| Ok(())).unwrap();
             assert!(path[0].support.is_empty());
             for candidate in &path {
@@ -44,7 +46,12 @@ fn every_candidate_of_the_path_has_the_residual_of_least_squares() {
 fn no_single_exchange_improves_a_candidate() {
     let (x, y) = (unit_columns(gaussian(25, 40, 5)), normal(25, 6));
     let design = Standardised::as_it_is(x.to_owned());
-    let search = Search { design: &design, response: &y, evidence: evidence(Criterion::Evidence, 25, 40, &y) };
+    let search = Search {
+        design: &design,
+        response: &y,
+        evidence: evidence(Criterion::Evidence, 25, 40, &y),
+        sizes: Sizes::ANY,
+    };
     let candidate = search.local(&[3, 5, 8, 13], || Ok(())).unwrap();
     for i in 0..candidate.support.len() {
         for j in (0..40).filter(|j| !candidate.support.contains(j)) {
@@ -65,7 +72,8 @@ fn clear_signals_in_noise_are_found() {
             planted.x.dot(&ndarray::aview1(&z)).iter().zip(normal(80, seed + 100)).map(|(y, e)| y + 0.02 * e).collect();
         for kind in [Criterion::Evidence, Criterion::ExtendedBic] {
             let design = Standardised::as_it_is(planted.x.to_owned());
-            let search = Search { design: &design, response: &y, evidence: evidence(kind, 80, 160, &y) };
+            let search =
+                Search { design: &design, response: &y, evidence: evidence(kind, 80, 160, &y), sizes: Sizes::ANY };
             let path = search.path(|| Ok(())).unwrap();
             let best = path.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion)).unwrap();
             assert_eq!(best.support, [7, 70, 111, 150]);
@@ -84,7 +92,12 @@ fn dependent_columns_never_join_the_same_set() {
     let x = unit_columns(x);
     let y = normal(12, 6);
     let design = Standardised::as_it_is(x.to_owned());
-    let search = Search { design: &design, response: &y, evidence: evidence(Criterion::Evidence, 12, 20, &y) };
+    let search = Search {
+        design: &design,
+        response: &y,
+        evidence: evidence(Criterion::Evidence, 12, 20, &y),
+        sizes: Sizes::ANY,
+    };
     for candidate in search.path(|| Ok(())).unwrap() {
         for j in 0..3 {
             assert!(!(candidate.support.contains(&j) && candidate.support.contains(&(j + 10))));
@@ -97,7 +110,12 @@ fn dependent_columns_never_join_the_same_set() {
 fn a_search_ends_with_the_error_of_its_step() {
     let (x, y) = (unit_columns(gaussian(25, 40, 5)), normal(25, 6));
     let design = Standardised::as_it_is(x.to_owned());
-    let search = Search { design: &design, response: &y, evidence: evidence(Criterion::Evidence, 25, 40, &y) };
+    let search = Search {
+        design: &design,
+        response: &y,
+        evidence: evidence(Criterion::Evidence, 25, 40, &y),
+        sizes: Sizes::ANY,
+    };
     let interrupted = || Err(Error::Interrupted { step: 1 });
     assert_eq!(search.path(interrupted), Err(Error::Interrupted { step: 1 }));
     assert_eq!(search.local(&[4], interrupted), Err(Error::Interrupted { step: 1 }));

@@ -29,6 +29,8 @@ class Weighting:
 
     Attributes
     ----------
+    values : ndarray of shape (n_samples,)
+        The weights.
     mean_weights : ndarray of shape (n_samples,)
         Weights that sum to 1: those of the estimate of an intercept.
     mean_share : float
@@ -54,6 +56,7 @@ class Weighting:
         if np.count_nonzero(self._used) < needed:
             count = np.count_nonzero(self._used)
             raise ParameterError(f"`sample_weight` has {count} weights that are not zero, but {needed} must be")
+        self.values: Array = values
         with np.errstate(over="ignore"):
             total = values.sum()
         if not np.isfinite(total):

@@ -3,7 +3,6 @@
 import numbers
 import sys
 import warnings
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -18,7 +17,7 @@ from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.interchange import Interchange, exchange
 from .._input.parameters import MOST, as_float, check_count, check_flag, check_type, check_verbose
 from .._input.random import draw_seed
-from .._input.weights import Weighting
+from ._prepared import Adjusted, Prepared
 
 _ADVICE = {
     "untrained": (
@@ -78,6 +77,10 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
             "start": None,
             "support_rule": self.support_rule,
             "model_averaging": False,
+            "n_nonzero": None,
+            "max_nonzero": None,
+            "prior_odds": [],
+            "positive": [],
             "fit_intercept": bool(self.fit_intercept),
             "seed": draw_seed(self.random_state),
         }
@@ -119,26 +122,6 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
         size = len(self.support_)
         self.support_cov_ = report["support_cov"].reshape(size, size)
         self.coef_var_ = report["coef_var"]
-
-
-@dataclass(frozen=True)
-class Weighted:
-    """Data with weights, and the intercept that belongs to coefficients on them; not public."""
-
-    weighting: Weighting
-    X: NDArray[np.float64]
-    y: NDArray[np.float64]
-
-    def add_intercept(self, report: "_core.FitReport") -> None:
-        """Add to a report what the core knows of an intercept where it sees one."""
-        weights = self.weighting.mean_weights
-        means, mean = weights @ self.X, weights @ self.y
-        report["intercept"][0] = mean - means @ report["coef"]
-        report["support_mean"] = means[report["support"]]
-        posterior = report["posterior"]
-        if posterior is not None:
-            posterior["intercept"] = float(mean - means @ posterior["coef"])
-            posterior["intercept_draws"] = mean - posterior["coef_draws"] @ means
 
 
 class LinearVae(CoreEstimator):
@@ -191,21 +174,18 @@ class LinearVae(CoreEstimator):
         arguments = self._arguments()
         X, y, precision = fit_arrays(self, X, y, core_checks=backend is None)
         arguments["precision"] = precision
-        weighting = self._weigh(sample_weight, len(X), arguments)
-        design, response = (X, y) if weighting is None else (weighting.apply(X), weighting.apply(y.reshape(-1, 1)))
-        arguments = self._descend_on(backend, design, response.reshape(-1, 1), arguments)
-        report = self._call(_core.fit, design, response.ravel(), arguments)
-        self._absorb(report, len(X), precision, None if weighting is None else Weighted(weighting, X, y.ravel()))
+        prepared = self._prepare(X, y.reshape(-1, 1), arguments, sample_weight)
+        arguments = self._descend_on(backend, prepared.X, prepared.Y, arguments)
+        report = self._call(_core.fit, prepared.X, prepared.Y.ravel(), arguments)
+        self._absorb(report, len(X), precision, prepared)
         self._warn(y)
         return self
 
-    def _weigh(self, sample_weight: Any, n_samples: int, arguments: dict[str, Any]) -> Weighting | None:
-        """Read weights; with them, the core sees data without an intercept."""
-        if sample_weight is None:
-            return None
-        weighting = Weighting(sample_weight, n_samples, fit_intercept=arguments["fit_intercept"])
-        arguments["fit_intercept"] = False
-        return weighting
+    def _prepare(
+        self, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any], sample_weight: Any
+    ) -> Prepared:
+        """Adjust the data for weights; what is chosen of the columns is in `arguments` then."""
+        return Prepared(X, Y, arguments, sample_weight=sample_weight)
 
     def _descend_on(
         self, backend: Backend | None, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any]
@@ -214,7 +194,8 @@ class LinearVae(CoreEstimator):
         optimizer, noise_var = arguments["optimizer"], arguments["noise_var"]
         given = None if isinstance(noise_var, str) else noise_var
         if optimizer == "auto" and given is not None:
-            optimizer = "mm"
+            # What the posterior over supports chooses is no minimum of the energy.
+            optimizer = "auto" if arguments["support_rule"] == "projection" else "mm"
         elif optimizer == "auto" and Y.shape[1] > 1:
             # What EM proves to be the sparsest solution is what the core would find.
             optimizer = "em"
@@ -227,18 +208,17 @@ class LinearVae(CoreEstimator):
         return arguments if start is None else arguments | {"start": start}
 
     def _absorb(
-        self, report: "_core.FitReport", n_samples: int, precision: float, weighted: "Weighted | None" = None
+        self, report: "_core.FitReport", n_samples: int, precision: float, prepared: Prepared, response: int = 0
     ) -> None:
-        """Turn a report into fitted attributes; `weighted` are the data whose intercept the core has not seen."""
-        if weighted is not None and self.fit_intercept:
-            weighted.add_intercept(report)
+        """Turn a report on one of the responses that were prepared into fitted attributes."""
+        self._adjusted: Adjusted | None = prepared.restore(report, response)
         self._absorb_search(report)
         intercept = float(report["intercept"][0])
         dtype = result_dtype(precision, max(np.abs(report["coef"]).max(), abs(intercept)))
         self.coef_ = report["coef"].astype(dtype)
         self.intercept_ = dtype(intercept)
         self._support_mean = report["support_mean"]
-        mean_share = 1 / n_samples if weighted is None else weighted.weighting.mean_share
+        mean_share = 1 / n_samples if prepared.mean_share is None else prepared.mean_share
         self._mean_share = mean_share if self.fit_intercept else 0.0
         self._response_noise_var = report["response_noise_var"]
         if report["posterior_mean"] is not None:

@@ -57,9 +57,9 @@ class PreconditionedVae(LinearVae):
     prior_var_ : ndarray of shape (n_features,)
         Prior variance of each coefficient.
     coef_var_ : ndarray of shape (n_features,)
-        Posterior variance of each coefficient given the support.
+        Posterior variance of each coefficient, as in :class:`VaeSlr`.
     support_cov_ : ndarray of shape (n_support, n_support)
-        Posterior covariance on the support.
+        Posterior covariance on the support, as in :class:`VaeSlr`.
     noise_var_ : float
         Noise variance; that of the preconditioned decoder if `noise_var` is a float or "learn", where `predict` takes
         the noise of `y` from the residual.

@@ -12,17 +12,18 @@ from .. import _core
 from .._input.arrays import real_array
 from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.groups import group_labels
-from .._input.parameters import check_type
+from .._input.parameters import check_flag, check_optional_count, check_type
 from .._input.random import RandomState
-from .._input.weights import Weighting
 from .._input.whitening import Whitening, broken_promise
 from ..exceptions import ParameterError
 from ._base import CoreEstimator
+from ._posterior import SupportPosterior
+from ._prepared import Adjusted, Prepared
 
 Array = NDArray[np.float64]
 
 
-class SimultaneousSparseVae(CoreEstimator):
+class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
     r"""Row-sparse regression of several responses by a linear variational autoencoder.
 
     All responses share their support: ``Y = X U`` with few nonzero rows of `U`. With its latent integrated out, the
@@ -73,14 +74,23 @@ class SimultaneousSparseVae(CoreEstimator):
     learning_rate_drop : float, default=0.01
         Factor of the learning rate of "adam" from the first step on whose bound is negative.
     support_rule : {"projection", "evidence", "ebic", "posterior"}, default="projection"
-        How columns are chosen where no certificate settles it. "projection": for one response as in
-        :class:`VaeSlr`; for several, "evidence". "evidence": marginal likelihood of the support. "ebic": extended BIC.
-        "posterior": columns whose coefficients, in the root mean square over responses, are more than
-        three posterior standard deviations from 0.
+        How columns are chosen where no certificate settles it, as in :class:`VaeSlr`; all responses share the
+        columns of effects, each with its own coefficients. "posterior": columns whose coefficients, in the root mean
+        square over responses, are more than three posterior standard deviations from 0. "evidence" stands in for
+        "projection" for groups and the diagonal covariance as well.
+    model_averaging : bool, default=False
+        Whether to average over supports where there is noise, as in :class:`VaeSlr`. Not for groups and the diagonal
+        covariance.
+    n_nonzero, max_nonzero : int or None, default=None
+        How many columns to choose, exactly or at most. Not for groups and the diagonal covariance.
+    always_select : array-like of int, bool or str, or None, default=None
+        Columns that are always in, as in :class:`VaeSlr`. Of a group, all or none.
+    prior_odds : array-like of shape (n_features,) or None, default=None
+        Prior odds of each column that it has an effect, as in :class:`VaeSlr`.
     fit_intercept : bool, default=True
         Whether each response has an intercept. Set it to False for designs without one: it costs one sample.
     random_state : int, Generator, RandomState or None, default=0
-        Seed of the restarts. The same seed gives the same bits on any number of threads.
+        Seed of the restarts and of the sampler. The same seed gives the same bits on any number of threads.
     verbose : bool or int, default=False
         Whether to show progress on standard error.
 
@@ -88,6 +98,7 @@ class SimultaneousSparseVae(CoreEstimator):
     ----------
     coef_ : ndarray of shape (n_responses, n_features)
         Coefficients, in units of `Y` over units of the column; exact zeros off the support. Of the dtype of the data.
+        With `model_averaging`, posterior means, zero nowhere unless the fit is certified.
     intercept_ : ndarray of shape (n_responses,)
         Intercepts; 0 if `fit_intercept` is False.
     support_ : ndarray of shape (n_support,), int64
@@ -97,9 +108,11 @@ class SimultaneousSparseVae(CoreEstimator):
     prior_var_ : ndarray of shape (n_features,)
         Prior variance of each column's coefficients, the `w` of the energy.
     coef_var_ : ndarray of shape (n_features,)
-        Posterior variance of each column's coefficients, of any one response, given the support; 0 off the support.
+        Posterior variance of each column's coefficients, of any one response; 0 off the support. With "projection",
+        the mean squared deviation from `coef_` over draws of all supports, the mean over the principal axes of the
+        responses; with `model_averaging`, their variance, for all columns; else given the support.
     support_cov_ : ndarray of shape (n_support, n_support)
-        Posterior covariance of the coefficients of one response on the support.
+        The same of the coefficients of one response on the support, as a covariance.
     noise_var_ : float
         Noise variance, in squared units of `Y` or as a multiple of `noise_cov`. For certified fits a floor that stands
         for 0: 1e-12 of the mean square of `Y`.
@@ -122,6 +135,16 @@ class SimultaneousSparseVae(CoreEstimator):
         up to what floating point can tell.
     posterior_mean_ : ndarray of shape (n_responses, n_features)
         Decoder scale times mean of the trained encoder, before columns are chosen. Only with "adam".
+    inclusion_prob_ : ndarray of shape (n_features,)
+        Posterior probability that a column has an effect, on all responses. This and the next seven as for
+        :class:`VaeSlr`, where the posterior over supports is known.
+    background_var_, n_effects_, selection_tolerance_ : float
+        Variance of the background's share of a response, number of effects, largest difference between the predictions
+        of the columns chosen and the average's.
+    credible_sets_, selection_path_ : list
+        Columns of credible sets; columns that stand for the average, by their number, with the difference.
+    credible_set_prob_, credible_set_purity_ : ndarray of shape (n_sets,)
+        Probabilities and smallest absolute correlations of the credible sets.
     n_features_in_ : int
         Number of columns of `X`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -172,6 +195,11 @@ class SimultaneousSparseVae(CoreEstimator):
         learning_rate: float = 1e-2,
         learning_rate_drop: float = 1e-2,
         support_rule: str = "projection",
+        model_averaging: bool = False,
+        n_nonzero: int | None = None,
+        max_nonzero: int | None = None,
+        always_select: Any = None,
+        prior_odds: ArrayLike | None = None,
         fit_intercept: bool = True,
         random_state: RandomState = 0,
         verbose: bool | int = False,
@@ -189,6 +217,11 @@ class SimultaneousSparseVae(CoreEstimator):
         self.learning_rate = learning_rate
         self.learning_rate_drop = learning_rate_drop
         self.support_rule = support_rule
+        self.model_averaging = model_averaging
+        self.n_nonzero = n_nonzero
+        self.max_nonzero = max_nonzero
+        self.always_select = always_select
+        self.prior_odds = prior_odds
         self.fit_intercept = fit_intercept
         self.random_state = random_state
         self.verbose = verbose
@@ -241,28 +274,40 @@ class SimultaneousSparseVae(CoreEstimator):
             promises.
         """
         check_type("covariance", self.covariance, str, "a string")
-        arguments = self._arguments() | {"covariance": self.covariance}
+        arguments = self._arguments() | {
+            "covariance": self.covariance,
+            "model_averaging": check_flag("model_averaging", self.model_averaging),
+            "n_nonzero": check_optional_count("n_nonzero", self.n_nonzero),
+            "max_nonzero": check_optional_count("max_nonzero", self.max_nonzero),
+        }
         X, Y, precision = fit_arrays(self, X, Y, multi_output=True, core_checks=self.noise_cov is None)
-        labels = group_labels(self.groups, X.shape[1])
-        arguments |= {"precision": precision, "groups": [] if labels is None else labels.tolist()}
-        if self.prior_var_init is not None:
-            start = real_array("prior_var_init", self.prior_var_init, 1, "(n_features,)")
-            arguments["start"] = (start[None, :], [0])
-        whitening: Whitening | Weighting | None = None
+        arguments["precision"] = precision
+        whitening: Whitening | None = None
         design, responses = X, Y
-        if sample_weight is not None:
-            if self.noise_cov is not None:
+        if self.noise_cov is not None:
+            if sample_weight is not None:
                 raise ParameterError("`sample_weight` is given, but with `noise_cov` it must be None")
-            whitening = Weighting(sample_weight, len(X), fit_intercept=bool(self.fit_intercept))
-        elif self.noise_cov is not None:
             whitening = Whitening(self.noise_cov, len(X), fit_intercept=bool(self.fit_intercept))
-        if whitening is not None:
             design, responses = whitening.apply(X), whitening.apply(Y)
             arguments["fit_intercept"] = False
-        report = self._call(_core.fit_simultaneous, design, responses, arguments)
-        self._absorb(report, X, Y, precision, whitening)
+        prepared = Prepared(
+            design,
+            responses,
+            arguments,
+            sample_weight=sample_weight,
+            always_select=self.always_select,
+            prior_odds=self.prior_odds,
+            names=getattr(self, "feature_names_in_", None),
+        )
+        labels = group_labels(self.groups, X.shape[1])
+        arguments["groups"] = [] if labels is None else prepared.searched_of("groups", labels).tolist()
+        if self.prior_var_init is not None:
+            start = real_array("prior_var_init", self.prior_var_init, 1, "(n_features,)")
+            arguments["start"] = (prepared.searched_of("prior_var_init", start)[None, :], [0])
+        report = self._call(_core.fit_simultaneous, prepared.X, prepared.Y, arguments)
+        self._absorb(report, X, Y, precision, prepared, whitening)
         self._warn(Y)
-        if isinstance(whitening, Whitening) and not isinstance(self.noise_var, str):
+        if whitening is not None and not isinstance(self.noise_var, str):
             left = whitening.apply(self.residual_)
             broken = broken_promise(left, self.noise_var_, len(left), X.shape[1], len(self.support_))
             if broken is not None:
@@ -276,14 +321,19 @@ class SimultaneousSparseVae(CoreEstimator):
         X: Array,
         Y: Array,
         precision: float,
-        whitening: Whitening | Weighting | None,
+        prepared: Prepared,
+        whitening: Whitening | None,
     ) -> None:
+        self._adjusted: Adjusted | None = prepared.restore(report)
         self._absorb_search(report)
+        posterior = report["posterior"]
+        self._absorb_posterior(posterior)
+        estimate: Any = posterior if posterior is not None and self.model_averaging else report
         shape = (Y.shape[1], X.shape[1])
-        coef, intercept = report["coef"].reshape(shape), report["intercept"]
-        chosen = X[:, self.support_]
-        fitted = chosen @ coef[:, self.support_].T
-        weights = np.full(len(X), 1 / len(X))
+        coef, intercept = estimate["coef"].reshape(shape), estimate["intercept"]
+        columns = np.flatnonzero(coef.any(axis=0))
+        fitted = X[:, columns] @ coef[:, columns].T
+        weights = prepared.mean_weights
         if whitening is not None and self.fit_intercept:
             weights = whitening.mean_weights
             intercept = weights @ (Y - fitted)
@@ -295,10 +345,17 @@ class SimultaneousSparseVae(CoreEstimator):
         about = Y - weights @ Y if self.fit_intercept else Y
         total, left = (about**2).sum(axis=0), (self.residual_**2).sum(axis=0)
         self.explained_variance_ratio_ = np.divide(total - left, total, out=np.ones_like(total), where=total > 0)
+        chosen = X[:, self.support_]
         self._support_mean = weights @ chosen if self.fit_intercept else np.zeros(len(self.support_))
         self._mean_share = 0.0
         if self.fit_intercept:
-            self._mean_share = whitening.mean_share if isinstance(whitening, Weighting) else float(weights @ weights)
+            self._mean_share = float(weights @ weights) if prepared.mean_share is None else prepared.mean_share
+        if posterior is not None and self._is_sampled():
+            self.noise_var_ = posterior["noise_var"]
+            if self.model_averaging:
+                self.coef_var_ = self._draws_by_axis().var(axis=0, ddof=1).mean(axis=0)
+                if self._adjusted is not None:
+                    self.coef_var_[self._adjusted.columns] += self.noise_var_ * np.diag(self._adjusted.covariance)
         if report["posterior_mean"] is not None:
             self.posterior_mean_ = report["posterior_mean"].reshape(shape)
 
@@ -310,8 +367,9 @@ class SimultaneousSparseVae(CoreEstimator):
         X : array-like of shape (n_samples, n_features)
             Rows to predict for.
         return_std : bool, default=False
-            Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients on
-            the support, given that support. Not with `noise_cov`, which does not speak of new samples.
+            Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients, over
+            all supports where their posterior is sampled, else given the support. Not with `noise_cov`, which does not
+            speak of new samples.
 
         Returns
         -------
@@ -336,6 +394,10 @@ class SimultaneousSparseVae(CoreEstimator):
             return mean
         if self.noise_cov is not None:
             raise ParameterError("`return_std` is True, but with `noise_cov` the noise of new samples is not known")
+        share: Any = 1 + self._mean_share
+        if self._is_sampled():
+            share = share + (0.0 if self._adjusted is None else self._adjusted.share(X))
+            return mean, np.sqrt(self.noise_var_ * share + self._spread_of_draws(X))
         chosen = X[:, self.support_] - self._support_mean
         spread = np.einsum("ij,jk,ik->i", chosen, self.support_cov_, chosen)
-        return mean, np.sqrt(self.noise_var_ * (1 + self._mean_share) + spread)
+        return mean, np.sqrt(self.noise_var_ * share + spread)

@@ -3,37 +3,18 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._input.data import result_dtype
-from .._input.parameters import as_float, check_flag
+from .._input.parameters import check_flag, check_optional_count
 from .._input.random import RandomState
-from ..exceptions import ParameterError
-from ._base import LinearVae, Weighted
-from ._credible_sets import CredibleSet, find_credible_sets
-
-# What is set only where the posterior over supports is known.
-_OF_POSTERIOR = (
-    "inclusion_prob_",
-    "background_var_",
-    "n_effects_",
-    "selection_path_",
-    "selection_tolerance_",
-    "_coef_draws",
-    "_intercept_draws",
-    "_places",
-    "_sets",
-)
-
-_NO_POSTERIOR = (
-    "this fit has no posterior over supports: credible sets need `model_averaging` to be True, or `support_rule` "
-    '"projection" with an unknown `noise_var`'
-)
+from ._base import LinearVae
+from ._posterior import SupportPosterior
+from ._prepared import Prepared
 
 
-class VaeSlr(LinearVae):
+class VaeSlr(SupportPosterior, LinearVae):
     r"""Sparse linear regression by a linear variational autoencoder.
 
     The decoder is ``N(X diag(w_x) z, noise_var * I)``. With its latent integrated out, the energy
@@ -51,7 +32,8 @@ class VaeSlr(LinearVae):
         "em", "mm" and "mackay" descend on the energy: "em" is slow and best at staying out of bad minima while the
         noise is annealed, "mm" is fast and prunes early, "mackay" is fastest and need not descend. "auto" finds the
         same minimum faster: by expectation propagation on the same covariance for noise-free data, by a path over
-        supports for noisy data, by "em" where these leave a doubt, and by "mm" at a given noise variance. "adam" is the
+        supports for noisy data, and by "em" where these leave a doubt; at a given noise variance by "mm", where the
+        posterior over supports does not choose. "adam" is the
         paper's own training: stochastic gradients of the evidence lower bound over decoder, encoder and noise variance,
         to reproduce its curves (see Notes).
     noise_var : {"auto", "anneal", "learn"} or float, default="auto"
@@ -74,20 +56,35 @@ class VaeSlr(LinearVae):
         Factor of the learning rate of "adam" from the first step on whose bound is negative.
     support_rule : {"projection", "evidence", "ebic", "posterior"}, default="projection"
         How columns are chosen where no certificate settles it. "projection": the fewest that predict as the average
-        over all supports does, and none unless `y` is told from noise at the level of 4% (see Notes). "evidence":
-        marginal likelihood of the support. "ebic": extended BIC. "posterior": coefficients more than three posterior
-        standard deviations from 0. At a given or learned `noise_var`, and for large designs without
-        `model_averaging`, "evidence" stands in for "projection": of more than 2**23 entries, or of a rank `r` with
+        over all supports does, and more columns that the data speak for, as long as the expected F1 score rises; none
+        unless a test rejects pure noise at the level of 4% (see Notes). "evidence": marginal likelihood of the support.
+        "ebic": extended BIC. "posterior": coefficients more than three posterior standard deviations from 0. With
+        other optimisers, a learned `noise_var`, and for large designs without `model_averaging`, `prior_odds` and
+        `positive`, "evidence" stands in for "projection": of more than 2**23 entries, or of a rank `r` with
         ``r**2 * (r + n_features)`` above 2**30 (600 x 2,400).
     model_averaging : bool, default=False
         Whether to average over supports where there is noise: `coef_`, `intercept_` and :meth:`predict` are then means
         over the posterior of all supports and of a dense background of small coefficients, which predicts better than
         any one support where columns are correlated. `support_` stays the selection. 500 sweeps of the sampler in place
-        of 100; at a given or learned `noise_var`, the sampler runs for this alone.
+        of 100; with a learned `noise_var`, the sampler runs for this alone.
+    n_nonzero : int or None, default=None
+        How many columns to choose. Fewer where they explain everything; pure noise is then fitted as well.
+    max_nonzero : int or None, default=None
+        How many columns to choose at most.
+    always_select : array-like of int, bool or str, or None, default=None
+        Columns that are always in, by index, mask or name: covariates such as age. They have a flat prior, and all else
+        is adjusted for them, exactly. They count in `n_nonzero` and `max_nonzero`.
+    prior_odds : array-like of shape (n_features,) or None, default=None
+        Prior odds of each column that it has an effect, up to a common factor; the number of effects is learned. 0
+        leaves a column out. Only with ``optimizer="auto"``, ``support_rule="projection"`` and a `noise_var` that is
+        "auto" or a number.
+    positive : bool or array-like of int, bool or str, default=False
+        Whether coefficients must not be negative: all, or those of columns by index, mask or name. With the same
+        parameters as `prior_odds`. There is no background then.
     fit_intercept : bool, default=True
         Whether to centre the data. Set it to False for designs without an intercept: it costs one sample.
     random_state : int, Generator, RandomState or None, default=0
-        Seed of the restarts. The same seed gives the same bits on any number of threads.
+        Seed of the restarts and of the sampler. The same seed gives the same bits on any number of threads.
     verbose : bool or int, default=False
         Whether to show progress on standard error.
 
@@ -110,7 +107,7 @@ class VaeSlr(LinearVae):
         The same of the coefficients on the support, as a covariance.
     noise_var_ : float
         Noise variance, in squared units of `y`. For certified fits a floor that stands for 0: 1e-12 of the mean square
-        of `y`. With `model_averaging`, the posterior mean, unless it is given.
+        of `y`. Where the posterior over supports is sampled, its mean, unless it is given.
     energy_ : float
         Energy at `prior_var_` and `noise_var_`; of centred data, in the ``n_samples - 1`` dimensions that they have.
         Minus infinity for a constant `y` without noise.
@@ -178,7 +175,7 @@ class VaeSlr(LinearVae):
     the noise variance: unbounded steps, as in the code published with the paper, can take it below 0, which ends that
     training with NaN.
 
-    The posterior is that of the model ``y = X b + X u + e`` of a few effects ``b``, a dense background ``u`` and noise,
+    The posterior is that of the model ``y = X b + X c + e`` of a few effects ``b``, a dense background ``c`` and noise,
     sampled in 60 to 260 sweeps, or 500 with `model_averaging`, over at most 20 effects or ten more than a first search
     has found, each taken away in turn and its column drawn anew from all columns and none, with the variances and the
     number of effects drawn between sweeps (docs/theory.md, "Averaging over supports"). It costs ``O(n_samples**2 *
@@ -217,6 +214,11 @@ class VaeSlr(LinearVae):
         learning_rate_drop: float = 1e-2,
         support_rule: str = "projection",
         model_averaging: bool = False,
+        n_nonzero: int | None = None,
+        max_nonzero: int | None = None,
+        always_select: Any = None,
+        prior_odds: ArrayLike | None = None,
+        positive: Any = False,
         fit_intercept: bool = True,
         random_state: RandomState = 0,
         verbose: bool | int = False,
@@ -231,119 +233,55 @@ class VaeSlr(LinearVae):
         self.learning_rate_drop = learning_rate_drop
         self.support_rule = support_rule
         self.model_averaging = model_averaging
+        self.n_nonzero = n_nonzero
+        self.max_nonzero = max_nonzero
+        self.always_select = always_select
+        self.prior_odds = prior_odds
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.random_state = random_state
         self.verbose = verbose
 
     def _arguments(self) -> dict[str, Any]:
         check_flag("model_averaging", self.model_averaging)
-        return super()._arguments() | {"model_averaging": bool(self.model_averaging)}
+        return super()._arguments() | {
+            "model_averaging": bool(self.model_averaging),
+            "n_nonzero": check_optional_count("n_nonzero", self.n_nonzero),
+            "max_nonzero": check_optional_count("max_nonzero", self.max_nonzero),
+        }
+
+    def _prepare(
+        self, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any], sample_weight: Any
+    ) -> Prepared:
+        names = getattr(self, "feature_names_in_", None)
+        options = {name: getattr(self, name) for name in ("always_select", "prior_odds", "positive")}
+        return Prepared(X, Y, arguments, sample_weight=sample_weight, names=names, **options)
 
     def _absorb(
-        self, report: "_core.FitReport", n_samples: int, precision: float, weighted: Weighted | None = None
+        self, report: "_core.FitReport", n_samples: int, precision: float, prepared: Prepared, response: int = 0
     ) -> None:
-        super()._absorb(report, n_samples, precision, weighted)
-        for name in _OF_POSTERIOR:
-            self.__dict__.pop(name, None)
+        super()._absorb(report, n_samples, precision, prepared, response)
         posterior = report["posterior"]
+        self._absorb_posterior(posterior)
         if posterior is None:
             return
-        intercept = posterior["intercept"]
-        dtype = result_dtype(precision, max(np.abs(posterior["coef"]).max(), abs(intercept)))
         if self.model_averaging:
+            intercept = float(posterior["intercept"][0])
+            dtype = result_dtype(precision, max(np.abs(posterior["coef"]).max(), abs(intercept)))
             self.coef_, self.intercept_ = posterior["coef"].astype(dtype), dtype(intercept)
-        self.inclusion_prob_ = posterior["inclusion_prob"]
-        self.background_var_, self.n_effects_ = posterior["background_var"], posterior["n_effects"]
-        self._coef_draws, self._intercept_draws = posterior["coef_draws"], posterior["intercept_draws"]
-        if len(self._coef_draws) > 1:
+        if self._is_sampled():
             self.noise_var_ = self._response_noise_var = posterior["noise_var"]
             if self.model_averaging:
                 self.coef_var_ = self._coef_draws.var(axis=0, ddof=1)
-        selection = posterior["selection"]
-        self.selection_path_ = list(zip(selection["columns"], selection["loss"].tolist(), strict=True))
-        self.selection_tolerance_ = selection["tolerance"]
-        self._places = posterior["places"]
+                if self._adjusted is not None:
+                    self.coef_var_[self._adjusted.columns] += self.noise_var_ * np.diag(self._adjusted.covariance)
 
     def _is_empty(self, Y: NDArray[np.float64]) -> bool:
         """Tell whether there is nothing to predict by: an average has no zeros."""
         return not self.model_averaging and super()._is_empty(Y)
 
     def _predictive_var(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        if len(getattr(self, "_coef_draws", ())) < 2:
+        if not self._is_sampled():
             return super()._predictive_var(X)
-        spread = (X @ self._coef_draws.T + self._intercept_draws).var(axis=1, ddof=1)
-        return np.asarray(self._response_noise_var * (1 + self._mean_share) + spread)
-
-    @property
-    def credible_sets_(self) -> list[NDArray[np.int64]]:
-        """Columns of each credible set."""
-        return [each.columns for each in self._default_sets()]
-
-    @property
-    def credible_set_prob_(self) -> NDArray[np.float64]:
-        """Probability of each credible set."""
-        return np.array([each.prob for each in self._default_sets()])
-
-    @property
-    def credible_set_purity_(self) -> NDArray[np.float64]:
-        """Smallest absolute correlation in each credible set."""
-        return np.array([each.purity for each in self._default_sets()])
-
-    def _default_sets(self) -> list[CredibleSet]:
-        """Find the credible sets at their defaults, once: not every fit is asked for them."""
-        if "_places" not in self.__dict__:
-            raise AttributeError(_NO_POSTERIOR)
-        if "_sets" not in self.__dict__:
-            self._sets = self.credible_sets()
-        return self._sets
-
-    def credible_sets(self, *, coverage: float = 0.95, purity: float = 0.5) -> list[CredibleSet]:
-        """Find sets of columns that are alike, of which at least one has an effect.
-
-        Where columns are correlated, the data can often tell that there is an effect, but not at which of them: a
-        credible set names them all.
-
-        Parameters
-        ----------
-        coverage : float, default=0.95
-            Smallest probability, between 0 and 1, that a set holds an effect.
-        purity : float, default=0.5
-            Smallest absolute correlation within a set, from 0 to 1.
-
-        Returns
-        -------
-        list of CredibleSet
-            Disjoint sets with fields `columns`, `prob` and `purity`, each as small as `coverage` allows, the one with
-            the most probable column first.
-
-        Raises
-        ------
-        NotFittedError
-            Before :meth:`fit`.
-        ParameterError
-            If the fit has no posterior over supports, or a parameter is out of its range.
-
-        Notes
-        -----
-        Sets are made of columns with an inclusion probability above 0.005, the 500 most probable at most.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from sparsevae import VaeSlr
-        >>> rng = np.random.default_rng(0)
-        >>> X = rng.standard_normal((100, 50))
-        >>> X[:, 7] = X[:, 3] + 0.01 * rng.standard_normal(100)
-        >>> y = X[:, 3] + rng.standard_normal(100)
-        >>> [each.columns.tolist() for each in VaeSlr().fit(X, y).credible_sets()]
-        [[3, 7]]
-        """
-        check_is_fitted(self)
-        if not hasattr(self, "_places"):
-            raise ParameterError(_NO_POSTERIOR)
-        between = "a number between 0 and 1"
-        share, least = as_float("coverage", coverage, between), as_float("purity", purity, between)
-        for name, value, in_range in (("coverage", coverage, 0 < share < 1), ("purity", purity, 0 <= least <= 1)):
-            if not in_range:
-                raise ParameterError(f"`{name}` is {value!r}, but it must be {between}")
-        return find_credible_sets(self._places, share, least)
+        share = 1 + self._mean_share + (0.0 if self._adjusted is None else self._adjusted.share(X))
+        return np.asarray(self._response_noise_var * share + self._spread_of_draws(X))

@@ -38,7 +38,8 @@ pub(super) fn descend(
         minimise_energy(problem, response, settings, given, monitor)?
     };
     let known = given.filter(|_| settings.power.is_none());
-    let noisy = Noisy { problem, response, evidence: evidence(problem, response, settings, known) };
+    let (evidence, sizes) = (evidence(problem, response, settings, known), settings.sizes());
+    let noisy = Noisy { problem, response, evidence, sizes };
     let mut steps = minimum.energies.len();
     let mut certified = None;
     let support = match settings.support_rule {
@@ -52,6 +53,7 @@ pub(super) fn descend(
             };
             let exact = if best.rss < EXACT { NoiseFree::new(problem, response, settings)? } else { None };
             match exact.map(|search| search.certify(&best.support)).transpose()?.flatten() {
+                Some(found) if !sizes.allow(found.solution.support.len()) => best.support,
                 Some(found) if settings.noise == Noise::Auto && found.certified => {
                     certified = Some(found);
                     Vec::new()

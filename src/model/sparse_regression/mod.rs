@@ -21,13 +21,14 @@ use crate::posterior;
 use crate::problem::{Problem, Response};
 use crate::report::{FitReport, Posterior};
 use crate::settings::Settings as _;
+use crate::solver::EncoderCovariance;
 use crate::{Error, Result};
 use given_noise::{condition_numbers, descend};
 use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
-use settings::{Noise, Optimizer, Settings, Start};
+use settings::{Noise, Optimizer, Settings, Start, SupportRule};
 use strategy::search;
-use tolerances::EXACT;
+use tolerances::{DECOMPOSED, EXACT, SAMPLED};
 
 /// Fits one response: `x` of shape `(n_samples, n_features)`, `y` of length `n_samples`.
 ///
@@ -153,8 +154,15 @@ pub fn fit_problem(
     {
         return Err(Error::invalid("power", power, "None for several responses"));
     }
-    if settings.model_averaging && response.n_responses() > 1 {
-        return Err(Error::invalid("model_averaging", true, "false for several responses"));
+    if !settings.positive.is_empty() && response.n_responses() > 1 {
+        return Err(Error::invalid("positive", "given", "None for several responses"));
+    }
+    let n_features = problem.means.len();
+    for (what, length) in [("prior_odds", settings.prior_odds.len()), ("positive", settings.positive.len())] {
+        if length > 0 && length != n_features {
+            let expected = format!("({n_features},), one value per column of `X`");
+            return Err(Error::Shape { what, expected, found: format!("({length},)") });
+        }
     }
     let before = settings.start.as_ref().map_or(0, |start| start.steps);
     let rest = (before > 0)
@@ -164,6 +172,9 @@ pub fn fit_problem(
         report::trivial(problem, &response, settings.noise)?
     } else {
         match (settings.optimizer, settings.noise) {
+            (Optimizer::Auto, Noise::Fixed(_)) if goes_without_minimum(problem, &response, settings) => {
+                search(problem, &response, settings, monitor)?
+            }
             (_, Noise::Fixed(noise_var)) => descend(problem, &response, settings, Some(noise_var), monitor)?,
             (_, Noise::Learn) | (Optimizer::Adam, _) => descend(problem, &response, settings, None, monitor)?,
             _ => search(problem, &response, settings, monitor)?,
@@ -182,6 +193,35 @@ pub fn fit_problem(
     Ok(report)
 }
 
+/// Whether the posterior over supports answers where nothing is proved: it knows neither groups nor the other energy, and
+/// costs little enough, or is asked for.
+fn is_sampled(problem: &Problem<'_>, settings: &Settings) -> bool {
+    let is_plain = settings.covariance == EncoderCovariance::Full && problem.groups.is_empty();
+    let (rows, n) = problem.design.dim();
+    let is_small = rows * n <= SAMPLED && rows * rows * (rows + n) <= DECOMPOSED;
+    let is_asked = settings.model_averaging || !settings.prior_odds.is_empty() || !settings.positive.is_empty();
+    settings.support_rule == SupportRule::Projection && is_plain && (is_small || is_asked)
+}
+
+/// Whether, at a given noise variance, the posterior over supports is all that is asked for, and no minimum of the energy.
+/// Several responses are those of source imaging, where the minimum is the answer.
+fn goes_without_minimum(problem: &Problem<'_>, response: &Response, settings: &Settings) -> bool {
+    let is_lone = response.n_responses() == 1 && settings.power.is_none() && settings.start.is_none();
+    is_lone && is_sampled(problem, settings)
+}
+
+/// What the sampler is told: as much as averages need, or a choice of columns.
+fn sampling(settings: &Settings, averages: bool) -> posterior::Settings {
+    let Settings { prior_odds, positive, seed, .. } = settings;
+    let brief = posterior::Settings::brief(*seed);
+    posterior::Settings {
+        sizes: settings.sizes(),
+        prior_odds: prior_odds.clone(),
+        positive: positive.clone(),
+        ..if averages { posterior::Settings { seed: *seed, ..posterior::Settings::default() } } else { brief }
+    }
+}
+
 /// The posterior over supports that the search has left to do: it is without doubt where a solution leaves nothing, and
 /// sampled if averages are asked for.
 fn average(
@@ -191,14 +231,12 @@ fn average(
     report: &FitReport,
     monitor: &Monitor<'_>,
 ) -> Result<Option<Posterior>> {
-    if response.n_responses() > 1 {
-        return Ok(None);
-    }
     let square = response.norm * response.norm;
-    let is_exact = report.certified || report.noise_var * problem.freedom as f64 <= EXACT * square;
+    let values = (problem.freedom * response.n_responses()) as f64;
+    let is_exact = report.certified || report.noise_var * values <= EXACT * square;
     if is_exact || problem.columns.is_empty() {
         let FitReport { support, coef, intercept, noise_var, .. } = report;
-        return Ok(Some(posterior::certain(problem, support, coef, intercept[0], *noise_var)));
+        return Ok(Some(posterior::certain(problem, support, coef, intercept, *noise_var)));
     }
     if !settings.model_averaging {
         return Ok(None);
@@ -208,8 +246,8 @@ fn average(
         Noise::Fixed(noise_var) if settings.power.is_none() => Some(noise_var),
         _ => None,
     };
-    let sampling = posterior::Settings { seed: settings.seed, ..posterior::Settings::default() };
     let start = problem.places(&report.support);
-    let (sampled, _) = posterior::posterior(problem, response, noise_var, &start, 0.0, &sampling, monitor)?;
+    let (sampled, _) =
+        posterior::posterior(problem, response, noise_var, &start, 0.0, &sampling(settings, true), monitor)?;
     Ok(Some(sampled))
 }

@@ -9,6 +9,7 @@ use crate::linalg::least_squares::{NestedLeastSquares, independent, inverse_with
 use crate::linalg::packed::Packed;
 use crate::monitor::{Monitor, Progress};
 use crate::problem::{Problem, Response};
+use crate::settings::Sizes;
 use crate::solver::descent::{Descent, Groups, Next, Rule, restart};
 use crate::support::evidence::{Criterion, Evidence};
 use crate::support::group_search::GroupSearch;
@@ -43,6 +44,7 @@ pub(super) struct Noisy<'a> {
     pub problem: &'a Problem<'a>,
     pub response: &'a Response,
     pub evidence: Evidence,
+    pub sizes: Sizes,
 }
 
 /// Columns of one group together, by falling norm; each column alone where there are no groups. Values are ends of
@@ -64,7 +66,8 @@ fn by_group(norms: &[f64], groups: &[usize], most: usize) -> (Vec<usize>, Vec<us
 
 impl Noisy<'_> {
     fn search(&self) -> Search<'_> {
-        Search { design: &self.problem.design, response: &self.response.values, evidence: self.evidence }
+        let Self { problem, response, evidence, sizes } = *self;
+        Search { design: &problem.design, response: &response.values, evidence, sizes }
     }
 
     /// The best support found of every size along the path.
@@ -166,7 +169,7 @@ impl Noisy<'_> {
         for (n_groups, &end) in ends.iter().enumerate() {
             let k = independent.partition_point(|&i| i < end);
             let criterion = self.evidence.of_groups(n_groups + 1, k, rss(k));
-            if criterion < best.criterion {
+            if criterion < best.criterion && k <= self.sizes.most || k == self.sizes.least {
                 (best.criterion, best.rss, size) = (criterion, rss(k), end);
             }
         }

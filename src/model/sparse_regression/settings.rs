@@ -1,5 +1,6 @@
 //! What a caller chooses, checked once.
 
+use crate::settings::{Sizes, require};
 use crate::solver::EncoderCovariance;
 use crate::solver::adam::Training;
 use crate::solver::descent::Rule;
@@ -75,13 +76,22 @@ pub struct Settings {
     pub groups: Vec<usize>,
     /// Where the search starts; else chosen by the data.
     pub start: Option<Start>,
-    /// How columns are chosen. [`SupportRule::Projection`] serves one response whose noise is unknown, without groups,
-    /// on a design that is not too large; for others the evidence takes its place.
+    /// How columns are chosen. [`SupportRule::Projection`] serves all but groups, the diagonal covariance, noise that is
+    /// learned and designs that are too large; for these the evidence takes its place.
     pub support_rule: SupportRule,
     /// Whether the model has an intercept.
     pub fit_intercept: bool,
-    /// Whether to average over supports as well; for one response.
+    /// Whether to average over supports as well.
     pub model_averaging: bool,
+    /// How many columns are chosen, where so many explain anything.
+    pub n_nonzero: Option<usize>,
+    /// How many columns are chosen at most.
+    pub max_nonzero: Option<usize>,
+    /// Prior odds of each feature that it has an effect, up to a factor; empty where they are the same. They speak in the
+    /// posterior over supports: with [`SupportRule::Projection`], or averages.
+    pub prior_odds: Vec<f64>,
+    /// Whether the coefficient of a feature cannot be negative; empty where all can. For one response, and the same rule.
+    pub positive: Vec<bool>,
     /// Seed of the restarts.
     pub seed: u64,
     /// Unit roundoff of the data as the caller holds them.
@@ -104,6 +114,10 @@ impl Default for Settings {
             support_rule: SupportRule::Projection,
             fit_intercept: true,
             model_averaging: false,
+            n_nonzero: None,
+            max_nonzero: None,
+            prior_odds: Vec::new(),
+            positive: Vec::new(),
             seed: 0,
             precision: f64::EPSILON / 2.0,
         }
@@ -113,8 +127,47 @@ impl Default for Settings {
 /// The default power of the preconditioner.
 pub const DEFAULT_POWER: f64 = 0.5;
 
+impl Settings {
+    /// How many columns may be chosen.
+    pub fn sizes(&self) -> Sizes {
+        match (self.n_nonzero, self.max_nonzero) {
+            (Some(size), _) => Sizes { least: size, most: size },
+            (None, most) => Sizes { most: most.unwrap_or(usize::MAX), ..Sizes::ANY },
+        }
+    }
+
+    fn validate_choice(&self) -> Result<()> {
+        let is_plain = self.covariance == EncoderCovariance::Full && self.groups.is_empty();
+        let refused = "false for groups and for a diagonal covariance";
+        require(is_plain || !self.model_averaging, "model_averaging", true, refused)?;
+        for (name, value) in [("n_nonzero", self.n_nonzero), ("max_nonzero", self.max_nonzero)] {
+            let Some(value) = value else { continue };
+            require(is_plain, name, value, "None for groups and for a diagonal covariance")?;
+            require(self.support_rule != SupportRule::Posterior, name, value, "None with support_rule=\"posterior\"")?;
+            require(
+                self.n_nonzero.is_none() || self.max_nonzero.is_none(),
+                name,
+                value,
+                "None where the other is given",
+            )?;
+        }
+        if let Some(value) = self.prior_odds.iter().find(|odds| !(odds.is_finite() && **odds > 0.0)) {
+            return Err(Error::invalid("prior_odds", value, "finite and greater than 0, in every entry"));
+        }
+        let sampled =
+            "given only with optimizer=\"auto\", support_rule=\"projection\" and noise_var=\"auto\" or a number";
+        let is_served = is_plain
+            && self.support_rule == SupportRule::Projection
+            && self.optimizer == Optimizer::Auto
+            && (self.noise == Noise::Auto || self.power.is_none() && matches!(self.noise, Noise::Fixed(_)));
+        require(self.prior_odds.is_empty() || is_served, "prior_odds", "given", sampled)?;
+        require(self.positive.is_empty() || is_served, "positive", "given", sampled)
+    }
+}
+
 impl crate::settings::Settings for Settings {
     fn validate(&self) -> Result<()> {
+        self.validate_choice()?;
         if let Noise::Fixed(value) = self.noise
             && !(value.is_finite() && value > 0.0)
         {

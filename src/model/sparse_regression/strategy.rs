@@ -3,8 +3,8 @@
 //! The search is a list of stages, tried in turn until one finds the answer. Small designs begin with one round of the
 //! noise-free search, which certifies easy problems in a handful of steps; for large ones the support path, a few
 //! products with the design, comes first. Restarts, which cost most, wait for the verdict that the data do not look
-//! noisy; in doubt there are a few. Where nothing is proved, the posterior over supports answers for one response, and
-//! the best support by a criterion for others.
+//! noisy; in doubt there are a few. Where nothing is proved, the posterior over supports answers, or the best support by
+//! a criterion where that is not sampled.
 
 use super::given_noise::learn;
 use super::noise_free::{NoiseFree, Solved, Trace};
@@ -12,19 +12,21 @@ use super::noisy::{Noisy, evidence};
 use super::report::{Found, assemble};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use super::tolerances::{
-    DECOMPOSED, DEPENDENT, DOUBTFUL_OPERATIONS, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE,
-    POSTERIOR_DEVIATIONS, SAMPLED, SURELY_NOISE_FREE, SURELY_NOISY,
+    DEPENDENT, DOUBTFUL_OPERATIONS, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE, POSTERIOR_DEVIATIONS,
+    SURELY_NOISE_FREE, SURELY_NOISY,
 };
+use super::{is_sampled, sampling};
 use crate::Result;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
 use crate::monitor::Monitor;
-use crate::posterior;
+use crate::posterior::{self, Chosen};
 use crate::problem::{Problem, Response};
 use crate::report::{FitReport, Status};
+use crate::settings::Sizes;
 use crate::solver::EncoderCovariance;
 use crate::solver::descent::Rule;
 use crate::support::search::Candidate;
-use ndarray::{Array1, Axis};
+use ndarray::{Array1, Array2, Axis};
 use std::cell::OnceCell;
 use std::ops::Range;
 
@@ -65,6 +67,8 @@ struct Context<'a> {
     doubtful: bool,
     /// Rounds of the noise-free search that the verdict allows.
     allowed: usize,
+    /// Whether the sparsest solution was found, and is not one that the caller allows.
+    is_refused: bool,
 }
 
 /// Runs the stages and reports.
@@ -74,12 +78,15 @@ pub(super) fn search(
     settings: &Settings,
     monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
+    let known_noise = if let Noise::Fixed(noise_var) = settings.noise { Some(noise_var) } else { None };
+    // The posterior is that over all supports: only what stands for it has a size.
+    let sizes = if is_sampled(problem, settings) { Sizes::ANY } else { settings.sizes() };
     let mut context = Context {
         problem,
         response,
         settings,
         monitor,
-        noisy: Noisy { problem, response, evidence: evidence(problem, response, settings, None) },
+        noisy: Noisy { problem, response, evidence: evidence(problem, response, settings, known_noise), sizes },
         noise_free: OnceCell::new(),
         trace: Trace::default(),
         best: NOTHING,
@@ -87,23 +94,34 @@ pub(super) fn search(
         looks_noisy: false,
         doubtful: false,
         allowed: usize::MAX,
+        is_refused: false,
     };
-    for stage in STAGES {
-        if let Some(solved) = stage(&mut context)? {
-            return if solved.certified {
-                context.report(Found::Certified(solved), Status::Certified)
-            } else {
-                context.report(Found::Support(solved.solution.support), Status::Converged)
-            };
+    let stages: &[Stage] = if known_noise.is_some() { &[support_path] } else { &STAGES };
+    for stage in stages {
+        let Some(solved) = stage(&mut context)? else { continue };
+        if !context.allows(&solved) {
+            // The sparsest solution is not one that the caller wants: there is no point in looking on for it.
+            context.is_refused = true;
+            if context.path.is_empty() {
+                support_path(&mut context)?;
+            }
+            context.looks_noisy = true;
+            break;
         }
+        return if solved.certified {
+            context.report(Found::Certified(solved), Status::Certified)
+        } else {
+            context.report(Found::Support(solved.solution.support), Status::Converged)
+        };
     }
-    let noisy = context.looks_noisy && settings.noise == Noise::Auto;
+    let noisy = context.looks_noisy && settings.noise == Noise::Auto || known_noise.is_some();
     let status = if noisy { Status::Converged } else { Status::IterationLimit };
     context.trace.energies = std::mem::take(&mut context.path);
     let best = std::mem::replace(&mut context.best, NOTHING);
+    let is_refused = context.is_refused || !settings.sizes().allow(best.support.len());
     match settings.support_rule {
-        SupportRule::Projection if context.is_lone() && context.is_sampled() && best.rss >= EXACT => {
-            context.report_average(&best.support, -best.criterion, status)
+        SupportRule::Projection if context.is_sampled() && (best.rss >= EXACT || is_refused) => {
+            context.report_average(&best.support, -best.criterion, known_noise, status)
         }
         SupportRule::Posterior => {
             let support = significant(problem, response, best.support);
@@ -123,24 +141,44 @@ impl<'a> Context<'a> {
 
     /// The columns that stand for the posterior over supports, sampled from `start` on, which has this evidence (twice
     /// its logarithm).
-    fn report_average(self, start: &[usize], evidence: f64, status: Status) -> Result<FitReport> {
+    fn report_average(
+        self,
+        start: &[usize],
+        evidence: f64,
+        noise_var: Option<f64>,
+        status: Status,
+    ) -> Result<FitReport> {
         let Self { problem, response, settings, monitor, .. } = self;
-        let sampling = if settings.model_averaging {
-            posterior::Settings { seed: settings.seed, ..posterior::Settings::default() }
-        } else {
-            posterior::Settings::brief(settings.seed)
-        };
-        let (average, chosen) = posterior::posterior(problem, response, None, start, evidence, &sampling, monitor)?;
+        let sampling = sampling(settings, settings.model_averaging);
+        let (average, chosen) =
+            posterior::posterior(problem, response, noise_var, start, evidence, &sampling, monitor)?;
+        let Chosen { support: places, coefficients, .. } = chosen.clone();
         let mut report = self.report(Found::Chosen(chosen), status)?;
-        let draws = average.coef_draws.select(Axis(1), &report.support);
-        // Coefficients that stand for others too are further from their own mean than that varies.
-        let chosen: Array1<f64> = report.support.iter().map(|&j| report.coef[j]).collect();
-        let away = &draws - &chosen;
-        report.support_cov = (away.t().dot(&away) / (draws.nrows() - 1) as f64).into_iter().collect();
-        let size = report.support.len();
+        let (size, n_features) = (places.len(), problem.means.len());
+        let axes = average.intercept_draws.ncols();
+        let mut sum = Array2::zeros((size, size));
+        for (l, coefficients) in coefficients.chunks_exact(size.max(1)).enumerate() {
+            // Coefficients that stand for others too are further from their own mean than that varies.
+            let of_axis: Vec<usize> = report.support.iter().map(|j| l * n_features + j).collect();
+            let units = places.iter().map(|&j| problem.unit(response, j));
+            let chosen: Array1<f64> = coefficients.iter().zip(units).map(|(z, unit)| z * unit).collect();
+            let away = &average.coef_draws.select(Axis(1), &of_axis) - &chosen;
+            sum += &away.t().dot(&away);
+        }
+        report.support_cov = (sum / ((average.coef_draws.nrows() - 1) * axes) as f64).into_iter().collect();
         report.support.iter().enumerate().for_each(|(i, &j)| report.coef_var[j] = report.support_cov[i * size + i]);
         report.posterior = Some(average);
         Ok(report)
+    }
+
+    /// Whether the caller allows this solution.
+    fn allows(&self, solved: &Solved) -> bool {
+        let Settings { positive, .. } = self.settings;
+        let negative = |(&j, z): (&usize, &f64)| *z < 0.0 && positive.get(self.problem.columns[j]) == Some(&true);
+        let solution = &solved.solution;
+        // Fewer columns than were asked for do where they explain everything.
+        solution.support.len() <= self.settings.sizes().most
+            && !solution.support.iter().zip(&solution.coefficients).any(negative)
     }
 
     /// The noise-free search; `None` where the response has a part that no column reaches.
@@ -163,10 +201,9 @@ impl<'a> Context<'a> {
         (DOUBTFUL_OPERATIONS / (rows * rows * n).max(1)).clamp(DOUBTFUL_ROUNDS.0, DOUBTFUL_ROUNDS.1)
     }
 
-    /// Whether the posterior over supports costs little enough to be sampled unasked.
+    /// Whether the posterior over supports answers where nothing is proved.
     fn is_sampled(&self) -> bool {
-        let (rows, n) = self.problem.design.dim();
-        rows * n <= SAMPLED && rows * rows * (rows + n) <= DECOMPOSED || self.settings.model_averaging
+        is_sampled(self.problem, self.settings)
     }
 
     /// Whether this is one response that a path over single columns serves.
@@ -181,7 +218,7 @@ impl<'a> Context<'a> {
 
     /// The certificate for a support that leaves no more than rounding may.
     fn certify(&self, candidate: &Candidate) -> Result<Option<Solved>> {
-        if candidate.rss >= EXACT {
+        if candidate.rss >= EXACT || self.is_refused || matches!(self.settings.noise, Noise::Fixed(_)) {
             return Ok(None);
         }
         match self.noise_free()? {
@@ -249,7 +286,12 @@ fn support_path(context: &mut Context<'_>) -> Result<Option<Solved>> {
         }
     }
     context.path = candidates.iter().map(|c| c.criterion).collect();
-    let best = candidates.into_iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion));
+    // The size that was asked for, or as near to it as the path came.
+    let sizes = context.noisy.sizes;
+    let largest = candidates.iter().map(|candidate| candidate.support.len()).max().unwrap_or(0);
+    let least = sizes.least.min(largest);
+    let allowed = candidates.into_iter().filter(|candidate| Sizes { least, ..sizes }.allow(candidate.support.len()));
+    let best = allowed.min_by(|a, b| a.criterion.total_cmp(&b.criterion));
     context.best = best.unwrap_or(NOTHING);
     Ok(None)
 }
@@ -257,7 +299,7 @@ fn support_path(context: &mut Context<'_>) -> Result<Option<Solved>> {
 /// A path cannot see a sum of many columns that none explains alone; several responses teach the noise, and a descent
 /// with them.
 fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Solved>> {
-    if !context.is_plain() || context.response.n_responses() == 1 {
+    if !context.is_plain() || context.response.n_responses() == 1 || context.is_sampled() {
         return Ok(None);
     }
     let Context { problem, response, settings, noisy, trace, monitor, .. } = context;
@@ -282,7 +324,8 @@ fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Solved>> {
         };
         context.looks_noisy = context.allowed < usize::MAX;
     }
-    context.doubtful = !(context.is_lone() || context.looks_noisy && context.noisy.is_quiet(&context.best));
+    let is_settled = context.is_sampled() || context.noisy.is_quiet(&context.best);
+    context.doubtful = !(context.is_lone() || context.looks_noisy && is_settled);
     Ok(None)
 }
 
@@ -333,6 +376,7 @@ fn restarts(context: &mut Context<'_>) -> Result<Option<Solved>> {
     let found = context.rounds(rounds)?;
     if found.is_none()
         && let Some(support) = context.trace.unproved.take()
+        && context.settings.sizes().allow(support.len())
     {
         context.best.support = support;
     }

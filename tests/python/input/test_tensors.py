@@ -291,10 +291,10 @@ def test_rounded_attributes_do_not_change_what_methods_return():
 def test_warnings_name_the_line_of_the_caller(kind):
     noise = np.random.default_rng(1).standard_normal((20, 30))
     calls = [
-        lambda: VaeSlr(noise_var=0.1, max_iter=1).fit(kind(X), kind(Y[:, 0])),
+        lambda: VaeSlr(optimizer="mm", noise_var=0.1, max_iter=1).fit(kind(X), kind(Y[:, 0])),
         lambda: SimultaneousSparseVae(noise_var=0.1, max_iter=1).fit(kind(X), kind(Y)),
         lambda: SimultaneousSparseVae().fit(kind(X), kind(noise)),
-        lambda: fit_many(VaeSlr(noise_var=0.1, max_iter=1), kind(X), kind(Y)),
+        lambda: fit_many(VaeSlr(optimizer="mm", noise_var=0.1, max_iter=1), kind(X), kind(Y)),
         lambda: WelperRecover().fit(kind(X), kind(noise)),
         lambda: RobustVae(max_iter=1).fit(kind(LOW_RANK)),
         lambda: AffineVae(n_components=2).fit(kind(X @ np.ones((30, 3)))),

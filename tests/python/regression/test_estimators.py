@@ -41,12 +41,15 @@ def test_scikit_learn_checks_pass(estimator, check):
     check(estimator)
 
 
+CHOICE = {"n_nonzero", "max_nonzero", "always_select", "prior_odds"}
+
+
 @pytest.mark.parametrize(
     ("model", "left_out", "own"),
     [
-        (VaeSlr, {"power", "covariance"}, set()),
+        (VaeSlr, {"power", "covariance"}, CHOICE | {"positive"}),
         (PreconditionedVae, {"covariance", "model_averaging"}, set()),
-        (SimultaneousSparseVae, {"power", "model_averaging"}, {"groups", "noise_cov", "prior_var_init"}),
+        (SimultaneousSparseVae, {"power"}, CHOICE | {"groups", "noise_cov", "prior_var_init"}),
     ],
 )
 def test_defaults_are_those_of_the_core(model, left_out, own):
@@ -65,7 +68,7 @@ def test_documented_parameters_and_attributes_are_those_that_exist(model):
 
     X, y = noisy()
     frame = pd.DataFrame(X, columns=[f"c{j}" for j in range(X.shape[1])])
-    averaged = {"model_averaging": True} if model is VaeSlr else {}
+    averaged = {} if model is PreconditionedVae else {"model_averaging": True}
     for options, missing in (
         ({"optimizer": "adam", "n_steps": 4000, **averaged}, set()),
         ({}, {"posterior_mean_"}),
@@ -183,7 +186,7 @@ def test_predictive_standard_deviation_covers_new_data(model, noise_var):
 @both
 def test_posterior_covariance_is_that_of_the_model(model):
     X, y = noisy()
-    fitted = model(noise_var=0.05, fit_intercept=False).fit(X, y)
+    fitted = model(noise_var=0.05, fit_intercept=False, support_rule="evidence").fit(X, y)
     chosen, w = fitted.support_, fitted.prior_var_[fitted.support_]
     P = np.eye(len(X))
     if model is PreconditionedVae:
@@ -245,9 +248,9 @@ def test_verbose_prints_to_standard_error_only(model, capfd):
 def test_unfinished_fits_warn(model):
     X, y = noisy()
     with pytest.warns(ConvergenceWarning, match="max_iter"):
-        model(noise_var=0.05, max_iter=2).fit(X, y)
+        model(optimizer="mm", noise_var=0.05, max_iter=2).fit(X, y)
     with pytest.warns(ConvergenceWarning, match="2 of 2 fits"):
-        fit_many(model(noise_var=0.05, max_iter=2), X, np.c_[y, y])
+        fit_many(model(optimizer="mm", noise_var=0.05, max_iter=2), X, np.c_[y, y])
 
 
 @both

@@ -170,6 +170,7 @@ def test_there_may_be_more_responses_than_samples(snr_db):
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_every_option_gives_finite_results(optimizer, covariance, noise_var, fit_intercept):
     options = {"optimizer": optimizer, "covariance": covariance, "noise_var": noise_var, "n_steps": 300}
+    options["support_rule"] = "evidence"
     if optimizer == "adam" and noise_var == "anneal":
         refusal(ParameterError, "`noise_var`", NOISY, **options)
         return
@@ -436,7 +437,7 @@ COLOURED = (
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("noise_var", ["auto", 1e-4])
 def test_white_noise_needs_no_covariance(data, fit_intercept, noise_var):
-    options = {"fit_intercept": fit_intercept, "noise_var": noise_var}
+    options = {"fit_intercept": fit_intercept, "noise_var": noise_var, "support_rule": "evidence"}
     without = fit(data.X, data.Y, **options)
     # Where there is no noise, less than promised is told.
     model = quietly(SimultaneousSparseVae(noise_cov=np.eye(len(data.X)), **options).fit, data.X, data.Y)
@@ -452,7 +453,7 @@ def test_white_noise_needs_no_covariance(data, fit_intercept, noise_var):
 @pytest.mark.parametrize("noise_var", ["auto", 0.0025])
 def test_data_are_whitened_as_by_hand(noise_var):
     whitener = np.linalg.inv(np.linalg.cholesky(SENSORS))
-    options = {"fit_intercept": False, "noise_var": noise_var}
+    options = {"fit_intercept": False, "noise_var": noise_var, "support_rule": "evidence"}
     Y = COLOURED - 2.0
     by_hand = fit(whitener @ NOISY.X, whitener @ Y, **options)
     model = fit(NOISY.X, Y, noise_cov=SENSORS, **options)
@@ -461,7 +462,7 @@ def test_data_are_whitened_as_by_hand(noise_var):
     np.testing.assert_allclose(model.residual_, Y - NOISY.X @ model.coef_.T, atol=1e-12)
     assert model.noise_var_ == pytest.approx(by_hand.noise_var_, rel=1e-7)
     assert model.energy_ == pytest.approx(by_hand.energy_, rel=1e-7)
-    scaled = fit(NOISY.X, Y, noise_cov=SENSORS * 1e-6, fit_intercept=False)
+    scaled = fit(NOISY.X, Y, noise_cov=SENSORS * 1e-6, **options)
     if noise_var == "auto":
         np.testing.assert_allclose(scaled.coef_, model.coef_, rtol=1e-7, atol=1e-10)
         assert scaled.noise_var_ == pytest.approx(1e6 * model.noise_var_, rel=1e-6)
@@ -480,7 +481,7 @@ def test_a_residual_that_noise_cov_does_not_promise_is_told(fit_intercept, facto
 
 
 def test_intercepts_are_those_of_generalised_least_squares():
-    model = fit(NOISY.X, COLOURED, noise_cov=SENSORS)
+    model = fit(NOISY.X, COLOURED, noise_cov=SENSORS, support_rule="evidence")
     np.testing.assert_array_equal(model.support_, NOISY.support)
     whitener = np.linalg.inv(np.linalg.cholesky(SENSORS))
     design = np.c_[NOISY.X[:, model.support_], np.ones(40)]
@@ -634,7 +635,7 @@ def test_constant_responses_are_left_to_the_intercept():
 @pytest.mark.parametrize("shift", [0, 5])
 def test_residuals_and_shares_are_consistent(fit_intercept, shift):
     Y = NOISY.Y + (shift if fit_intercept else 0)
-    model = fit(NOISY.X, Y, fit_intercept=fit_intercept)
+    model = fit(NOISY.X, Y, fit_intercept=fit_intercept, support_rule="evidence")
     np.testing.assert_allclose(model.residual_, Y - model.predict(NOISY.X), atol=1e-12)
     about = Y - Y.mean(axis=0) if fit_intercept else Y
     shares = 1 - (model.residual_**2).sum(axis=0) / (about**2).sum(axis=0)

@@ -1,0 +1,134 @@
+"""The posterior over supports as fitted attributes."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from .. import _core
+from .._input.parameters import as_float
+from ..exceptions import ParameterError
+from ._credible_sets import CredibleSet, find_credible_sets
+
+# What is set only where the posterior over supports is known.
+_ATTRIBUTES = (
+    "inclusion_prob_",
+    "background_var_",
+    "n_effects_",
+    "selection_path_",
+    "selection_tolerance_",
+    "_coef_draws",
+    "_intercept_draws",
+    "_places",
+    "_sets",
+)
+
+_NONE = (
+    "this fit has no posterior over supports: credible sets need `model_averaging` to be True, or `support_rule` "
+    '"projection" where it is sampled'
+)
+
+
+class SupportPosterior:
+    """Base of the estimators that sample the posterior over supports; not public."""
+
+    def _absorb_posterior(self, posterior: "_core.Posterior | None") -> None:
+        """Set the attributes that speak of the posterior, and remove those of an earlier fit."""
+        for name in _ATTRIBUTES:
+            self.__dict__.pop(name, None)
+        if posterior is None:
+            return
+        self.inclusion_prob_ = posterior["inclusion_prob"]
+        self.background_var_, self.n_effects_ = posterior["background_var"], posterior["n_effects"]
+        self._coef_draws, self._intercept_draws = posterior["coef_draws"], posterior["intercept_draws"]
+        selection = posterior["selection"]
+        self.selection_path_ = list(zip(selection["columns"], selection["loss"].tolist(), strict=True))
+        self.selection_tolerance_ = selection["tolerance"]
+        self._places = posterior["places"]
+
+    def _is_sampled(self) -> bool:
+        """Tell whether there are draws, as there are not where the posterior is unknown or without doubt."""
+        return len(getattr(self, "_coef_draws", ())) > 1
+
+    def _draws_by_axis(self) -> NDArray[np.float64]:
+        """Draws of the coefficients, shape (n_draws, n_axes, n_features)."""
+        return self._coef_draws.reshape(*self._intercept_draws.shape, -1)
+
+    def _spread_of_draws(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Variance of predictions over the draws, the mean over axes."""
+        predicted = np.einsum("dlj,ij->dli", self._draws_by_axis(), X, optimize=True)
+        predicted += self._intercept_draws[:, :, None]
+        return np.asarray(predicted.var(axis=0, ddof=1).mean(axis=0))
+
+    @property
+    def credible_sets_(self) -> list[NDArray[np.int64]]:
+        """Columns of each credible set."""
+        return [each.columns for each in self._default_sets()]
+
+    @property
+    def credible_set_prob_(self) -> NDArray[np.float64]:
+        """Probability of each credible set."""
+        return np.array([each.prob for each in self._default_sets()])
+
+    @property
+    def credible_set_purity_(self) -> NDArray[np.float64]:
+        """Smallest absolute correlation in each credible set."""
+        return np.array([each.purity for each in self._default_sets()])
+
+    def _default_sets(self) -> list[CredibleSet]:
+        """Find the credible sets at their defaults, once: not every fit is asked for them."""
+        if "_places" not in self.__dict__:
+            raise AttributeError(_NONE)
+        if "_sets" not in self.__dict__:
+            self._sets = self.credible_sets()
+        return self._sets
+
+    def credible_sets(self, *, coverage: float = 0.95, purity: float = 0.5) -> list[CredibleSet]:
+        """Find sets of correlated columns, of which at least one has an effect with probability `coverage`.
+
+        Where columns are correlated, the data can often tell that there is an effect, but not at which of them: a
+        credible set names them all.
+
+        Parameters
+        ----------
+        coverage : float, default=0.95
+            Smallest probability, between 0 and 1, that a set holds an effect.
+        purity : float, default=0.5
+            Smallest absolute correlation within a set, from 0 to 1.
+
+        Returns
+        -------
+        list of CredibleSet
+            Disjoint sets with fields `columns`, `prob` and `purity`, each as small as `coverage` allows, the one with
+            the most probable column first.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        ParameterError
+            If the fit has no posterior over supports, or a parameter is out of its range.
+
+        Notes
+        -----
+        Sets are made of columns with an inclusion probability above 0.005, the 500 most probable at most.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsevae import VaeSlr
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.standard_normal((100, 50))
+        >>> X[:, 7] = X[:, 3] + 0.01 * rng.standard_normal(100)
+        >>> y = X[:, 3] + rng.standard_normal(100)
+        >>> [each.columns.tolist() for each in VaeSlr().fit(X, y).credible_sets()]
+        [[3, 7]]
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "_places"):
+            raise ParameterError(_NONE)
+        between = "a number between 0 and 1"
+        share, least = as_float("coverage", coverage, between), as_float("purity", purity, between)
+        for name, value, in_range in (("coverage", coverage, 0 < share < 1), ("purity", purity, 0 <= least <= 1)):
+            if not in_range:
+                raise ParameterError(f"`{name}` is {value!r}, but it must be {between}")
+        return find_credible_sets(self._places, share, least)

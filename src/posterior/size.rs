@@ -1,0 +1,80 @@
+//! How many columns of a path are chosen.
+//!
+//! The fewest that predict as the average does; and more, as long as the F1 score that the posterior expects of them
+//! rises. Where columns are many and data few, the average is so uncertain that hardly any column is needed to come near
+//! it, though more of them are likely to have an effect. Where columns are few, the prior makes all of them likely: only
+//! columns that the data speak for count.
+
+use super::tolerances::EVIDENT;
+
+/// What the posterior says of columns one by one.
+#[derive(Clone, Copy)]
+pub(super) struct Inclusion<'a> {
+    /// Probability of each column.
+    pub probability: &'a [f64],
+    /// Logarithm of its prior odds over their mean; empty where all are the same.
+    pub log_prior: &'a [f64],
+    /// Mean number of effects.
+    pub size: f64,
+    /// How many there may be at most.
+    pub most: usize,
+}
+
+/// Place on a path of the columns to choose; `loss` is that of each set of `columns`.
+pub(super) fn choose(columns: &[Vec<usize>], loss: &[f64], tolerance: f64, inclusion: Inclusion<'_>) -> usize {
+    let Some(enough) = loss.iter().position(|loss| *loss <= tolerance) else { return loss.len().saturating_sub(1) };
+    let n = inclusion.probability.len() as f64;
+    let expected_f1 = |columns: &Vec<usize>| {
+        let likely = columns.iter().map(|&j| {
+            let share = inclusion.log_prior.get(j).map_or(1.0, |log| log.exp()) / n;
+            let (probability, prior) = (inclusion.probability[j], prior_probability(share.min(1.0), inclusion.most));
+            let is_evident = probability * (1.0 - prior) > EVIDENT * prior * (1.0 - probability);
+            if is_evident { probability } else { 0.0 }
+        });
+        2.0 * likely.sum::<f64>() / (columns.len() as f64 + inclusion.size)
+    };
+    let mut best = (enough, expected_f1(&columns[enough]));
+    for (place, columns) in columns.iter().enumerate().skip(enough + 1) {
+        let f1 = expected_f1(columns);
+        if f1 > best.1 {
+            best = (place, f1);
+        }
+    }
+    best.0
+}
+
+/// Prior probability that a column has an effect: `most` effects are there with a probability that is uniform, and then
+/// at this column with the probability `share`.
+fn prior_probability(share: f64, most: usize) -> f64 {
+    let power = most as f64 + 1.0;
+    1.0 - (1.0 - (1.0 - share).powf(power)) / (power * share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prior_is_that_of_effects_at_random_columns() {
+        for (share, most) in [(0.1, 20), (0.001, 20), (1.0, 3), (0.3, 1)] {
+            let steps = 100_000;
+            let of = |i: u32| (1.0 - share * (f64::from(i) + 0.5) / f64::from(steps)).powi(most);
+            let none = (0..steps).map(of).sum::<f64>() / f64::from(steps);
+            assert!((prior_probability(share, most as usize) - (1.0 - none)).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn more_columns_are_chosen_only_where_the_data_speak_for_them() {
+        let columns: Vec<Vec<usize>> = (0..=3).map(|k| (0..k).collect()).collect();
+        let loss = [4.0, 0.5, 0.4, 0.3];
+        let mut probability = vec![0.001; 1_000];
+        probability[..3].copy_from_slice(&[0.9, 0.6, 0.02]);
+        let many = Inclusion { probability: &probability, log_prior: &[], size: 1.6, most: 20 };
+        assert_eq!(choose(&columns, &loss, 1.0, many), 2);
+        // The same probabilities among three columns are below the prior's, .78.
+        let few = Inclusion { probability: &probability[..3], log_prior: &[], size: 1.6, most: 20 };
+        assert_eq!(choose(&columns, &loss, 1.0, few), 1);
+        assert_eq!(choose(&columns, &loss, 0.1, many), 3);
+    }
+}
