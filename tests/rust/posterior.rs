@@ -8,7 +8,7 @@ use sparsevae::problem::Problem;
 use sparsevae::report::Posterior;
 
 fn run(x: &Array2<f64>, y: &Array1<f64>, noise_var: Option<f64>, settings: &Settings) -> Posterior {
-    let problem = Problem::new(x, true, &[]).unwrap();
+    let problem = Problem::new(x, true, &[], &[]).unwrap();
     let response = problem.respond(y.view().insert_axis(Axis(1)), f64::EPSILON).unwrap();
     posterior(&problem, &response, noise_var, &[], 0.0, settings, &Monitor::default()).unwrap().0
 }

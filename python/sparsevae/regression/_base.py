@@ -3,7 +3,6 @@
 import numbers
 import sys
 import warnings
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
 from .._input.backend import Backend, Descent
+from .._input.columns import multiply, take
 from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.interchange import Interchange, exchange
 from .._input.parameters import MOST, as_float, check_count, check_flag, check_type, check_verbose
@@ -54,6 +54,12 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
 
     _power_parameter: str | None = None
 
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that designs may be sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _arguments(self) -> dict[str, Any]:
         """Check the types of the parameters; ranges are the core's to check."""
         for name in ("optimizer", "support_rule"):
@@ -75,6 +81,7 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
             **reals,
             "covariance": "full",
             "groups": [],
+            "sample_weight": None,
             "start": None,
             "support_rule": self.support_rule,
             "model_averaging": False,
@@ -121,26 +128,6 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
         self.coef_var_ = report["coef_var"]
 
 
-@dataclass(frozen=True)
-class Weighted:
-    """Data with weights, and the intercept that belongs to coefficients on them; not public."""
-
-    weighting: Weighting
-    X: NDArray[np.float64]
-    y: NDArray[np.float64]
-
-    def add_intercept(self, report: "_core.FitReport") -> None:
-        """Add to a report what the core knows of an intercept where it sees one."""
-        weights = self.weighting.mean_weights
-        means, mean = weights @ self.X, weights @ self.y
-        report["intercept"][0] = mean - means @ report["coef"]
-        report["support_mean"] = means[report["support"]]
-        posterior = report["posterior"]
-        if posterior is not None:
-            posterior["intercept"] = float(mean - means @ posterior["coef"])
-            posterior["intercept_draws"] = mean - posterior["coef_draws"] @ means
-
-
 class LinearVae(CoreEstimator):
     """Base of the estimators with one response; not public."""
 
@@ -151,8 +138,9 @@ class LinearVae(CoreEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Design: float64 or float32 in any memory order, NumPy, pandas or PyTorch. Columns may have any scale.
-            Constant columns get coefficient 0. Of equal columns at most one is chosen.
+            Design: NumPy (memory maps too), pandas or PyTorch, of float64, float32 or integers in any memory order; a
+            sparse matrix of SciPy (others than CSC are converted to that, once); :class:`ColumnBlocks` or what it reads.
+            Columns may have any scale. Constant columns get coefficient 0. Of equal columns at most one is chosen.
         y : array-like of shape (n_samples,)
             Response.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -171,7 +159,7 @@ class LinearVae(CoreEstimator):
         NonFiniteError
             If there is a NaN or an infinite value.
         DataTypeError
-            If the data are complex, sparse, or no numbers.
+            If the data are complex or no numbers, or `y` is sparse.
         ParameterError
             If a parameter is out of its range, or weights are negative or all 0.
         NumericalError
@@ -185,30 +173,36 @@ class LinearVae(CoreEstimator):
 
         Notes
         -----
-        A step costs ``O(n_samples**2 * n_features)``. Weighted data are copied. Ctrl-C stops a fit
+        A step costs ``O(n_samples**2 * n_features)``. Ctrl-C stops a fit
         within 0.2 s, or after the one decomposition that a large design with more samples than features begins with.
+        The search on noisy data reads `X` where it lies; data without noise, a posterior over supports and a design with
+        more samples than features take one or two dense copies of it in float64.
         """
         arguments = self._arguments()
-        X, y, precision = fit_arrays(self, X, y, core_checks=backend is None)
+        X, y, precision = fit_arrays(self, X, y, any_kind=backend is None)
         arguments["precision"] = precision
-        weighting = self._weigh(sample_weight, len(X), arguments)
-        design, response = (X, y) if weighting is None else (weighting.apply(X), weighting.apply(y.reshape(-1, 1)))
-        arguments = self._descend_on(backend, design, response.reshape(-1, 1), arguments)
-        report = self._call(_core.fit, design, response.ravel(), arguments)
-        self._absorb(report, len(X), precision, None if weighting is None else Weighted(weighting, X, y.ravel()))
+        weighting = self._weigh(sample_weight, X.shape[0], arguments)
+        arguments = self._descend_on(backend, X, y.reshape(-1, 1), arguments, weighting)
+        report = self._call(_core.fit, X, y.ravel(), arguments)
+        self._absorb(report, X.shape[0], precision, weighting)
         self._warn(y)
         return self
 
     def _weigh(self, sample_weight: Any, n_samples: int, arguments: dict[str, Any]) -> Weighting | None:
-        """Read weights; with them, the core sees data without an intercept."""
+        """Read weights, and hand them to the core."""
         if sample_weight is None:
             return None
         weighting = Weighting(sample_weight, n_samples, fit_intercept=arguments["fit_intercept"])
-        arguments["fit_intercept"] = False
+        arguments["sample_weight"] = weighting.values
         return weighting
 
     def _descend_on(
-        self, backend: Backend | None, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any]
+        self,
+        backend: Backend | None,
+        X: NDArray[np.float64],
+        Y: NDArray[np.float64],
+        arguments: dict[str, Any],
+        weighting: Weighting | None,
     ) -> dict[str, Any]:
         """Leave the descents that a device can do to it, so that the core starts at their end."""
         optimizer, noise_var = arguments["optimizer"], arguments["noise_var"]
@@ -223,22 +217,23 @@ class LinearVae(CoreEstimator):
             return arguments
         _core.check(arguments)
         options = {name: arguments[name] for name in ("max_iter", "tol", "precision", "fit_intercept")}
+        if weighting is not None:
+            X, Y = weighting.apply(X), weighting.apply(Y)
+            options["fit_intercept"] = False
         start = backend.descend(X, Y, Descent(optimizer, given, **options))
         return arguments if start is None else arguments | {"start": start}
 
     def _absorb(
-        self, report: "_core.FitReport", n_samples: int, precision: float, weighted: "Weighted | None" = None
+        self, report: "_core.FitReport", n_samples: int, precision: float, weighting: Weighting | None = None
     ) -> None:
-        """Turn a report into fitted attributes; `weighted` are the data whose intercept the core has not seen."""
-        if weighted is not None and self.fit_intercept:
-            weighted.add_intercept(report)
+        """Turn a report into fitted attributes."""
         self._absorb_search(report)
         intercept = float(report["intercept"][0])
         dtype = result_dtype(precision, max(np.abs(report["coef"]).max(), abs(intercept)))
         self.coef_ = report["coef"].astype(dtype)
         self.intercept_ = dtype(intercept)
         self._support_mean = report["support_mean"]
-        mean_share = 1 / n_samples if weighted is None else weighted.weighting.mean_share
+        mean_share = 1 / n_samples if weighting is None else weighting.mean_share
         self._mean_share = mean_share if self.fit_intercept else 0.0
         self._response_noise_var = report["response_noise_var"]
         if report["posterior_mean"] is not None:
@@ -253,7 +248,7 @@ class LinearVae(CoreEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to predict for.
+            Rows to predict for, of any kind that :meth:`fit` takes.
         return_std : bool, default=False
             Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients on
             the support, given that support, or with `model_averaging` over all supports.
@@ -273,15 +268,15 @@ class LinearVae(CoreEstimator):
             As in :meth:`fit`, and if the columns are not those of the fit.
         """
         check_is_fitted(self)
-        X = predict_array(self, X)
-        mean = X @ self.coef_ + self.intercept_
+        X = predict_array(self, X, any_kind=True)
+        mean = multiply(X, self.coef_) + self.intercept_
         if not return_std:
             return mean
         return mean, np.sqrt(self._predictive_var(X))
 
-    def _predictive_var(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _predictive_var(self, X: Any) -> NDArray[np.float64]:
         """Variance of new responses: of the noise, and of the coefficients on the support."""
-        chosen = X[:, self.support_] - self._support_mean
+        chosen = take(X, self.support_) - self._support_mean
         spread = np.einsum("ij,jk,ik->i", chosen, self.support_cov_, chosen)
         return np.asarray(self._response_noise_var * (1 + self._mean_share) + spread)
 

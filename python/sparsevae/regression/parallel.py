@@ -13,7 +13,7 @@ from .._input.data import fit_arrays
 from .._input.interchange import exchange
 from .._input.threads import thread_count
 from ..exceptions import ParameterError
-from ._base import LinearVae, Weighted
+from ._base import LinearVae
 
 Estimator = TypeVar("Estimator", bound=LinearVae)
 
@@ -40,7 +40,7 @@ def fit_many(
     estimator : VaeSlr or PreconditionedVae
         What to fit; it is not changed.
     X : array-like of shape (n_samples, n_features)
-        Design.
+        Design, of any kind that :meth:`VaeSlr.fit` takes.
     Y : array-like of shape (n_samples, n_responses)
         Responses, one per column.
     sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -81,18 +81,17 @@ def fit_many(
     arguments = estimator._arguments()
     first = clone(estimator)
     _check_room(X, Y)
-    X, Y, precision = fit_arrays(first, X, Y, multi_output=True, core_checks=backend is None)
+    X, Y, precision = fit_arrays(first, X, Y, multi_output=True, any_kind=backend is None)
     arguments["precision"] = precision
-    weighting = first._weigh(sample_weight, len(X), arguments)
-    design, responses = (X, Y) if weighting is None else (weighting.apply(X), weighting.apply(Y))
-    arguments = first._descend_on(backend, design, responses, arguments)
-    reports = _core.fit_many(design, responses, arguments, thread_count(n_jobs, Y.shape[1]))
+    weighting = first._weigh(sample_weight, X.shape[0], arguments)
+    arguments = first._descend_on(backend, X, Y, arguments, weighting)
+    reports = _core.fit_many(X, Y, arguments, thread_count(n_jobs, Y.shape[1]))
     models = [first, *(clone(estimator) for _ in reports[1:])]
-    for model, report, y in zip(models, reports, Y.T, strict=True):
+    for model, report in zip(models, reports, strict=True):
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(first, name):
                 setattr(model, name, getattr(first, name))
-        model._absorb(report, len(X), precision, None if weighting is None else Weighted(weighting, X, y))
+        model._absorb(report, X.shape[0], precision, weighting)
     unfinished = sum(report["status"] in ("iteration_limit", "noise_collapsed") for report in reports)
     empty = sum(model._is_empty(y) for model, y in zip(models, Y.T, strict=True))
     for count, message in (

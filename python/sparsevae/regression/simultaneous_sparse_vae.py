@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
 from .._input.arrays import real_array
+from .._input.columns import multiply, take
 from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.groups import group_labels
 from .._input.parameters import check_type
@@ -206,7 +207,7 @@ class SimultaneousSparseVae(CoreEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Design: float64 or float32 in any memory order, NumPy, pandas or PyTorch. Columns may have any scale.
+            Design, of any kind that :meth:`VaeSlr.fit` takes; with `noise_cov` a dense one. Columns may have any scale.
             Constant columns get coefficient 0. Of equal columns at most one is chosen.
         Y : array-like of shape (n_samples, n_responses)
             Responses.
@@ -227,7 +228,7 @@ class SimultaneousSparseVae(CoreEstimator):
         NonFiniteError
             If there is a NaN or an infinite value.
         DataTypeError
-            If the data are complex, sparse, or no numbers.
+            If the data are complex or no numbers, `Y` is sparse, or `X` is and there is a `noise_cov`.
         ParameterError
             If a parameter is out of its range, groups overlap or leave a column out, or `noise_cov` is no covariance.
         NumericalError
@@ -242,7 +243,7 @@ class SimultaneousSparseVae(CoreEstimator):
         """
         check_type("covariance", self.covariance, str, "a string")
         arguments = self._arguments() | {"covariance": self.covariance}
-        X, Y, precision = fit_arrays(self, X, Y, multi_output=True, core_checks=self.noise_cov is None)
+        X, Y, precision = fit_arrays(self, X, Y, multi_output=True, any_kind=self.noise_cov is None)
         labels = group_labels(self.groups, X.shape[1])
         arguments |= {"precision": precision, "groups": [] if labels is None else labels.tolist()}
         if self.prior_var_init is not None:
@@ -253,10 +254,10 @@ class SimultaneousSparseVae(CoreEstimator):
         if sample_weight is not None:
             if self.noise_cov is not None:
                 raise ParameterError("`sample_weight` is given, but with `noise_cov` it must be None")
-            whitening = Weighting(sample_weight, len(X), fit_intercept=bool(self.fit_intercept))
+            whitening = Weighting(sample_weight, X.shape[0], fit_intercept=bool(self.fit_intercept))
+            arguments["sample_weight"] = whitening.values
         elif self.noise_cov is not None:
             whitening = Whitening(self.noise_cov, len(X), fit_intercept=bool(self.fit_intercept))
-        if whitening is not None:
             design, responses = whitening.apply(X), whitening.apply(Y)
             arguments["fit_intercept"] = False
         report = self._call(_core.fit_simultaneous, design, responses, arguments)
@@ -273,7 +274,7 @@ class SimultaneousSparseVae(CoreEstimator):
     def _absorb(
         self,
         report: "_core.FitReport",
-        X: Array,
+        X: Any,
         Y: Array,
         precision: float,
         whitening: Whitening | Weighting | None,
@@ -281,9 +282,9 @@ class SimultaneousSparseVae(CoreEstimator):
         self._absorb_search(report)
         shape = (Y.shape[1], X.shape[1])
         coef, intercept = report["coef"].reshape(shape), report["intercept"]
-        chosen = X[:, self.support_]
+        chosen = take(X, self.support_)
         fitted = chosen @ coef[:, self.support_].T
-        weights = np.full(len(X), 1 / len(X))
+        weights = np.full(len(Y), 1 / len(Y))
         if whitening is not None and self.fit_intercept:
             weights = whitening.mean_weights
             intercept = weights @ (Y - fitted)
@@ -308,7 +309,7 @@ class SimultaneousSparseVae(CoreEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to predict for.
+            Rows to predict for, of any kind that :meth:`fit` takes.
         return_std : bool, default=False
             Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients on
             the support, given that support. Not with `noise_cov`, which does not speak of new samples.
@@ -330,12 +331,12 @@ class SimultaneousSparseVae(CoreEstimator):
             As in :meth:`fit`, and if the columns are not those of the fit.
         """
         check_is_fitted(self)
-        X = predict_array(self, X)
-        mean = X @ self.coef_.T + self.intercept_
+        X = predict_array(self, X, any_kind=True)
+        mean = multiply(X, self.coef_.T) + self.intercept_
         if not return_std:
             return mean
         if self.noise_cov is not None:
             raise ParameterError("`return_std` is True, but with `noise_cov` the noise of new samples is not known")
-        chosen = X[:, self.support_] - self._support_mean
+        chosen = take(X, self.support_) - self._support_mean
         spread = np.einsum("ij,jk,ik->i", chosen, self.support_cov_, chosen)
         return mean, np.sqrt(self.noise_var_ * (1 + self._mean_share) + spread)

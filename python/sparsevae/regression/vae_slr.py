@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
+from .._input.columns import multiply
 from .._input.data import result_dtype
 from .._input.parameters import as_float, check_flag
 from .._input.random import RandomState
+from .._input.weights import Weighting
 from ..exceptions import ParameterError
-from ._base import LinearVae, Weighted
+from ._base import LinearVae
 from ._credible_sets import CredibleSet, find_credible_sets
 
 # What is set only where the posterior over supports is known.
@@ -240,9 +242,9 @@ class VaeSlr(LinearVae):
         return super()._arguments() | {"model_averaging": bool(self.model_averaging)}
 
     def _absorb(
-        self, report: "_core.FitReport", n_samples: int, precision: float, weighted: Weighted | None = None
+        self, report: "_core.FitReport", n_samples: int, precision: float, weighting: Weighting | None = None
     ) -> None:
-        super()._absorb(report, n_samples, precision, weighted)
+        super()._absorb(report, n_samples, precision, weighting)
         for name in _OF_POSTERIOR:
             self.__dict__.pop(name, None)
         posterior = report["posterior"]
@@ -268,10 +270,10 @@ class VaeSlr(LinearVae):
         """Tell whether there is nothing to predict by: an average has no zeros."""
         return not self.model_averaging and super()._is_empty(Y)
 
-    def _predictive_var(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _predictive_var(self, X: Any) -> NDArray[np.float64]:
         if len(getattr(self, "_coef_draws", ())) < 2:
             return super()._predictive_var(X)
-        spread = (X @ self._coef_draws.T + self._intercept_draws).var(axis=1, ddof=1)
+        spread = (multiply(X, self._coef_draws.T) + self._intercept_draws).var(axis=1, ddof=1)
         return np.asarray(self._response_noise_var * (1 + self._mean_share) + spread)
 
     @property
