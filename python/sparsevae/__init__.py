@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import datasets, energies, exceptions, metrics, theory
 from ._core import __version__
+from ._input.columns import ColumnBlocks
 from .latent import AffineVae, RobustVae, affine_vae, robust_vae
 from .regression import (
     PreconditionedVae,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AffineVae",
     "BasisPursuitResult",
+    "ColumnBlocks",
     "PreconditionedVae",
     "Recovery",
     "RobustVae",

@@ -225,22 +225,21 @@ class FitReport(TypedDict):
     condition_number: tuple[float, float] | None
     posterior: Posterior | None
 
+# Designs are arrays of any real elements, csc_array or csc_matrix of SciPy, or have `shape`, `block_columns` and `read`.
 def fit(
-    x: NDArray[np.float64],
+    x: Any,
     y: NDArray[np.float64],
     arguments: dict[str, Any],
     progress: Callable[[int, int, float, float], object] | None,
 ) -> FitReport: ...
 def fit_simultaneous(
-    x: NDArray[np.float64],
+    x: Any,
     y: NDArray[np.float64],
     arguments: dict[str, Any],
     progress: Callable[[int, int, float, float], object] | None,
 ) -> FitReport: ...
 def check(arguments: dict[str, Any]) -> None: ...
-def fit_many(
-    x: NDArray[np.float64], y: NDArray[np.float64], arguments: dict[str, Any], n_threads: int
-) -> list[FitReport]: ...
+def fit_many(x: Any, y: NDArray[np.float64], arguments: dict[str, Any], n_threads: int) -> list[FitReport]: ...
 def basis_pursuit(a: NDArray[np.float64], b: NDArray[np.float64], n_threads: int) -> BasisPursuit: ...
 def train(
     a: NDArray[np.float64],

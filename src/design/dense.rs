@@ -1,9 +1,88 @@
-//! Dense float64 arrays of any strides, the caller's or our own.
+//! Dense arrays of any strides, the caller's or our own.
 
 use super::Design;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use pulp::Arch;
+use std::fmt::Debug;
+
+/// Sums that are taken side by side: one running sum would be one long chain.
+const LANES: usize = 16;
+/// Columns whose products are held in the first-level cache, where rows are read one after the other.
+const TILE: usize = 1 << 10;
+
+/// A real number that an array may hold.
+pub trait Element: Copy + Sync + Debug {
+    /// As float64; integers beyond 2^53 are rounded.
+    fn to_f64(self) -> f64;
+
+    /// `out <- x^T vectors`: vectors one after the other, converted and summed in float64.
+    fn multiply_transposed(x: ArrayView2<'_, Self>, vectors: &[f64], out: &mut [f64]) {
+        let (rows, n) = x.dim();
+        let arch = Arch::new();
+        for (vector, out) in vectors.chunks_exact(rows.max(1)).zip(out.chunks_exact_mut(n.max(1))) {
+            if x.outer_iter().next().is_some_and(|row| row.as_slice().is_some()) {
+                arch.dispatch(|| add_rows(x, vector, out));
+            } else {
+                let each = out.iter_mut().zip(x.columns());
+                each.for_each(|(out, column)| match column.as_slice() {
+                    Some(column) => *out = arch.dispatch(|| product(column, vector)),
+                    None => *out = column.iter().zip(vector).map(|(x, v)| x.to_f64() * v).sum(),
+                });
+            }
+        }
+    }
+}
+
+/// Rows times their entry of `vector`, a few columns at a time.
+#[inline(always)]
+fn add_rows<T: Element>(x: ArrayView2<'_, T>, vector: &[f64], out: &mut [f64]) {
+    out.fill(0.0);
+    for (i, out) in out.chunks_mut(TILE).enumerate() {
+        for (row, &v) in x.outer_iter().zip(vector) {
+            let row = row.to_slice().unwrap_or_default();
+            out.iter_mut().zip(&row[i * TILE..]).for_each(|(out, x)| *out += x.to_f64() * v);
+        }
+    }
+}
+
+#[inline(always)]
+fn product<T: Element>(column: &[T], vector: &[f64]) -> f64 {
+    let ((x, x_rest), (v, v_rest)) = (column.as_chunks::<LANES>(), vector.as_chunks::<LANES>());
+    let mut sums = [0.0; LANES];
+    for (x, v) in x.iter().zip(v) {
+        for l in 0..LANES {
+            sums[l] += x[l].to_f64() * v[l];
+        }
+    }
+    sums.iter().sum::<f64>() + x_rest.iter().zip(v_rest).map(|(x, v)| x.to_f64() * v).sum::<f64>()
+}
+
+/// Elements that float64 holds, or nearly so.
+macro_rules! elements {
+    ($convert:expr; $($type:ty),+) => {
+        $(impl Element for $type {
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                $convert(self)
+            }
+        })+
+    };
+}
+elements!(f64::from; bool, i8, i16, i32, u8, u16, u32, f32);
+elements!(|value| value as f64; i64, u64);
+
+impl Element for f64 {
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
+    }
+
+    fn multiply_transposed(x: ArrayView2<'_, f64>, vectors: &[f64], out: &mut [f64]) {
+        multiply_transposed(x, vectors, out);
+    }
+}
 
 /// `out <- x^T vectors`, on this thread alone; one or more vectors, one after the other.
 ///
@@ -30,7 +109,7 @@ pub fn multiply_transposed(x: ArrayView2<'_, f64>, vectors: &[f64], out: &mut [f
     }
 }
 
-impl Design for ArrayView2<'_, f64> {
+impl<T: Element> Design for ArrayView2<'_, T> {
     fn shape(&self) -> (usize, usize) {
         self.dim()
     }
@@ -39,7 +118,7 @@ impl Design for ArrayView2<'_, f64> {
         let &[by_row, by_column] = self.strides() else { return };
         if by_column.abs() > by_row.abs() {
             for (mut to, &j) in out.columns_mut().into_iter().zip(columns) {
-                to.assign(&self.column(j));
+                to.iter_mut().zip(self.column(j)).for_each(|(to, v)| *to = v.to_f64());
             }
             return;
         }
@@ -47,15 +126,15 @@ impl Design for ArrayView2<'_, f64> {
         for (mut to, row) in out.outer_iter_mut().zip(self.outer_iter()) {
             match (columns.first(), row.as_slice()) {
                 (Some(&first), Some(values)) if adjacent => {
-                    to.iter_mut().zip(&values[first..]).for_each(|(to, v)| *to = *v);
+                    to.iter_mut().zip(&values[first..]).for_each(|(to, v)| *to = v.to_f64());
                 }
-                _ => to.iter_mut().zip(columns).for_each(|(to, &j)| *to = row[j]),
+                _ => to.iter_mut().zip(columns).for_each(|(to, &j)| *to = row[j].to_f64()),
             }
         }
     }
 
     fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
-        multiply_transposed(self.view(), vectors, out);
+        T::multiply_transposed(self.view(), vectors, out);
     }
 }
 

@@ -3,12 +3,14 @@
 //! A kind of design is one implementation of [`Design`]: how its columns are read, and its product with vectors.
 //! [`Standardised`] makes of any of them what solvers work on. Faer's matrices stay here and in `linalg`.
 
+mod compressed;
 mod dense;
-mod distinct;
+mod rows;
 mod standardised;
 
-pub use dense::multiply_transposed;
-pub use distinct::Rows;
+pub use compressed::CompressedColumns;
+pub use dense::{Element, multiply_transposed};
+pub use rows::Rows;
 pub use standardised::CONSTANT;
 pub use standardised::Standardised;
 
@@ -31,4 +33,18 @@ pub trait Design: Sync + Debug {
     /// # Complexity
     /// `O(n_samples n_features)` for each vector, on this thread alone.
     fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]);
+}
+
+impl<D: Design + ?Sized> Design for &D {
+    fn shape(&self) -> (usize, usize) {
+        (**self).shape()
+    }
+
+    fn read(&self, columns: &[usize], out: ArrayViewMut2<'_, f64>) {
+        (**self).read(columns, out);
+    }
+
+    fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
+        (**self).multiply_transposed(vectors, out);
+    }
 }

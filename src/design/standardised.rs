@@ -1,4 +1,5 @@
-//! A design as solvers see it: columns centred and of norm 1, by arithmetic on the columns that are read, not by a copy.
+//! A design as solvers see it: samples weighted, columns centred and of norm 1, by arithmetic on the columns that are
+//! read, not by a copy.
 
 use super::{Design, multiply_transposed};
 use crate::{Error, Result};
@@ -20,13 +21,15 @@ const MODERATE_SCALE: f64 = 1e100;
 
 /// Columns of norm 1, of those that are not constant, with what they were before.
 ///
-/// Where columns are centred, there is one row less than samples: the reflection that takes the constant direction to
-/// the first axis leaves, of a centred column, its other entries less one number, so that an entry is
-/// `((x / divisor - mean) - share) * factor` with four numbers for each column.
+/// Where columns are centred, there is one row less than samples: the reflection that takes the direction of an intercept
+/// (constant but for weights) to the first axis leaves, of a centred column, its other entries less one number, so that
+/// an entry is `((x / divisor - mean) - share) * factor * root` with four numbers for each column and one, the root of
+/// its weight, for each sample.
 #[derive(Debug)]
 pub struct Standardised<'a> {
     source: Source<'a>,
-    n_samples: usize,
+    /// Roots of the weights of all samples.
+    roots: Vec<f64>,
     /// Rows that are dropped: the first one if centred.
     dropped: usize,
     columns: Vec<usize>,
@@ -91,15 +94,18 @@ impl<'a> Standardised<'a> {
     /// Finds means and norms of all columns in one pass, and refuses values that are not finite; `centred` takes the
     /// mean of every column away. Nothing overflows: each column is first divided by its largest entry.
     ///
+    /// `roots` are the roots of the weights of samples, none of them 0.
+    ///
     /// # Errors
     /// [`Error::NonFinite`], naming `what`.
     ///
     /// # Complexity
     /// `O(n_samples n_features)`; the design is read once, a panel at a time.
-    pub fn new(what: &'static str, design: &'a dyn Design, centred: bool) -> Result<Self> {
-        let (n_samples, n) = design.shape();
+    pub fn new(what: &'static str, design: &'a dyn Design, roots: &[f64], centred: bool) -> Result<Self> {
+        let n = design.shape().1;
         let dropped = usize::from(centred);
-        let (size, root) = (n_samples as f64, (n_samples as f64).sqrt());
+        let size: f64 = roots.iter().map(|root| root * root).sum();
+        let (root, first) = (size.sqrt(), roots.first().copied().unwrap_or(1.0));
         let constant = if centred { CONSTANT * root } else { 0.0 };
         let all: Vec<usize> = (0..n).collect();
         let (mut columns, mut maps) = (Vec::with_capacity(n), Vec::with_capacity(n));
@@ -114,23 +120,23 @@ impl<'a> Standardised<'a> {
             }
             let divisor: Vec<f64> = largest.iter().map(|&m| if m > 0.0 { m } else { 1.0 }).collect();
             if centred {
-                for row in panel.outer_iter() {
-                    mean.iter_mut().zip(row.iter().zip(&divisor)).for_each(|(m, (v, d))| *m += v / d);
+                for (row, root) in panel.outer_iter().zip(roots) {
+                    mean.iter_mut().zip(row.iter().zip(&divisor)).for_each(|(m, (v, d))| *m += root * root * (v / d));
                 }
                 mean.iter_mut().for_each(|m| *m /= size);
             }
-            for mut row in panel.outer_iter_mut() {
+            for (mut row, root) in panel.outer_iter_mut().zip(roots) {
                 for ((t, sum), (d, m)) in row.iter_mut().zip(&mut sums).zip(divisor.iter().zip(&mean)) {
                     *t = *t / d - m;
-                    *sum += *t;
+                    *sum += root * root * *t;
                 }
             }
-            let reflected = |t: &f64, sum: &f64| if centred { (sum / root + t) / (root + 1.0) } else { 0.0 };
+            let reflected = |t: &f64, sum: &f64| if centred { (sum / root + first * t) / (root + first) } else { 0.0 };
             let shares: Vec<f64> = panel.row(0).iter().zip(&sums).map(|(t, sum)| reflected(t, sum)).collect();
             let mut squares = vec![0.0; width];
-            for row in panel.outer_iter().skip(dropped) {
+            for (row, root) in panel.outer_iter().zip(roots).skip(dropped) {
                 squares.iter_mut().zip(row.iter().zip(&shares)).for_each(|(sum, (t, share))| {
-                    let left = t - share;
+                    let left = (t - share) * root;
                     *sum += left * left;
                 });
             }
@@ -150,16 +156,16 @@ impl<'a> Standardised<'a> {
         if !finite && let Some((i, j)) = first_not_finite(design) {
             return Err(Error::NonFinite { what, index: vec![i, j] });
         }
-        let source = Source::Borrowed(design);
-        Ok(Self { source, n_samples, dropped, columns, maps, means, norms, moderate, copy: OnceLock::new() })
+        let (source, roots) = (Source::Borrowed(design), roots.to_vec());
+        Ok(Self { source, roots, dropped, columns, maps, means, norms, moderate, copy: OnceLock::new() })
     }
 
     /// A matrix whose columns are standardised already, or are to be taken as they are.
     pub fn as_it_is(matrix: Array2<f64>) -> Self {
-        let (n_samples, n) = matrix.dim();
+        let (rows, n) = matrix.dim();
         Self {
             source: Source::Owned(matrix),
-            n_samples,
+            roots: vec![1.0; rows],
             dropped: 0,
             columns: (0..n).collect(),
             maps: vec![Map::IDENTITY; n],
@@ -188,7 +194,7 @@ impl<'a> Standardised<'a> {
 
     /// Rows (samples, less one if centred) and columns that are not constant.
     pub fn dim(&self) -> (usize, usize) {
-        (self.n_samples - self.dropped, self.columns.len())
+        (self.roots.len() - self.dropped, self.columns.len())
     }
 
     /// Number of rows: samples, less one if centred.
@@ -238,11 +244,11 @@ impl<'a> Standardised<'a> {
         }
         let columns: Vec<usize> = chosen.iter().map(|&j| self.columns[j]).collect();
         let maps: Vec<Map> = chosen.iter().map(|&j| self.maps[j]).collect();
-        let mut out = Array2::zeros((self.n_samples, chosen.len()));
+        let mut out = Array2::zeros((self.roots.len(), chosen.len()));
         self.source().read(&columns, out.view_mut());
         out.slice_collapse(s![self.dropped.., ..]);
-        for row in out.outer_iter_mut() {
-            row.into_iter().zip(&maps).for_each(|(v, map)| *v = map.apply(*v));
+        for (row, root) in out.outer_iter_mut().zip(&self.roots[self.dropped..]) {
+            row.into_iter().zip(&maps).for_each(|(v, map)| *v = map.apply(*v) * root);
         }
         out
     }
@@ -300,15 +306,17 @@ impl<'a> Standardised<'a> {
                 }
             });
         }
-        // (x / d - c) f times v, with c the mean and what the reflection takes away, is (x v / d - c sum v) f.
-        let mut lifted = vec![0.0; width * self.n_samples];
-        for (to, vector) in lifted.chunks_exact_mut(self.n_samples).zip(vectors.chunks_exact(rows)) {
-            to[self.dropped..].copy_from_slice(vector);
+        // (x / d - c) f r times v, with c the mean and what the reflection takes away, is (x (r v) / d - c sum r v) f.
+        let n_samples = self.roots.len();
+        let mut lifted = vec![0.0; width * n_samples];
+        for (to, vector) in lifted.chunks_exact_mut(n_samples).zip(vectors.chunks_exact(rows)) {
+            let each = to.iter_mut().zip(&self.roots).skip(self.dropped).zip(vector);
+            each.for_each(|((to, root), v)| *to = root * v);
         }
         let n_features = self.source().shape().1;
         let mut products = vec![0.0; width * n_features];
         self.source().multiply_transposed(&lifted, &mut products);
-        let each = products.chunks_exact(n_features).zip(vectors.chunks_exact(rows));
+        let each = products.chunks_exact(n_features).zip(lifted.chunks_exact(n_samples));
         for (out, (products, vector)) in out.chunks_exact_mut(n).zip(each) {
             let sum: f64 = vector.iter().sum();
             for ((to, map), &j) in out.iter_mut().zip(&self.maps).zip(&self.columns) {

@@ -33,7 +33,7 @@ pub struct Problem<'a> {
     /// What each of them was divided by: its norm in the caller's units, after centring; in a group, the root mean
     /// square of the norms.
     pub norms: Vec<f64>,
-    /// Mean of every column of the caller's design; zeros unless centred.
+    /// Mean of every column of the caller's design, weighted; zeros unless centred.
     pub means: Vec<f64>,
     /// The group of each column, where columns share prior variances; else empty.
     pub groups: Vec<usize>,
@@ -42,6 +42,8 @@ pub struct Problem<'a> {
     /// Degrees of freedom of a response: samples, less one if centred.
     pub freedom: usize,
     source: &'a dyn Design,
+    /// Roots of the weights of samples.
+    roots: Vec<f64>,
     centred: bool,
     compression: Option<RowSpace>,
     row_space: OnceLock<RowSpace>,
@@ -74,16 +76,28 @@ fn shared_norms(norms: &[f64], groups: &[usize]) -> Vec<f64> {
 impl<'a> Problem<'a> {
     /// Checks and standardises `x`, shape `(n_samples, n_features)`; `centred` takes the mean of every column away.
     /// `groups` is empty, or has the group of every feature, any number: columns of a group share a prior variance,
-    /// so that one number scales them.
+    /// so that one number scales them. `weights` is empty, or has a positive number for every sample: its noise has the
+    /// variance of the model over that.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::NoDecomposition`] if a tall design cannot be compressed.
     ///
     /// # Complexity
     /// One pass over the design, of which nothing is copied; an SVD of a copy if it has more rows than columns.
-    pub fn new(x: &'a dyn Design, centred: bool, groups: &[usize]) -> Result<Self> {
+    pub fn new(x: &'a dyn Design, centred: bool, groups: &[usize], weights: &[f64]) -> Result<Self> {
         let (n_samples, n_features) = x.shape();
         validate::check_shape("X", n_samples, n_features)?;
+        let roots = match weights {
+            [] => vec![1.0; n_samples],
+            weights if weights.len() == n_samples => weights.iter().map(|weight| weight.sqrt()).collect(),
+            weights => {
+                return Err(Error::Shape {
+                    what: "sample_weight",
+                    expected: format!("({n_samples},), one weight per row of `X`"),
+                    found: format!("({},)", weights.len()),
+                });
+            }
+        };
         if !groups.is_empty() && groups.len() != n_features {
             return Err(Error::Shape {
                 what: "groups",
@@ -91,7 +105,7 @@ impl<'a> Problem<'a> {
                 found: format!("({},)", groups.len()),
             });
         }
-        let mut design = Standardised::new("X", x, centred)?;
+        let mut design = Standardised::new("X", x, &roots, centred)?;
         let (columns, means) = (design.columns().to_vec(), design.means().to_vec());
         let groups = if groups.is_empty() { Vec::new() } else { renumber(columns.iter().map(|&j| groups[j])) };
         if !groups.is_empty() {
@@ -118,11 +132,17 @@ impl<'a> Problem<'a> {
             n_samples,
             freedom: n_samples - usize::from(centred),
             source: x,
+            roots,
             centred,
             compression,
             row_space: OnceLock::new(),
             spectral: OnceLock::new(),
         })
+    }
+
+    /// Norm of the column of an intercept: the root of the number of samples, but for weights.
+    pub fn constant_norm(&self) -> f64 {
+        self.roots.iter().map(|root| root * root).sum::<f64>().sqrt()
     }
 
     /// Columns to choose from, or groups of them.

@@ -31,14 +31,16 @@ impl Problem<'_> {
         let mut columns = Array2::ones((self.n_samples, k + dropped));
         let own: Vec<usize> = support.iter().map(|&j| self.columns[j]).collect();
         self.source.read(&own, columns.slice_mut(s![.., ..k]));
-        let mut refit = Refit::default();
+        let entries_repeat = repeat(columns.slice(s![.., ..k]).iter().copied());
+        columns.outer_iter_mut().zip(&self.roots).for_each(|(mut row, root)| row *= *root);
+        let mut refit = Refit { entries_repeat, ..Refit::default() };
         for y in response.given.columns() {
-            let fit = refined(columns.view(), &y.to_vec())?;
+            let weighted: Vec<f64> = y.iter().zip(&self.roots).map(|(y, root)| y * root).collect();
+            let fit = refined(columns.view(), &weighted)?;
             refit.misfit = refit.misfit.max(fit.misfit);
             refit.coefficients.extend(&fit.coefficients[..k]);
             refit.intercept.push(fit.coefficients.get(k).copied().unwrap_or(0.0));
         }
-        refit.entries_repeat = repeat(columns.slice(s![.., ..k]).iter().copied());
         refit.has_multiples = has_multiples(&refit.coefficients, k);
         Some(refit)
     }

@@ -64,7 +64,7 @@ impl Problem<'_> {
     pub fn respond(&self, y: ArrayView2<'_, f64>, precision: f64) -> Result<Response> {
         let n_responses = y.ncols();
         check_response_shape(self.n_samples, y)?;
-        let standardised = Standardised::new("y", &y, self.centred).map_err(|error| match error {
+        let standardised = Standardised::new("y", &y, &self.roots, self.centred).map_err(|error| match error {
             // One response was a vector to the caller.
             Error::NonFinite { what, index } if n_responses == 1 => Error::NonFinite { what, index: vec![index[0]] },
             error => error,

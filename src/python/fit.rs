@@ -1,7 +1,7 @@
 //! Fits and energies for Python: views in, reports out.
 
+use super::designs::Matrix;
 use super::run;
-
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, Start, names};
 use crate::report::{Places, Posterior, Selection};
 use crate::settings::Settings as _;
@@ -37,6 +37,7 @@ struct Arguments<'py> {
     learning_rate_drop: f64,
     covariance: String,
     groups: Vec<usize>,
+    sample_weight: Option<PyReadonlyArray1<'py, f64>>,
     start: Option<Starts<'py>>,
     support_rule: String,
     model_averaging: bool,
@@ -75,6 +76,7 @@ impl Arguments<'_> {
             },
             covariance: names::covariance(&self.covariance)?,
             groups: self.groups,
+            sample_weight: self.sample_weight.map_or_else(Vec::new, |weights| weights.as_array().to_vec()),
             start,
             support_rule: names::support_rule(&self.support_rule)?,
             model_averaging: self.model_averaging,
@@ -157,48 +159,54 @@ fn check(arguments: Arguments<'_>) -> PyResult<()> {
 #[pyfunction]
 fn fit<'py>(
     py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
+    x: Matrix<'py>,
     y: PyReadonlyArray1<'py, f64>,
     arguments: Arguments<'py>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let start = arguments.starts().pop();
     let settings = arguments.settings(start)?;
-    let (x, y) = (x.as_array(), y.as_array().to_vec());
-    let found = run::run_serial(py, progress.as_ref(), |monitor| model::fit(x, &y, &settings, monitor))?;
-    report(py, &found)
+    let (design, y) = (x.view()?, y.as_array().to_vec());
+    let found = run::run_serial(py, progress.as_ref(), |monitor| {
+        design.with(monitor, |x| model::fit(x, &y, &settings, monitor))
+    });
+    report(py, &x.finish(found)?)
 }
 
 /// Responses, the columns of `y`, that share their support.
 #[pyfunction]
 fn fit_simultaneous<'py>(
     py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
+    x: Matrix<'py>,
     y: PyReadonlyArray2<'py, f64>,
     arguments: Arguments<'py>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let start = arguments.starts().pop();
     let settings = arguments.settings(start)?;
-    let (x, y) = (x.as_array(), y.as_array());
-    let found = run::run_serial(py, progress.as_ref(), |monitor| model::fit_simultaneous(x, y, &settings, monitor))?;
-    report(py, &found)
+    let (design, y) = (x.view()?, y.as_array());
+    let found = run::run_serial(py, progress.as_ref(), |monitor| {
+        design.with(monitor, |x| model::fit_simultaneous(x, y, &settings, monitor))
+    });
+    report(py, &x.finish(found)?)
 }
 
 /// Independent responses, the columns of `y`.
 #[pyfunction]
 fn fit_many<'py>(
     py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
+    x: Matrix<'py>,
     y: PyReadonlyArray2<'py, f64>,
     arguments: Arguments<'py>,
     n_threads: usize,
 ) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let starts = arguments.starts();
     let settings = arguments.settings(None)?;
-    let (x, y) = (x.as_array(), y.as_array());
-    let found = run::run_parallel(py, n_threads, None, |monitor| model::fit_many(x, y, &settings, &starts, monitor))?;
-    found.iter().map(|found| report(py, found)).collect()
+    let (design, y) = (x.view()?, y.as_array());
+    let found = run::run_parallel(py, n_threads, None, |monitor| {
+        design.with(monitor, |x| model::fit_many(x, y, &settings, &starts, monitor))
+    });
+    x.finish(found)?.iter().map(|found| report(py, found)).collect()
 }
 
 /// Value, gradient in the prior variances, derivatives in the noise variance and in the parameter, of the energy of this

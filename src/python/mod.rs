@@ -3,6 +3,7 @@
 mod affine;
 mod batch;
 mod datasets;
+mod designs;
 mod errors;
 mod fit;
 mod l1;

@@ -32,7 +32,8 @@ FLOORS = {
     ),
     "sparsevae._input": (
         {"arrays", "backend", "parameters", "pickles", "random"},
-        {"data", "groups", "interchange", "threads", "weights", "whitening"},
+        {"columns", "groups", "interchange", "threads", "weights", "whitening"},
+        {"data"},
         {"__init__"},
     ),
     "sparsevae.regression": (

@@ -13,7 +13,7 @@ fn run(x: &Array2<f64>, y: &Array1<f64>, noise_var: Option<f64>, settings: &Sett
 }
 
 fn run_several(x: &Array2<f64>, y: &Array2<f64>, noise_var: Option<f64>, settings: &Settings) -> Posterior {
-    let problem = Problem::new(x, true, &[]).unwrap();
+    let problem = Problem::new(x, true, &[], &[]).unwrap();
     let response = problem.respond(y.view(), f64::EPSILON).unwrap();
     posterior(&problem, &response, noise_var, &[], 0.0, settings, &Monitor::default()).unwrap().0
 }
@@ -117,7 +117,7 @@ fn as_many_columns_are_chosen_as_were_asked_for() {
     let x = gaussian(60, 40, 8);
     let noise = gaussian(60, 2, 9);
     let y = Array2::from_shape_fn((60, 2), |(i, l)| x[[i, 3]] + x[[i, 9]] * (l as f64 - 0.5) + 0.3 * noise[[i, l]]);
-    let problem = Problem::new(&x, true, &[]).unwrap();
+    let problem = Problem::new(&x, true, &[], &[]).unwrap();
     let response = problem.respond(y.view(), f64::EPSILON).unwrap();
     for (sizes, count) in [(Sizes { least: 5, most: 5 }, 5), (Sizes { least: 0, most: 1 }, 1), (Sizes::ANY, 2)] {
         let settings = Settings { sizes, ..Settings::brief(0) };

@@ -1,5 +1,6 @@
 """Arrays as users give them: refused with the name of the argument, what was found and what is wanted."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,8 @@ from ..exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeErr
 
 Array = NDArray[np.float64]
 
+# Entries that are looked at together for values that are not finite.
+_PANEL = 2**20
 # Multiplications of a product between which Ctrl-C is heard: a tenth of a second on one core.
 _PRODUCT = 2**30
 
@@ -19,6 +22,17 @@ class RightHandSides(NamedTuple):
     values: Array
     single: bool
     dtype: type[np.floating[Any]]
+
+
+def not_real(name: str, dtype: Any) -> DataTypeError:
+    """Say that an array of this dtype holds no real numbers."""
+    prefix = "Complex data not supported: " if np.dtype(dtype).kind == "c" else ""
+    return DataTypeError(f"{prefix}`{name}` has dtype {dtype}, but real numbers are needed")
+
+
+def is_sparse(array: Any) -> bool:
+    """Tell whether an array is a sparse one of SciPy."""
+    return hasattr(array, "toarray") and hasattr(array, "nnz")
 
 
 def read_real(name: str, array: Any) -> Any:
@@ -47,12 +61,8 @@ def read_real(name: str, array: Any) -> Any:
     columns = getattr(array, "columns", None)
     if values.dtype.kind in "fiub":
         return values if columns is None else array
-    if values.dtype.kind == "c":
-        raise DataTypeError(
-            f"Complex data not supported: `{name}` has dtype {values.dtype}, but real numbers are needed"
-        )
     if values.dtype.kind != "O":
-        raise DataTypeError(f"`{name}` has dtype {values.dtype}, but real numbers are needed")
+        raise not_real(name, values.dtype)
     missing = np.vectorize(_is_missing, otypes=[bool])(values)
     numbers = np.where(missing, np.nan, values)
     _check_objects(name, numbers, columns)
@@ -64,7 +74,7 @@ def read_real(name: str, array: Any) -> Any:
 
 
 def _check_kind(name: str, array: Any) -> None:
-    if hasattr(array, "toarray") and hasattr(array, "nnz"):
+    if is_sparse(array):
         raise DataTypeError(f"Sparse data was passed for `{name}`, but a dense array is needed: use {name}.toarray()")
     # pandas has the accessor only where all columns are sparse.
     if hasattr(array, "columns") and hasattr(array, "sparse"):
@@ -101,21 +111,37 @@ def _beyond(name: str) -> NonFiniteError:
     return NonFiniteError(f"`{name}` holds a number beyond the range of float64, but only finite values can be used")
 
 
-def check_finite(name: str, values: np.ndarray[Any, Any], columns: Any = None) -> None:
-    """Refuse NaN and infinity; `columns` are names for the message, where there are any.
+def check_finite(name: str, values: np.ndarray[Any, Any], columns: Any = None, places: Any = None) -> None:
+    """Refuse NaN and infinity.
+
+    `columns` are names for the message, where there are any; `places` are the indices of the columns, if these are some
+    of several.
 
     Raises
     ------
     NonFiniteError
         With the index of the first.
     """
-    finite = np.isfinite(values)
-    if not finite.all():
+    if values.dtype.kind != "f":
+        return
+    rows = max(1, _PANEL // max(values[:1].size, 1))
+    for first in range(0, len(values) if values.ndim else 0, rows):
+        finite = np.isfinite(values[first : first + rows])
+        if finite.all():
+            continue
         index = [int(i) for i in np.argwhere(~finite)[0]]
-        place = "" if columns is None or len(index) < 2 else f", row {index[0]} of column {columns[index[1]]!r}"
-        raise NonFiniteError(
-            f"`{name}` has a NaN or an infinite value at index {index}{place}; only finite values can be fitted"
-        )
+        index[0] += first
+        if places is not None:
+            index[1] = int(places[index[1]])
+        raise not_finite(name, index, columns)
+
+
+def not_finite(name: str, index: Sequence[int], columns: Any = None) -> NonFiniteError:
+    """Say where a value is NaN or infinite."""
+    place = "" if columns is None or len(index) < 2 else f", row {index[0]} of column {columns[index[1]]!r}"
+    return NonFiniteError(
+        f"`{name}` has a NaN or an infinite value at index {list(index)}{place}; only finite values can be fitted"
+    )
 
 
 def check_results(source: str, results: dict[str, np.ndarray[Any, Any]]) -> None:

@@ -4,20 +4,33 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from ..exceptions import DataTypeError, ShapeError
-from .arrays import check_finite, read_real, real_array
+from .arrays import check_finite, is_sparse, not_finite, not_real, read_real, real_array
+from .columns import ELEMENTS, ColumnBlocks, open_columns
+
+_FLOATS = (np.float64, np.float32)
 
 
-def read_design(X: Any) -> Any:
+def read_design(X: Any, *, any_kind: bool = False) -> Any:
     """Refuse what is no matrix of real numbers; return it, missing values as NaN.
+
+    Of `any_kind` it may be sparse, or :class:`ColumnBlocks`, which are returned as they are.
 
     Raises
     ------
     DataTypeError, ShapeError
         As in `read_real`, and for another number of dimensions than two.
     """
+    if any_kind:
+        X = open_columns(X)
+        if is_sparse(X) and X.dtype.kind not in "fiub":
+            raise not_real("X", X.dtype)
+        if isinstance(X, ColumnBlocks) or is_sparse(X):
+            return X
+    elif isinstance(X, ColumnBlocks):
+        raise DataTypeError("`X` is read in blocks of columns, but an array is needed here")
     X = read_real("X", X)
     shape = X.shape
     if len(shape) != 2:
@@ -29,19 +42,20 @@ def read_design(X: Any) -> Any:
 
 
 def fit_arrays(
-    estimator: Any, X: Any, y: Any, *, multi_output: bool = False, core_checks: bool = False
+    estimator: Any, X: Any, y: Any, *, multi_output: bool = False, any_kind: bool = False
 ) -> tuple[Any, Any, float]:
     """Return float64 views or copies of the data, and the unit roundoff of the least precise of them.
 
-    Sets the number of columns of `estimator`, and their names. Where the core looks for values of `X` that are not
-    finite, they are not looked for here.
+    Sets the number of columns of `estimator`, and their names. A design of `any_kind` that the core reads is returned as
+    it lies: an array of any of its elements, compressed sparse columns or :class:`ColumnBlocks`. The core looks for
+    values of it that are not finite, so that they are not looked for here.
 
     Raises
     ------
     DataTypeError, NonFiniteError, ShapeError
         With the name of the argument.
     """
-    X, name = read_design(X), "Y" if multi_output else "y"
+    X, name = read_design(X, any_kind=any_kind), "Y" if multi_output else "y"
     rows = X.shape[0]
     shape: tuple[int, ...] = ()
     if y is not None:
@@ -60,27 +74,40 @@ def fit_arrays(
             message = f"`{name}` has {shape[0]} rows, but `X` has {rows}: the numbers of samples are inconsistent"
             raise ShapeError(message)
         check_finite(name, np.asarray(y, np.float64), getattr(y, "columns", None))
-    options: dict[str, Any] = {"dtype": (np.float64, np.float32), "ensure_all_finite": False}
+    options: dict[str, Any] = {"y": y, "reset": True}
+    if not isinstance(X, ColumnBlocks):
+        options |= {"y_numeric": True, "multi_output": multi_output}
     try:
-        X, y = validate_data(estimator, X, y, y_numeric=True, multi_output=multi_output, **options)
+        X, y = _validate(estimator, X, any_kind=any_kind, **options)
     except TypeError as error:
         raise DataTypeError(f"`X` cannot be used: {error}") from error
     except ValueError as error:
         culprit = name if y is None or 0 in shape[1:] else "X"
         raise ShapeError(f"`{culprit}` cannot be used: {error}") from error
+    if isinstance(X, ColumnBlocks) and not multi_output:
+        y = column_or_1d(y, warn=True)
     # The core finds values that are not finite on its first pass over the design, but knows no names.
     names = getattr(estimator, "feature_names_in_", None)
-    if not core_checks or names is not None:
+    if not any_kind or names is not None:
         check_finite("X", X, names)
     single = X.dtype == np.float32 or y.dtype == np.float32
     precision = np.finfo(np.float32 if single else np.float64).eps / 2
     # The core reads any strides, but no misaligned values.
-    X, y = (np.require(values, np.float64, "A") for values in (X, y))
-    return X, y, float(precision)
+    if not any_kind or isinstance(X, np.ndarray):
+        X = np.require(X, None if any_kind else np.float64, "A")
+    return X, np.require(y, np.float64, "A"), float(precision)
 
 
-def predict_array(estimator: Any, X: Any, *, reset: bool = False, missing: bool = False) -> Any:
-    """Check rows that come without a response; return them as float64 or float32.
+def _validate(estimator: Any, X: Any, *, any_kind: bool, **options: Any) -> Any:
+    """Let scikit-learn check the data; sparse matrices become compressed columns, once."""
+    if isinstance(X, ColumnBlocks):
+        return validate_data(estimator, X, skip_check_array=True, **options)
+    kinds = {"dtype": ELEMENTS, "accept_sparse": ["csc"]} if any_kind else {"dtype": (np.float64, np.float32)}
+    return validate_data(estimator, X, ensure_all_finite=False, **kinds, **options)
+
+
+def predict_array(estimator: Any, X: Any, *, reset: bool = False, missing: bool = False, any_kind: bool = False) -> Any:
+    """Check rows that come without a response; return them as float64 or float32, or of `any_kind` as in `fit_arrays`.
 
     Compares the columns with those of the fit of `estimator`, or sets their number and names if `reset`. NaN is let
     through where entries may be `missing`.
@@ -90,14 +117,25 @@ def predict_array(estimator: Any, X: Any, *, reset: bool = False, missing: bool 
     DataTypeError, NonFiniteError, ShapeError
         With the name of the argument.
     """
-    X = read_design(X)
+    X = read_design(X, any_kind=any_kind)
     try:
-        X = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite=False, reset=reset)
+        X = _validate(estimator, X, any_kind=any_kind, reset=reset)
     except TypeError as error:
         raise DataTypeError(f"`X` cannot be used: {error}") from error
     except ValueError as error:
         raise ShapeError(f"`X` cannot be used: {error}") from error
-    check_finite("X", np.where(np.isnan(X), 0, X) if missing else X, getattr(estimator, "feature_names_in_", None))
+    if isinstance(X, ColumnBlocks):
+        return X
+    names = getattr(estimator, "feature_names_in_", None)
+    if is_sparse(X):
+        # Only a matrix with such a value is looked at entry by entry.
+        if X.dtype.kind == "f" and not np.isfinite(X.data).all():
+            entries = X.tocoo()
+            bad = ~np.isfinite(entries.data)
+            place = min(zip(entries.row[bad].tolist(), entries.col[bad].tolist(), strict=True))
+            raise not_finite("X", place)
+        return X
+    check_finite("X", np.where(np.isnan(X), 0, X) if missing else X, names)
     return X
 
 

@@ -1,4 +1,4 @@
-"""Weights of samples: data scaled so that all samples have the same noise."""
+"""Weights of samples: their noise has the variance of the model over the weight."""
 
 from typing import Any
 
@@ -12,11 +12,9 @@ Array = NDArray[np.float64]
 
 
 class Weighting:
-    """Samples scaled by the roots of their weights, without the direction of an intercept.
+    """Checked weights, and what follows from them for an intercept.
 
-    A sample of weight `w` has noise of variance ``noise_var / w``; one of weight 0 is left out. A reflection takes the
-    direction of the intercept to the first sample, which is then dropped: what is left is one sample fewer, with noise
-    of one variance and no intercept.
+    A sample of weight `w` has noise of variance ``noise_var / w``; one of weight 0 is left out.
 
     Parameters
     ----------
@@ -71,7 +69,11 @@ class Weighting:
             self._reflector /= np.linalg.norm(self._reflector)
 
     def apply(self, values: Array) -> Array:
-        """Scale the columns of `values`, of shape (n_samples, n_columns)."""
+        """Scale the columns of `values`, of shape (n_samples, n_columns), so that all samples have the same noise.
+
+        A reflection takes the direction of an intercept to the first sample, which is then dropped: what is left is one
+        sample fewer, without an intercept.
+        """
         rows = values[self._used]
         if self._reflector is None:
             return rows * self._root[:, None]

@@ -13,10 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
 from .._input.backend import Backend, Descent
+from .._input.columns import multiply, take
 from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.interchange import Interchange, exchange
 from .._input.parameters import MOST, as_float, check_count, check_flag, check_type, check_verbose
 from .._input.random import draw_seed
+from .._input.weights import Weighting
 from ._prepared import Adjusted, Prepared
 
 _ADVICE = {
@@ -53,6 +55,12 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
 
     _power_parameter: str | None = None
 
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that designs may be sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _arguments(self) -> dict[str, Any]:
         """Check the types of the parameters; ranges are the core's to check."""
         for name in ("optimizer", "support_rule"):
@@ -74,6 +82,7 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
             **reals,
             "covariance": "full",
             "groups": [],
+            "sample_weight": None,
             "start": None,
             "support_rule": self.support_rule,
             "model_averaging": False,
@@ -134,8 +143,9 @@ class LinearVae(CoreEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Design: float64 or float32 in any memory order, NumPy, pandas or PyTorch. Columns may have any scale.
-            Constant columns get coefficient 0. Of equal columns at most one is chosen.
+            Design: NumPy (memory maps too), pandas or PyTorch, of float64, float32 or integers in any memory order; a
+            sparse matrix of SciPy (others than CSC are converted to that, once); :class:`ColumnBlocks` or what it reads.
+            Columns may have any scale. Constant columns get coefficient 0. Of equal columns at most one is chosen.
         y : array-like of shape (n_samples,)
             Response.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -154,7 +164,7 @@ class LinearVae(CoreEstimator):
         NonFiniteError
             If there is a NaN or an infinite value.
         DataTypeError
-            If the data are complex, sparse, or no numbers.
+            If the data are complex or no numbers, or `y` is sparse.
         ParameterError
             If a parameter is out of its range, or weights are negative or all 0.
         NumericalError
@@ -168,27 +178,32 @@ class LinearVae(CoreEstimator):
 
         Notes
         -----
-        A step costs ``O(n_samples**2 * n_features)``. Weighted data are copied. Ctrl-C stops a fit
+        A step costs ``O(n_samples**2 * n_features)``. Ctrl-C stops a fit
         within 0.2 s, or after the one decomposition that a large design with more samples than features begins with.
+        The search on noisy data reads `X` where it lies; data without noise, a posterior over supports and a design with
+        more samples than features take one or two dense copies of it in float64.
         """
         arguments = self._arguments()
-        X, y, precision = fit_arrays(self, X, y, core_checks=backend is None)
+        X, y, precision = fit_arrays(self, X, y, any_kind=backend is None)
         arguments["precision"] = precision
         prepared = self._prepare(X, y.reshape(-1, 1), arguments, sample_weight)
-        arguments = self._descend_on(backend, prepared.X, prepared.Y, arguments)
+        arguments = self._descend_on(backend, prepared.X, prepared.Y, arguments, prepared.weighting)
         report = self._call(_core.fit, prepared.X, prepared.Y.ravel(), arguments)
-        self._absorb(report, len(X), precision, prepared)
+        self._absorb(report, X.shape[0], precision, prepared)
         self._warn(y)
         return self
 
-    def _prepare(
-        self, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any], sample_weight: Any
-    ) -> Prepared:
-        """Adjust the data for weights; what is chosen of the columns is in `arguments` then."""
+    def _prepare(self, X: Any, Y: NDArray[np.float64], arguments: dict[str, Any], sample_weight: Any) -> Prepared:
+        """Read weights, and what is known of the columns, into `arguments`."""
         return Prepared(X, Y, arguments, sample_weight=sample_weight)
 
     def _descend_on(
-        self, backend: Backend | None, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any]
+        self,
+        backend: Backend | None,
+        X: NDArray[np.float64],
+        Y: NDArray[np.float64],
+        arguments: dict[str, Any],
+        weighting: Weighting | None,
     ) -> dict[str, Any]:
         """Leave the descents that a device can do to it, so that the core starts at their end."""
         optimizer, noise_var = arguments["optimizer"], arguments["noise_var"]
@@ -204,6 +219,9 @@ class LinearVae(CoreEstimator):
             return arguments
         _core.check(arguments)
         options = {name: arguments[name] for name in ("max_iter", "tol", "precision", "fit_intercept")}
+        if weighting is not None:
+            X, Y = weighting.apply(X), weighting.apply(Y)
+            options["fit_intercept"] = False
         start = backend.descend(X, Y, Descent(optimizer, given, **options))
         return arguments if start is None else arguments | {"start": start}
 
@@ -233,7 +251,7 @@ class LinearVae(CoreEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to predict for.
+            Rows to predict for, of any kind that :meth:`fit` takes.
         return_std : bool, default=False
             Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients on
             the support, given that support, or with `model_averaging` over all supports.
@@ -253,15 +271,15 @@ class LinearVae(CoreEstimator):
             As in :meth:`fit`, and if the columns are not those of the fit.
         """
         check_is_fitted(self)
-        X = predict_array(self, X)
-        mean = X @ self.coef_ + self.intercept_
+        X = predict_array(self, X, any_kind=True)
+        mean = multiply(X, self.coef_) + self.intercept_
         if not return_std:
             return mean
         return mean, np.sqrt(self._predictive_var(X))
 
-    def _predictive_var(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _predictive_var(self, X: Any) -> NDArray[np.float64]:
         """Variance of new responses: of the noise, and of the coefficients on the support."""
-        chosen = X[:, self.support_] - self._support_mean
+        chosen = take(X, self.support_) - self._support_mean
         spread = np.einsum("ij,jk,ik->i", chosen, self.support_cov_, chosen)
         return np.asarray(self._response_noise_var * (1 + self._mean_share) + spread)
 

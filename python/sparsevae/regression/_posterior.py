@@ -1,10 +1,13 @@
 """The posterior over supports as fitted attributes."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
+from .._input.columns import multiply
 from .._input.parameters import as_float
 from ..exceptions import ParameterError
 from ._credible_sets import CredibleSet, find_credible_sets
@@ -53,11 +56,11 @@ class SupportPosterior:
         """Draws of the coefficients, shape (n_draws, n_axes, n_features)."""
         return self._coef_draws.reshape(*self._intercept_draws.shape, -1)
 
-    def _spread_of_draws(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _spread_of_draws(self, X: Any) -> NDArray[np.float64]:
         """Variance of predictions over the draws, the mean over axes."""
-        predicted = np.einsum("dlj,ij->dli", self._draws_by_axis(), X, optimize=True)
-        predicted += self._intercept_draws[:, :, None]
-        return np.asarray(predicted.var(axis=0, ddof=1).mean(axis=0))
+        n_draws, n_axes = self._intercept_draws.shape
+        predicted = multiply(X, self._coef_draws.reshape(n_draws * n_axes, -1).T) + self._intercept_draws.ravel()
+        return np.asarray(predicted.reshape(-1, n_draws, n_axes).var(axis=1, ddof=1).mean(axis=1))
 
     @property
     def credible_sets_(self) -> list[NDArray[np.int64]]:

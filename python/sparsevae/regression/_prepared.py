@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._input.adjustment import Adjustment
+from .._input.arrays import check_finite, is_sparse
 from .._input.choice import column_indices, prior_odds_array
+from .._input.columns import take
 from .._input.weights import Weighting
-from ..exceptions import ParameterError, ShapeError
+from ..exceptions import DataTypeError, ParameterError, ShapeError
 
 Array = NDArray[np.float64]
 
@@ -31,10 +33,11 @@ class Prepared:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : design of shape (n_samples, n_features)
+        Of any kind that the core reads.
     Y : ndarray of shape (n_samples, n_responses)
     arguments : dict
-        Those of the core; what speaks of columns or of an intercept is set.
+        Those of the core; what speaks of weights, of columns or of an intercept is set.
     sample_weight, always_select, prior_odds, positive
         As the estimators take them.
     names : array-like of str, or None
@@ -42,13 +45,15 @@ class Prepared:
 
     Attributes
     ----------
-    X, Y : ndarray
+    X, Y : design, ndarray
         What the core is to see.
+    weighting : Weighting or None
+        Weights that the core is to know.
     """
 
     def __init__(
         self,
-        X: Array,
+        X: Any,
         Y: Array,
         arguments: dict[str, Any],
         *,
@@ -76,18 +81,26 @@ class Prepared:
             if arguments[name] is not None:
                 arguments[name] = self._left_of(name, arguments[name])
         self._along: Along | None = None
-        self.X, self.Y = (X if self._whole else X[:, self._searched]), Y
-        if sample_weight is not None or len(self.always):
-            fit_intercept = arguments["fit_intercept"]
-            weights = np.ones(self._n_samples)
-            if sample_weight is not None:
-                weights = Weighting(sample_weight, self._n_samples, fit_intercept=fit_intercept).values
-            adjustment = Adjustment(weights, X[:, self.always], fit_intercept=fit_intercept)
-            (along_X, X_left), (along_Y, Y_left) = adjustment.split(self.X), adjustment.split(Y)
+        weighting, fit_intercept = None, arguments["fit_intercept"]
+        if sample_weight is not None:
+            weighting = Weighting(sample_weight, self._n_samples, fit_intercept=fit_intercept)
+        self.weighting: Weighting | None = weighting
+        if not self._whole and not (isinstance(X, np.ndarray) or (is_sparse(X) and not len(self.always))):
+            name = "always_select" if len(self.always) else "prior_odds"
+            raise DataTypeError(f"`{name}` leaves columns of `X` out of the search, but then `X` must be a dense array")
+        self.X, self.Y = (X if self._whole or len(self.always) else X[:, self._searched]), Y
+        if len(self.always):
+            weights = np.ones(self._n_samples) if weighting is None else weighting.values
+            # The core would find values that are not finite after they were spread.
+            check_finite("X", X, names)
+            design, covariates = take(X, self._searched), take(X, self.always)
+            adjustment = Adjustment(weights, covariates, fit_intercept=fit_intercept)
+            (along_X, X_left), (along_Y, Y_left) = adjustment.split(design), adjustment.split(Y)
             mean = adjustment.mean_weights * fit_intercept
-            self._along = Along(adjustment, along_X, along_Y, mean @ self.X, mean @ Y)
-            self.X, self.Y = X_left, Y_left
+            self._along = Along(adjustment, along_X, along_Y, mean @ design, mean @ Y)
+            self.X, self.Y, self.weighting = X_left, Y_left, None
             arguments["fit_intercept"] = False
+        arguments["sample_weight"] = None if self.weighting is None else self.weighting.values
 
     def _positive(self, positive: Any, names: Any) -> list[bool]:
         """Tell which of the columns that are searched have coefficients that are not negative."""
@@ -116,18 +129,18 @@ class Prepared:
         return count - len(self.always)
 
     @property
+    def _weights(self) -> Adjustment | Weighting | None:
+        return self.weighting if self._along is None else self._along.adjustment
+
+    @property
     def mean_share(self) -> float | None:
-        """Variance of the intercept over that of the noise; None where the core has fitted it."""
-        return None if self._along is None else self._along.adjustment.mean_share
+        """Variance of the intercept over that of the noise; None where all samples weigh the same."""
+        return None if self._weights is None else self._weights.mean_share
 
     @property
     def mean_weights(self) -> Array:
         """Weights of the samples in the estimate of an intercept, which sum to 1."""
-        return (
-            np.full(self._n_samples, 1 / self._n_samples)
-            if self._along is None
-            else self._along.adjustment.mean_weights
-        )
+        return np.full(self._n_samples, 1 / self._n_samples) if self._weights is None else self._weights.mean_weights
 
     def searched_of(self, name: str, values: Any) -> Any:
         """Of values that stand for all columns, those of the columns that are searched."""
@@ -248,7 +261,7 @@ class Adjusted:
     covariance: Array
     """Of their coefficients, given all others, over the variance of the noise."""
 
-    def share(self, X: Array) -> Array:
+    def share(self, X: Any) -> Array:
         """Variance of their share of each prediction, over that of the noise."""
-        away = X[:, self.columns] - self.means
+        away = take(X, self.columns) - self.means
         return np.asarray(np.einsum("ij,jk,ik->i", away, self.covariance, away))

@@ -40,7 +40,7 @@ def fit_many(
     estimator : VaeSlr or PreconditionedVae
         What to fit; it is not changed.
     X : array-like of shape (n_samples, n_features)
-        Design.
+        Design, of any kind that :meth:`VaeSlr.fit` takes.
     Y : array-like of shape (n_samples, n_responses)
         Responses, one per column.
     sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -81,17 +81,17 @@ def fit_many(
     arguments = estimator._arguments()
     first = clone(estimator)
     _check_room(X, Y)
-    X, Y, precision = fit_arrays(first, X, Y, multi_output=True, core_checks=backend is None)
+    X, Y, precision = fit_arrays(first, X, Y, multi_output=True, any_kind=backend is None)
     arguments["precision"] = precision
     prepared = first._prepare(X, Y, arguments, sample_weight)
-    arguments = first._descend_on(backend, prepared.X, prepared.Y, arguments)
+    arguments = first._descend_on(backend, prepared.X, prepared.Y, arguments, prepared.weighting)
     reports = _core.fit_many(prepared.X, prepared.Y, arguments, thread_count(n_jobs, Y.shape[1]))
     models = [first, *(clone(estimator) for _ in reports[1:])]
     for response, (model, report) in enumerate(zip(models, reports, strict=True)):
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(first, name):
                 setattr(model, name, getattr(first, name))
-        model._absorb(report, len(X), precision, prepared, response)
+        model._absorb(report, X.shape[0], precision, prepared, response)
     unfinished = sum(report["status"] in ("iteration_limit", "noise_collapsed") for report in reports)
     empty = sum(model._is_empty(y) for model, y in zip(models, Y.T, strict=True))
     for count, message in (

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
 from .._input.arrays import real_array
+from .._input.columns import multiply, take
 from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.groups import group_labels
 from .._input.parameters import check_flag, check_optional_count, check_type
@@ -239,7 +240,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Design: float64 or float32 in any memory order, NumPy, pandas or PyTorch. Columns may have any scale.
+            Design, of any kind that :meth:`VaeSlr.fit` takes; with `noise_cov` a dense one. Columns may have any scale.
             Constant columns get coefficient 0. Of equal columns at most one is chosen.
         Y : array-like of shape (n_samples, n_responses)
             Responses.
@@ -260,7 +261,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         NonFiniteError
             If there is a NaN or an infinite value.
         DataTypeError
-            If the data are complex, sparse, or no numbers.
+            If the data are complex or no numbers, `Y` is sparse, or `X` is and there is a `noise_cov`.
         ParameterError
             If a parameter is out of its range, groups overlap or leave a column out, or `noise_cov` is no covariance.
         NumericalError
@@ -280,7 +281,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
             "n_nonzero": check_optional_count("n_nonzero", self.n_nonzero),
             "max_nonzero": check_optional_count("max_nonzero", self.max_nonzero),
         }
-        X, Y, precision = fit_arrays(self, X, Y, multi_output=True, core_checks=self.noise_cov is None)
+        X, Y, precision = fit_arrays(self, X, Y, multi_output=True, any_kind=self.noise_cov is None)
         arguments["precision"] = precision
         whitening: Whitening | None = None
         design, responses = X, Y
@@ -318,7 +319,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
     def _absorb(
         self,
         report: "_core.FitReport",
-        X: Array,
+        X: Any,
         Y: Array,
         precision: float,
         prepared: Prepared,
@@ -332,7 +333,9 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         shape = (Y.shape[1], X.shape[1])
         coef, intercept = estimate["coef"].reshape(shape), estimate["intercept"]
         columns = np.flatnonzero(coef.any(axis=0))
-        fitted = X[:, columns] @ coef[:, columns].T
+        # An average has no zeros.
+        is_dense = len(columns) > len(self.support_)
+        fitted = multiply(X, coef.T) if is_dense else take(X, columns) @ coef[:, columns].T
         weights = prepared.mean_weights
         if whitening is not None and self.fit_intercept:
             weights = whitening.mean_weights
@@ -345,7 +348,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         about = Y - weights @ Y if self.fit_intercept else Y
         total, left = (about**2).sum(axis=0), (self.residual_**2).sum(axis=0)
         self.explained_variance_ratio_ = np.divide(total - left, total, out=np.ones_like(total), where=total > 0)
-        chosen = X[:, self.support_]
+        chosen = take(X, self.support_)
         self._support_mean = weights @ chosen if self.fit_intercept else np.zeros(len(self.support_))
         self._mean_share = 0.0
         if self.fit_intercept:
@@ -365,7 +368,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to predict for.
+            Rows to predict for, of any kind that :meth:`fit` takes.
         return_std : bool, default=False
             Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients, over
             all supports where their posterior is sampled, else given the support. Not with `noise_cov`, which does not
@@ -388,8 +391,8 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
             As in :meth:`fit`, and if the columns are not those of the fit.
         """
         check_is_fitted(self)
-        X = predict_array(self, X)
-        mean = X @ self.coef_.T + self.intercept_
+        X = predict_array(self, X, any_kind=True)
+        mean = multiply(X, self.coef_.T) + self.intercept_
         if not return_std:
             return mean
         if self.noise_cov is not None:
@@ -398,6 +401,6 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         if self._is_sampled():
             share = share + (0.0 if self._adjusted is None else self._adjusted.share(X))
             return mean, np.sqrt(self.noise_var_ * share + self._spread_of_draws(X))
-        chosen = X[:, self.support_] - self._support_mean
+        chosen = take(X, self.support_) - self._support_mean
         spread = np.einsum("ij,jk,ik->i", chosen, self.support_cov_, chosen)
         return mean, np.sqrt(self.noise_var_ * share + spread)

@@ -250,9 +250,7 @@ class VaeSlr(SupportPosterior, LinearVae):
             "max_nonzero": check_optional_count("max_nonzero", self.max_nonzero),
         }
 
-    def _prepare(
-        self, X: NDArray[np.float64], Y: NDArray[np.float64], arguments: dict[str, Any], sample_weight: Any
-    ) -> Prepared:
+    def _prepare(self, X: Any, Y: NDArray[np.float64], arguments: dict[str, Any], sample_weight: Any) -> Prepared:
         names = getattr(self, "feature_names_in_", None)
         options = {name: getattr(self, name) for name in ("always_select", "prior_odds", "positive")}
         return Prepared(X, Y, arguments, sample_weight=sample_weight, names=names, **options)
@@ -280,7 +278,7 @@ class VaeSlr(SupportPosterior, LinearVae):
         """Tell whether there is nothing to predict by: an average has no zeros."""
         return not self.model_averaging and super()._is_empty(Y)
 
-    def _predictive_var(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _predictive_var(self, X: Any) -> NDArray[np.float64]:
         if not self._is_sampled():
             return super()._predictive_var(X)
         share = 1 + self._mean_share + (0.0 if self._adjusted is None else self._adjusted.share(X))

@@ -56,21 +56,37 @@ pub fn fit(x: impl Design, y: &[f64], settings: &Settings, monitor: &Monitor<'_>
     fit_simultaneous(x, ArrayView1::from(y).insert_axis(Axis(1)), settings, monitor)
 }
 
-/// Calls `fit` with the samples that repeat no other one, response included: a copy has the same noise in it, and would
-/// make the noise look smaller than it is.
-fn with_distinct_samples<T>(
+/// Calls `fit` without the samples of weight 0.
+fn with_used_samples<T>(
     x: &dyn Design,
     y: ArrayView2<'_, f64>,
     settings: &Settings,
-    fit: impl FnOnce(&Problem<'_>, ArrayView2<'_, f64>) -> Result<T>,
+    fit: impl FnOnce(&dyn Design, ArrayView2<'_, f64>, &Settings) -> Result<T>,
 ) -> Result<T> {
     settings.validate()?;
-    let rows = Rows::distinct(x, y);
-    let x: &dyn Design = rows.as_ref().map_or(x, |rows| rows);
-    let problem = Problem::new(x, settings.fit_intercept, &settings.groups)?;
+    let used = Rows::used(x, &settings.sample_weight).filter(|_| y.nrows() == x.shape().0);
+    let Some(rows) = used else { return fit(x, y, settings) };
+    let own = Settings { sample_weight: rows.of_weights(&settings.sample_weight), ..settings.clone() };
+    fit(&rows, rows.of(y).view(), &own).map_err(|error| rows.counted_among_all(error))
+}
+
+/// Fits the samples that repeat no other one, response included: a copy has the same noise in it, and would make the
+/// noise look smaller than it is.
+fn fit_distinct(
+    x: &dyn Design,
+    y: ArrayView2<'_, f64>,
+    settings: &Settings,
+    monitor: &Monitor<'_>,
+) -> Result<FitReport> {
+    settings.validate()?;
+    let rows = Rows::distinct(x, y, &settings.sample_weight);
+    let Settings { fit_intercept, groups, sample_weight, .. } = settings;
     match &rows {
-        Some(rows) => fit(&problem, rows.of(y).view()),
-        None => fit(&problem, y),
+        Some(rows) => {
+            let problem = Problem::new(rows, *fit_intercept, groups, &rows.of_weights(sample_weight))?;
+            fit_problem(&problem, rows.of(y).view(), settings, monitor)
+        }
+        None => fit_problem(&Problem::new(x, *fit_intercept, groups, sample_weight)?, y, settings, monitor),
     }
 }
 
@@ -99,10 +115,21 @@ pub fn fit_many(
             found: format!("({}, {})", starts.len(), starts[0].prior_var.len()),
         });
     }
-    settings.validate()?;
-    let problem = Problem::new(&x, settings.fit_intercept, &settings.groups)?;
+    with_used_samples(&x, y, settings, |x, y, settings| fit_each(x, y, settings, starts, monitor))
+}
+
+/// Fits the columns of `y` side by side.
+fn fit_each(
+    x: &dyn Design,
+    y: ArrayView2<'_, f64>,
+    settings: &Settings,
+    starts: &[Start],
+    monitor: &Monitor<'_>,
+) -> Result<Vec<FitReport>> {
+    let Settings { fit_intercept, groups, sample_weight, .. } = settings;
+    let problem = Problem::new(x, *fit_intercept, groups, sample_weight)?;
     // Where samples repeat in the design, each response has its own ones that repeat.
-    let repeated = Rows::distinct(&x, y.slice(s![.., ..0])).is_some();
+    let repeated = Rows::distinct(x, y.slice(s![.., ..0]), sample_weight).is_some();
     let responses: Vec<_> = y.axis_chunks_iter(Axis(1), 1).enumerate().collect();
     let fit_one = |(i, y): (usize, ArrayView2<'_, f64>)| {
         let own = starts.get(i).map(|start| Settings { start: Some(start.clone()), ..settings.clone() });
@@ -110,7 +137,7 @@ pub fn fit_many(
         settings.validate()?;
         let monitor = monitor.inner();
         if repeated {
-            with_distinct_samples(&x, y, settings, |problem, y| fit_problem(problem, y, settings, &monitor))
+            fit_distinct(x, y, settings, &monitor)
         } else {
             fit_problem(&problem, y, settings, &monitor)
         }
@@ -132,7 +159,7 @@ pub fn fit_simultaneous(
     settings: &Settings,
     monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
-    with_distinct_samples(&x, y, settings, |problem, y| fit_problem(problem, y, settings, monitor))
+    with_used_samples(&x, y, settings, |x, y, settings| fit_distinct(x, y, settings, monitor))
 }
 
 /// Fits responses that share their support on a design that is ready.

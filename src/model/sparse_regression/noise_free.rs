@@ -74,7 +74,7 @@ pub(super) fn unit_scale(whitened: &[f64], rank: usize, n_responses: usize) -> f
 
 /// Norms of the responses and of each column before centring, in the solver's units: what rounding is a share of.
 fn sizes(problem: &Problem<'_>, response: &Response) -> (f64, Vec<f64>) {
-    let root = (problem.n_samples as f64).sqrt();
+    let root = problem.constant_norm();
     let mean = response.means.iter().fold(0.0_f64, |sum, mean| sum.hypot(mean / response.norm));
     let of_column = |(&j, norm): (&usize, &f64)| 1.0 + root * (problem.means[j] / norm).abs();
     (1.0 + root * mean, problem.columns.iter().zip(&problem.norms).map(of_column).collect())

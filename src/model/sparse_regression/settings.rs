@@ -74,6 +74,9 @@ pub struct Settings {
     pub covariance: EncoderCovariance,
     /// The group of every feature, where columns share prior variances; else empty.
     pub groups: Vec<usize>,
+    /// The weight of every sample, whose noise has the variance of the model over that; one of weight 0 is left out. Empty
+    /// where all are alike.
+    pub sample_weight: Vec<f64>,
     /// Where the search starts; else chosen by the data.
     pub start: Option<Start>,
     /// How columns are chosen. [`SupportRule::Projection`] serves all but groups, the diagonal covariance, noise that is
@@ -110,6 +113,7 @@ impl Default for Settings {
             training: Training::default(),
             covariance: EncoderCovariance::Full,
             groups: Vec::new(),
+            sample_weight: Vec::new(),
             start: None,
             support_rule: SupportRule::Projection,
             fit_intercept: true,
@@ -186,6 +190,9 @@ impl crate::settings::Settings for Settings {
             && (self.covariance == EncoderCovariance::Diagonal || !self.groups.is_empty())
         {
             return Err(Error::invalid("power", power, "None for groups and for a diagonal covariance"));
+        }
+        if let Some(weight) = self.sample_weight.iter().find(|weight| !(weight.is_finite() && **weight >= 0.0)) {
+            return Err(Error::invalid("sample_weight", weight, "finite and not negative, in every entry"));
         }
         if let Some(start) = &self.start {
             if self.optimizer == Optimizer::Adam {

@@ -64,7 +64,8 @@ BAD_DATA = {
     "masked dates": (X, np.ma.array(Y.astype("M8[s]"), mask=Y > 0), DataTypeError, "`y` has dtype datetime64"),
     "np.matrix": (np.matrix(X), Y, DataTypeError, r"`X` is a np.matrix.*np.asarray\(X\)"),
     "sparse frame": (FRAME.astype("Sparse[float]"), Y, DataTypeError, r"use X.sparse.to_dense\(\)"),
-    "sparse X": (scipy.sparse.csr_array(X), Y, DataTypeError, "Sparse data was passed for `X`"),
+    "complex sparse X": (scipy.sparse.csr_array(X + 1j), Y, DataTypeError, "Complex data not supported: `X`"),
+    "NaN in sparse X": (scipy.sparse.csr_array(put(X, np.nan)), Y, NonFiniteError, "`X`.*[0, 3]"),
     "sparse y": (X, scipy.sparse.csr_array(Y[:, None]), DataTypeError, "Sparse data was passed for `y`"),
 }
 
@@ -151,7 +152,7 @@ def test_bad_data_for_predict_is_refused(model):
     for bad in [Y, X[:0], 3.0]:
         with pytest.raises(ShapeError, match="`X`"):
             fitted.predict(bad)
-    for bad in [X + 1j, X.astype(str), scipy.sparse.csr_array(X)]:
+    for bad in [X + 1j, X.astype(str), scipy.sparse.csr_array(X + 1j)]:
         with pytest.raises(DataTypeError, match="`X`"):
             fitted.predict(bad)
     with pytest.raises(NotFittedError):

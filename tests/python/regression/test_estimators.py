@@ -34,7 +34,8 @@ def noisy(n_samples=60, n_features=30, seed=0):
 @parametrize_with_checks(
     [VaeSlr(), PreconditionedVae(), SimultaneousSparseVae()],
     expected_failed_checks=lambda _: {
-        "check_sample_weight_equivalence_on_dense_data": "weights are precisions of the noise, not counts of samples"
+        f"check_sample_weight_equivalence_on_{kind}_data": "weights are precisions of the noise, not counts of samples"
+        for kind in ("dense", "sparse")
     },
 )
 def test_scikit_learn_checks_pass(estimator, check):

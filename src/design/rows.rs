@@ -1,6 +1,8 @@
-//! Samples that say something new: a sample that repeats another one, response included, has the same noise in it.
+//! Samples that say something: one of weight 0 does not, and one that repeats another, response included, has the same
+//! noise in it.
 
 use super::Design;
+use crate::Error;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use std::collections::HashMap;
 
@@ -17,16 +19,26 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// The first of each set of samples that agree in every column and every response, if there are fewer than samples.
+    /// Those whose weight is not 0, if some are.
+    pub fn used(design: &'a dyn Design, weights: &[f64]) -> Option<Self> {
+        let kept: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] != 0.0).collect();
+        (kept.len() < weights.len() && weights.len() == design.shape().0).then_some(Self { design, kept })
+    }
+
+    /// The first of each set of samples that agree in every column, every response and their weight, of which there are
+    /// none or one for each sample; `None` if that is all of them.
     ///
     /// # Complexity
     /// `O(n_samples n_responses)`, and a pass over the design if samples agree in the responses and the first columns.
-    pub fn distinct(design: &'a dyn Design, y: ArrayView2<'_, f64>) -> Option<Self> {
+    pub fn distinct(design: &'a dyn Design, y: ArrayView2<'_, f64>, weights: &[f64]) -> Option<Self> {
         let (rows, n) = design.shape();
-        if y.nrows() != rows {
+        if y.nrows() != rows || !(weights.is_empty() || weights.len() == rows) {
             return None;
         }
         let mut classes = vec![0; rows];
+        if !weights.is_empty() {
+            refine(&mut classes, ArrayView2::from_shape((rows, 1), weights).ok()?);
+        }
         let mut first = 0;
         let mut values = y.to_owned();
         loop {
@@ -57,6 +69,21 @@ impl<'a> Rows<'a> {
     /// The same rows of the responses.
     pub fn of(&self, y: ArrayView2<'_, f64>) -> Array2<f64> {
         y.select(Axis(0), &self.kept)
+    }
+
+    /// The same of the weights, if there are any.
+    pub fn of_weights(&self, weights: &[f64]) -> Vec<f64> {
+        self.kept.iter().filter_map(|&i| weights.get(i).copied()).collect()
+    }
+
+    /// An error with the row that it names as the caller counts them.
+    pub fn counted_among_all(&self, mut error: Error) -> Error {
+        if let Error::NonFinite { index, .. } = &mut error
+            && let Some(row) = index.first_mut()
+        {
+            *row = self.kept.get(*row).copied().unwrap_or(*row);
+        }
+        error
     }
 }
 
