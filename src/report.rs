@@ -108,6 +108,8 @@ pub struct FitReport {
     pub n_iter: usize,
     /// Rounds of the search.
     pub n_rounds: usize,
+    /// Products of all columns with residuals, where a search worked on some of them; else 0.
+    pub n_passes: usize,
     /// How the fit ended.
     pub status: Status,
     /// Whether the solution was proved to be the sparsest one.
@@ -129,7 +131,9 @@ pub struct Posterior {
     pub coef: Vec<f64>,
     /// See `coef`.
     pub intercept: f64,
-    /// Draws of the coefficients, shape `(n_draws, n_features)`, and of the intercept.
+    /// Features whose coefficients are drawn, ascending; those of all others are 0.
+    pub drawn: Vec<usize>,
+    /// Draws of their coefficients, shape `(n_draws, drawn.len())`, and of the intercept.
     pub coef_draws: Array2<f64>,
     /// See `coef_draws`.
     pub intercept_draws: Vec<f64>,

@@ -22,6 +22,10 @@ pub(super) struct Coordinates {
     /// Squared norm of the part of the response that no column reaches.
     pub off_range: f64,
     pub freedom: f64,
+    /// What each column's variance is of that of the background.
+    pub share: Vec<f64>,
+    /// Columns that an effect may be at: more than there are rows of `columns` where the others have none.
+    pub n_choices: usize,
     /// The problem's column in each row of `columns`.
     pub order: Vec<usize>,
     /// What each of them was multiplied by.
@@ -31,7 +35,8 @@ pub(super) struct Coordinates {
 impl Coordinates {
     pub fn new(problem: &Problem<'_>, response: &Response) -> Result<Self> {
         let spectral = problem.spectral()?;
-        let (freedom, n) = (problem.freedom as f64, problem.design.ncols() as f64);
+        let background = problem.background();
+        let (freedom, n) = (problem.freedom as f64, background.len() as f64);
         let root = freedom.sqrt();
         let scaled: Vec<f64> = spectral.rotate(&response.values).into_iter().map(|y| y * root).collect();
         let off_range = (freedom - scaled.iter().map(|y| y * y).sum::<f64>()).max(0.0);
@@ -46,7 +51,10 @@ impl Coordinates {
             column.iter_mut().zip(&scaled).for_each(|(x, y)| *x *= (root * sign).copysign(sign * y));
         }
         let response = scaled.iter().map(|y| y.abs()).collect();
-        Ok(Self { spectrum, columns, response, off_range, freedom, order, signs })
+        let mut own = vec![0.0; order.len()];
+        background.iter().for_each(|&j| own[j] = 1.0 / n);
+        let share = order.iter().map(|&j| own[j]).collect();
+        Ok(Self { spectrum, columns, response, off_range, freedom, share, n_choices: problem.n_choices(), order, signs })
     }
 
     /// Where the problem's columns `chosen` stand, ascending.

@@ -66,17 +66,16 @@ pub fn posterior(
     let known = noise_var.map(|v| (v / unit).max(LEAST_NOISE));
     let is_clear = known.is_some() || evidence > CLEAR;
     let largest =
-        if is_clear { usize::MAX } else { signal::largest_size(&coordinates, &levels, settings.seed, monitor)? };
+        if is_clear { usize::MAX } else { signal::largest_size(problem, response, &coordinates, &levels, settings.seed, monitor)? };
     let start = coordinates.places(start);
     let averages = sampler::sample(&coordinates, &mut levels, &start, settings, known, monitor)?;
     let n = coordinates.n_columns();
     let candidates = most_probable(&averages.inclusion, CANDIDATES);
     let correlation = coordinates.correlation(&candidates);
     let Averages { inclusion, mut coef, score, background_var, size, draws, places: sweeps, .. } = averages;
-    let score: Vec<f64> = score.iter().map(|s| s / n as f64).collect();
     let mut background = vec![0.0; n];
     coordinates.multiply_transposed(&score, &mut background);
-    coef.iter_mut().zip(background).for_each(|(b, u)| *b += u);
+    coef.iter_mut().zip(background.iter().zip(&coordinates.share)).for_each(|(b, (u, share))| *b += share * u);
 
     let likely = Likely { columns: &candidates, correlation: correlation.view() };
     let average = Average { mean: &coef, draws: &draws, inclusion: &inclusion, likely };
@@ -100,18 +99,19 @@ pub fn posterior(
 
     let all: Vec<usize> = (0..n).collect();
     let to_caller = |coef: &[f64]| problem.coef_to_caller(&all, &coordinates.coefficients_to_problem(coef), response);
-    let (coef, intercept) = to_caller(&coef);
-    let mut coef_draws = Array2::zeros((draws.len(), coef.len()));
+    let mut coef_draws = Array2::zeros((draws.len(), n));
     let mut intercept_draws = Vec::with_capacity(draws.len());
     for (mut to, draw) in coef_draws.outer_iter_mut().zip(draws) {
         let (coef, intercept) = to_caller(&draw);
-        to.assign(&ndarray::aview1(&coef));
+        to.iter_mut().zip(&problem.columns).for_each(|(to, &j)| *to = coef[j]);
         intercept_draws.extend(intercept);
     }
+    let (coef, intercept) = to_caller(&coef);
     let posterior = Posterior {
         inclusion_prob: problem.to_features(&all, &coordinates.to_problem(&inclusion), 1),
         coef,
         intercept: intercept[0],
+        drawn: problem.columns.clone(),
         coef_draws,
         intercept_draws,
         noise_var: noise_var.unwrap_or(averages.noise_var * unit),
@@ -133,7 +133,8 @@ pub fn certain(problem: &Problem<'_>, support: &[usize], coef: &[f64], intercept
         inclusion_prob,
         coef: coef.to_vec(),
         intercept,
-        coef_draws: Array2::from_shape_fn((1, coef.len()), |(_, j)| coef[j]),
+        drawn: support.to_vec(),
+        coef_draws: Array2::from_shape_fn((1, k), |(_, i)| coef[support[i]]),
         intercept_draws: vec![intercept],
         noise_var,
         background_var: 0.0,

@@ -114,6 +114,7 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
         self.energy_path_ = report["energy_path"]
         self.n_iter_ = report["n_iter"]
         self.n_rounds_ = report["n_rounds"]
+        self.n_passes_ = report["n_passes"]
         self.status_ = report["status"]
         self.certified_ = report["certified"]
         size = len(self.support_)
@@ -138,7 +139,7 @@ class Weighted:
         posterior = report["posterior"]
         if posterior is not None:
             posterior["intercept"] = float(mean - means @ posterior["coef"])
-            posterior["intercept_draws"] = mean - posterior["coef_draws"] @ means
+            posterior["intercept_draws"] = mean - posterior["coef_draws"] @ means[posterior["drawn"]]
 
 
 class LinearVae(CoreEstimator):

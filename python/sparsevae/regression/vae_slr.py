@@ -21,6 +21,7 @@ _OF_POSTERIOR = (
     "n_effects_",
     "selection_path_",
     "selection_tolerance_",
+    "_drawn",
     "_coef_draws",
     "_intercept_draws",
     "_places",
@@ -122,6 +123,8 @@ class VaeSlr(LinearVae):
         Update steps done, over all rounds.
     n_rounds_ : int
         Rounds of the noise-free search that were begun.
+    n_passes_ : int
+        Products of all columns with residuals, where the search worked on some of the columns (see Notes); else 0.
     status_ : {"certified", "converged", "iteration_limit", "noise_collapsed"}
         How the fit ended.
     certified_ : bool
@@ -254,11 +257,13 @@ class VaeSlr(LinearVae):
             self.coef_, self.intercept_ = posterior["coef"].astype(dtype), dtype(intercept)
         self.inclusion_prob_ = posterior["inclusion_prob"]
         self.background_var_, self.n_effects_ = posterior["background_var"], posterior["n_effects"]
+        self._drawn = posterior["drawn"]
         self._coef_draws, self._intercept_draws = posterior["coef_draws"], posterior["intercept_draws"]
         if len(self._coef_draws) > 1:
             self.noise_var_ = self._response_noise_var = posterior["noise_var"]
             if self.model_averaging:
-                self.coef_var_ = self._coef_draws.var(axis=0, ddof=1)
+                self.coef_var_ = np.zeros(len(posterior["coef"]))
+                self.coef_var_[self._drawn] = self._coef_draws.var(axis=0, ddof=1)
         selection = posterior["selection"]
         self.selection_path_ = list(zip(selection["columns"], selection["loss"].tolist(), strict=True))
         self.selection_tolerance_ = selection["tolerance"]
@@ -271,7 +276,8 @@ class VaeSlr(LinearVae):
     def _predictive_var(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         if len(getattr(self, "_coef_draws", ())) < 2:
             return super()._predictive_var(X)
-        spread = (X @ self._coef_draws.T + self._intercept_draws).var(axis=1, ddof=1)
+        drawn = X if len(self._drawn) == X.shape[1] else X[:, self._drawn]
+        spread = (drawn @ self._coef_draws.T + self._intercept_draws).var(axis=1, ddof=1)
         return np.asarray(self._response_noise_var * (1 + self._mean_share) + spread)
 
     @property

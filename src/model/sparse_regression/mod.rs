@@ -14,6 +14,7 @@ pub mod settings;
 mod strategy;
 pub(crate) mod tolerances;
 mod train;
+mod wide;
 
 use crate::design::{Design, Rows};
 use crate::monitor::Monitor;

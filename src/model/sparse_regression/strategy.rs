@@ -11,11 +11,11 @@ use super::noise_free::{NoiseFree, Solved, Trace};
 use super::noisy::{Noisy, evidence};
 use super::report::{Found, assemble};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
+use super::wide;
 use super::tolerances::{
     DECOMPOSED, DEPENDENT, DOUBTFUL_OPERATIONS, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE,
     POSTERIOR_DEVIATIONS, SAMPLED, SURELY_NOISE_FREE, SURELY_NOISY,
 };
-use crate::Result;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
 use crate::monitor::Monitor;
 use crate::posterior;
@@ -24,6 +24,7 @@ use crate::report::{FitReport, Status};
 use crate::solver::EncoderCovariance;
 use crate::solver::descent::Rule;
 use crate::support::search::Candidate;
+use crate::{Error, Result};
 use ndarray::{Array1, Axis};
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -65,15 +66,31 @@ struct Context<'a> {
     doubtful: bool,
     /// Rounds of the noise-free search that the verdict allows.
     allowed: usize,
+    /// Whether that is a search of all columns, where the problem is a part of another one.
+    wants_whole: bool,
 }
 
-/// Runs the stages and reports.
+/// Runs the stages and reports; a wide design is first tried by some of its columns.
 pub(super) fn search(
     problem: &Problem<'_>,
     response: &Response,
     settings: &Settings,
     monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
+    if let Some(report) = wide::search(problem, response, settings, monitor)? {
+        return Ok(report);
+    }
+    // Only a part of a problem is left to its whole.
+    run(problem, response, settings, monitor)?.ok_or(Error::NoDecomposition { what: "X" })
+}
+
+/// Runs the stages and reports; `None` where the problem is a part of another one, and all columns are needed.
+pub(super) fn run(
+    problem: &Problem<'_>,
+    response: &Response,
+    settings: &Settings,
+    monitor: &Monitor<'_>,
+) -> Result<Option<FitReport>> {
     let mut context = Context {
         problem,
         response,
@@ -87,21 +104,26 @@ pub(super) fn search(
         looks_noisy: false,
         doubtful: false,
         allowed: usize::MAX,
+        wants_whole: false,
     };
     for stage in STAGES {
         if let Some(solved) = stage(&mut context)? {
-            return if solved.certified {
+            let report = if solved.certified {
                 context.report(Found::Certified(solved), Status::Certified)
             } else {
                 context.report(Found::Support(solved.solution.support), Status::Converged)
             };
+            return report.map(Some);
+        }
+        if context.wants_whole {
+            return Ok(None);
         }
     }
     let noisy = context.looks_noisy && settings.noise == Noise::Auto;
     let status = if noisy { Status::Converged } else { Status::IterationLimit };
     context.trace.energies = std::mem::take(&mut context.path);
     let best = std::mem::replace(&mut context.best, NOTHING);
-    match settings.support_rule {
+    let report = match settings.support_rule {
         SupportRule::Projection if context.is_lone() && context.is_sampled() && best.rss >= EXACT => {
             context.report_average(&best.support, -best.criterion, status)
         }
@@ -110,7 +132,8 @@ pub(super) fn search(
             context.report(Found::Support(support), status)
         }
         _ => context.report(Found::Support(best.support), status),
-    }
+    };
+    report.map(Some)
 }
 
 impl<'a> Context<'a> {
@@ -132,7 +155,8 @@ impl<'a> Context<'a> {
         };
         let (average, chosen) = posterior::posterior(problem, response, None, start, evidence, &sampling, monitor)?;
         let mut report = self.report(Found::Chosen(chosen), status)?;
-        let draws = average.coef_draws.select(Axis(1), &report.support);
+        let drawn: Vec<usize> = report.support.iter().filter_map(|j| average.drawn.binary_search(j).ok()).collect();
+        let draws = average.coef_draws.select(Axis(1), &drawn);
         // Coefficients that stand for others too are further from their own mean than that varies.
         let chosen: Array1<f64> = report.support.iter().map(|&j| report.coef[j]).collect();
         let away = &draws - &chosen;
@@ -154,7 +178,7 @@ impl<'a> Context<'a> {
 
     /// Whether the support path is cheaper than one round of the noise-free search.
     fn is_large(&self) -> bool {
-        self.problem.design.len() > LARGE && !self.is_tall()
+        self.problem.whole().unwrap_or(self.problem).design.len() > LARGE && !self.is_tall()
     }
 
     /// Rounds of the noise-free search where noise is in doubt.
@@ -281,6 +305,7 @@ fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Solved>> {
             _ => usize::MAX,
         };
         context.looks_noisy = context.allowed < usize::MAX;
+        context.wants_whole = !context.looks_noisy && context.problem.whole().is_some();
     }
     context.doubtful = !(context.is_lone() || context.looks_noisy && context.noisy.is_quiet(&context.best));
     Ok(None)
