@@ -45,8 +45,9 @@ impl Design for ArrayView2<'_, f64> {
         }
         let adjacent = columns.windows(2).all(|pair| pair[1] == pair[0] + 1);
         for (mut to, row) in out.outer_iter_mut().zip(self.outer_iter()) {
-            match (columns.first(), row.as_slice()) {
-                (Some(&first), Some(values)) if adjacent => {
+            match (columns.first(), row.as_slice(), to.as_slice_mut()) {
+                // Of slices alone the compiler makes a copy of blocks.
+                (Some(&first), Some(values), Some(to)) if adjacent => {
                     to.iter_mut().zip(&values[first..]).for_each(|(to, v)| *to = *v);
                 }
                 _ => to.iter_mut().zip(columns).for_each(|(to, &j)| *to = row[j]),

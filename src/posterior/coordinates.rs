@@ -24,6 +24,8 @@ pub(super) struct Coordinates {
     pub freedom: f64,
     /// What each column's variance is of that of the background.
     pub share: Vec<f64>,
+    /// Share of the covariance of the background that is the chance of which columns stand for all.
+    chance: f64,
     /// Columns that an effect may be at: more than there are rows of `columns` where the others have none.
     pub n_choices: usize,
     /// The problem's column in each row of `columns`.
@@ -40,7 +42,7 @@ impl Coordinates {
         let root = freedom.sqrt();
         let scaled: Vec<f64> = spectral.rotate(&response.values).into_iter().map(|y| y * root).collect();
         let off_range = (freedom - scaled.iter().map(|y| y * y).sum::<f64>()).max(0.0);
-        let spectrum = spectral.values.iter().map(|v| v * freedom / n).collect();
+        let spectrum: Vec<f64> = spectral.values.iter().map(|v| v * freedom / n).collect();
         let mut products = vec![0.0; spectral.columns.nrows()];
         multiply_transposed(spectral.columns.t(), &scaled, &mut products);
         let mut order: Vec<usize> = (0..products.len()).collect();
@@ -51,10 +53,22 @@ impl Coordinates {
             column.iter_mut().zip(&scaled).for_each(|(x, y)| *x *= (root * sign).copysign(sign * y));
         }
         let response = scaled.iter().map(|y| y.abs()).collect();
+        let chance = if problem.whole().is_some() { chance(&spectrum, freedom, n) } else { 0.0 };
         let mut own = vec![0.0; order.len()];
         background.iter().for_each(|&j| own[j] = 1.0 / n);
         let share = order.iter().map(|&j| own[j]).collect();
-        Ok(Self { spectrum, columns, response, off_range, freedom, share, n_choices: problem.n_choices(), order, signs })
+        Ok(Self {
+            spectrum,
+            columns,
+            response,
+            off_range,
+            freedom,
+            share,
+            chance,
+            n_choices: problem.n_choices(),
+            order,
+            signs,
+        })
     }
 
     /// Where the problem's columns `chosen` stand, ascending.
@@ -100,6 +114,15 @@ impl Coordinates {
     }
 }
 
+/// How far to shrink the covariance that a sample of columns gives to a background towards the identity (Ledoit and Wolf,
+/// 2004, with columns in the place of samples): the spectrum of few columns is wide by chance, and noise that looks like it
+/// would be taken for a background.
+fn chance(spectrum: &[f64], freedom: f64, n_columns: f64) -> f64 {
+    let square = spectrum.iter().map(|v| v * v).sum::<f64>() / freedom;
+    let excess = n_columns * (square - 1.0);
+    if excess > 0.0 { ((freedom - square) / excess).clamp(0.0, 1.0) } else { 1.0 }
+}
+
 /// Columns of an inclusion probability above the first number, the most probable first, as many as the second at most.
 pub(super) fn most_probable(inclusion: &[f64], (least, most): (f64, usize)) -> Vec<usize> {
     let mut columns: Vec<usize> = (0..inclusion.len()).filter(|&j| inclusion[j] > least).collect();
@@ -133,7 +156,9 @@ impl Levels {
         let (low, high, count) = BACKGROUND_RATIOS;
         let step = (high / low).ln() / (count - 1) as f64;
         let positive = (0..count).map(|i| low * (step * i as f64).exp()).filter(|_| with_background);
-        let all = std::iter::once(0.0).chain(positive).map(|ratio| Level {
+        // That share of the background is white: noise, of which no column knows.
+        let told = |ratio: f64| ratio * (1.0 - coordinates.chance) / (1.0 + ratio * coordinates.chance);
+        let all = std::iter::once(0.0).chain(positive.map(told)).map(|ratio| Level {
             ratio,
             weights: coordinates.spectrum.iter().map(|v| 1.0 / (ratio * v + 1.0)).collect(),
             log_det: coordinates.spectrum.iter().map(|v| (ratio * v).ln_1p()).sum(),

@@ -65,8 +65,11 @@ pub fn posterior(
     let mut levels = Levels::new(&coordinates, settings.background);
     let known = noise_var.map(|v| (v / unit).max(LEAST_NOISE));
     let is_clear = known.is_some() || evidence > CLEAR;
-    let largest =
-        if is_clear { usize::MAX } else { signal::largest_size(problem, response, &coordinates, &levels, settings.seed, monitor)? };
+    let largest = if is_clear {
+        usize::MAX
+    } else {
+        signal::largest_size(problem, response, &coordinates, &levels, settings.seed, monitor)?
+    };
     let start = coordinates.places(start);
     let averages = sampler::sample(&coordinates, &mut levels, &start, settings, known, monitor)?;
     let n = coordinates.n_columns();

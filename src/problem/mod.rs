@@ -18,7 +18,7 @@ use crate::design::{Design, Standardised};
 use crate::linalg::row_space::RowSpace;
 use crate::linalg::spectral::Spectral;
 use crate::{Error, Result};
-use ndarray::Axis;
+use ndarray::{Array2, Axis};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -136,17 +136,17 @@ impl<'a> Problem<'a> {
         })
     }
 
-    /// The problem on some of the columns, which ascend, on a copy of them. Reports speak of all features, and whatever
+    /// The problem on some of the columns, which ascend, with `copy` of them. Reports speak of all features, and whatever
     /// counts columns to choose from counts those of `self`; where all columns count alike, as in a dense background,
     /// those at the places `background` among the chosen stand for them.
     ///
-    /// It must have no groups, no fewer columns than rows chosen, and be compressed by nothing.
+    /// `self` must have no groups and more columns than rows, of which at least as many as rows are chosen.
     ///
     /// # Complexity
-    /// `O(n_rows chosen.len() + n_features)`.
-    pub fn part(&'a self, chosen: &[usize], background: Vec<usize>) -> Self {
+    /// `O(n_features)`.
+    pub fn part(&'a self, chosen: &[usize], copy: Array2<f64>, background: Vec<usize>) -> Self {
         Self {
-            design: Standardised::as_it_is(self.design.gather(chosen)),
+            design: Standardised::as_it_is(copy),
             columns: chosen.iter().map(|&j| self.columns[j]).collect(),
             norms: chosen.iter().map(|&j| self.norms[j]).collect(),
             means: self.means.clone(),

@@ -11,11 +11,11 @@ use super::noise_free::{NoiseFree, Solved, Trace};
 use super::noisy::{Noisy, evidence};
 use super::report::{Found, assemble};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
-use super::wide;
 use super::tolerances::{
     DECOMPOSED, DEPENDENT, DOUBTFUL_OPERATIONS, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE,
     POSTERIOR_DEVIATIONS, SAMPLED, SURELY_NOISE_FREE, SURELY_NOISY,
 };
+use super::wide;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
 use crate::monitor::Monitor;
 use crate::posterior;
@@ -59,6 +59,8 @@ struct Context<'a> {
     trace: Trace,
     /// The best support by the criterion.
     best: Candidate,
+    /// The support path, if that was followed before.
+    known: Option<Vec<Candidate>>,
     /// The criterion at each size of the support path.
     path: Vec<f64>,
     /// The verdict on `best`: whether the data look noisy, and whether that is in doubt.
@@ -81,14 +83,16 @@ pub(super) fn search(
         return Ok(report);
     }
     // Only a part of a problem is left to its whole.
-    run(problem, response, settings, monitor)?.ok_or(Error::NoDecomposition { what: "X" })
+    run(problem, response, settings, None, monitor)?.ok_or(Error::NoDecomposition { what: "X" })
 }
 
 /// Runs the stages and reports; `None` where the problem is a part of another one, and all columns are needed.
+/// `known` is the support path, where that was followed before.
 pub(super) fn run(
     problem: &Problem<'_>,
     response: &Response,
     settings: &Settings,
+    known: Option<Vec<Candidate>>,
     monitor: &Monitor<'_>,
 ) -> Result<Option<FitReport>> {
     let mut context = Context {
@@ -100,6 +104,7 @@ pub(super) fn run(
         noise_free: OnceCell::new(),
         trace: Trace::default(),
         best: NOTHING,
+        known,
         path: Vec::new(),
         looks_noisy: false,
         doubtful: false,
@@ -265,8 +270,11 @@ fn first_round(context: &mut Context<'_>) -> Result<Option<Solved>> {
 
 /// The best support of each size along a path of single columns.
 fn support_path(context: &mut Context<'_>) -> Result<Option<Solved>> {
-    let plain = context.is_plain();
-    let candidates = if plain { context.noisy.path(&mut context.trace.steps, context.monitor)? } else { Vec::new() };
+    let candidates = match context.known.take() {
+        Some(known) => known,
+        None if context.is_plain() => context.noisy.path(&mut context.trace.steps, context.monitor)?,
+        None => Vec::new(),
+    };
     for candidate in &candidates {
         if let Some(found) = context.certify(candidate)? {
             return Ok(Some(found));

@@ -101,7 +101,7 @@ pub(crate) const RETURNS: usize = 20;
 /// Times as many columns as a working set that a design must have to be searched by one.
 pub(crate) const WIDE: usize = 2;
 /// Columns of a working set that correlate most with the response: so many for each row, but at least so many.
-pub(crate) const LEADING_COLUMNS: (usize, usize) = (4, 1000);
+pub(crate) const LEADING_COLUMNS: (usize, usize) = (2, 1000);
 /// The same of columns that stand for all.
 pub(crate) const BACKGROUND_COLUMNS: (usize, usize) = (2, 500);
 /// Residuals along a path that all columns are multiplied with, about.

@@ -6,14 +6,15 @@
 //! many chance correlations for signals. A pass multiplies all columns with the residuals of supports along the path;
 //! columns that would have joined come into the working set, until the best support stays.
 
+use super::average;
 use super::noisy::{Noisy, evidence};
 use super::settings::{Noise, Settings};
 use super::strategy::run;
 use super::tolerances::{
     BACKGROUND_COLUMNS, HELD, LEADING_COLUMNS, MISSED_AT_ONCE, MISSED_SHARE, MOST_PASSES, RESIDUALS, WIDE,
 };
-use super::average;
 use crate::Result;
+use crate::design::Design;
 use crate::linalg::least_squares::NestedLeastSquares;
 use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
@@ -21,7 +22,7 @@ use crate::report::FitReport;
 use crate::solver::EncoderCovariance;
 use crate::support::search::Candidate;
 use crate::support::tolerances::{EXCHANGE_MARGIN, MATTERS};
-use ndarray::{Array1, aview1};
+use ndarray::{Array1, Array2, Axis, aview1, concatenate};
 
 /// Searches a wide design by a working set; `None` where all columns are needed: for designs that are not wide, several
 /// responses or groups, for data that look free of noise but are not certified.
@@ -35,20 +36,30 @@ pub(super) fn search(
     let of_rows = |(times, least): (usize, usize)| (times * rows).max(least);
     let (leading, background) = (of_rows(LEADING_COLUMNS), of_rows(BACKGROUND_COLUMNS));
     let is_plain = settings.covariance == EncoderCovariance::Full && problem.groups.is_empty();
-    let is_served = is_plain && response.n_responses() == 1 && settings.noise == Noise::Auto && settings.start.is_none();
+    let is_served =
+        is_plain && response.n_responses() == 1 && settings.noise == Noise::Auto && settings.start.is_none();
     if !is_served || n < WIDE * (leading + background) {
         return Ok(None);
     }
-    let mut wide = Wide { problem, response, monitor, columns: Vec::new(), background: Vec::new(), steps: 0, passes: 0 };
+    let mut wide = Wide {
+        problem,
+        response,
+        monitor,
+        columns: Vec::new(),
+        copy: Array2::zeros((rows, 0)),
+        background: Vec::new(),
+        steps: 0,
+        passes: 0,
+    };
     wide.screen(leading, background);
-    wide.grow(settings)?;
-    let Some(mut found) = wide.run(settings)? else { return Ok(None) };
+    let path = wide.grow(settings)?;
+    let Some(mut found) = wide.run(settings, path)? else { return Ok(None) };
     if found.certified {
         // What is nearly a chosen column might do as well: the certificate must have seen it.
         match wide.take_near(&found.support)? {
             None => return Ok(None),
             Some(true) => {
-                let Some(again) = wide.run(settings)? else { return Ok(None) };
+                let Some(again) = wide.run(settings, None)? else { return Ok(None) };
                 found = again;
             }
             Some(false) => {}
@@ -64,6 +75,8 @@ struct Wide<'a> {
     monitor: &'a Monitor<'a>,
     /// The working set, ascending.
     columns: Vec<usize>,
+    /// A copy of it.
+    copy: Array2<f64>,
     /// Those of it that stand for all, ascending.
     background: Vec<usize>,
     steps: usize,
@@ -82,9 +95,9 @@ impl Wide<'_> {
         order.sort_unstable_by(|&a, &b| products[b].abs().total_cmp(&products[a].abs()).then(a.cmp(&b)));
         self.background = (0..background).map(|i| order[(2 * i + 1) * n / (2 * background)]).collect();
         self.background.sort_unstable();
-        self.columns.extend(order[..leading].iter().chain(&self.background));
-        self.columns.sort_unstable();
-        self.columns.dedup();
+        order.truncate(leading);
+        order.extend(&self.background);
+        self.take(order);
     }
 
     fn pass(&self, vectors: &[f64], products: &mut [f64]) {
@@ -94,30 +107,34 @@ impl Wide<'_> {
     /// The problem on the working set.
     fn part(&self) -> Problem<'_> {
         let places = self.background.iter().filter_map(|j| self.columns.binary_search(j).ok()).collect();
-        self.problem.part(&self.columns, places)
+        self.problem.part(&self.columns, self.copy.clone(), places)
     }
 
-    /// Takes in the columns that residuals along the path ask for, until the best support stays.
-    fn grow(&mut self, settings: &Settings) -> Result<()> {
+    /// Takes in the columns that residuals along the path ask for, until the best support stays. Returns the path, if it
+    /// is that on the working set as it is.
+    fn grow(&mut self, settings: &Settings) -> Result<Option<Vec<Candidate>>> {
         let mut last: Option<Vec<usize>> = None;
         while self.passes < MOST_PASSES {
             let mut steps = 0;
-            let (support, residuals) = {
+            let (path, support, residuals) = {
                 let part = self.part();
                 let evidence = evidence(&part, self.response, settings, None);
-                let path = Noisy { problem: &part, response: self.response, evidence }.path(&mut steps, self.monitor)?;
+                let path =
+                    Noisy { problem: &part, response: self.response, evidence }.path(&mut steps, self.monitor)?;
                 let best = path.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion));
                 let support = best.map_or_else(Vec::new, |best| best.support.clone());
-                let residuals: Vec<f64> = asked(&path, support.len()).flat_map(|c| self.residual(&part, &c.support)).collect();
-                (support.into_iter().map(|i| self.columns[i]).collect::<Vec<usize>>(), residuals)
+                let residuals: Vec<f64> =
+                    asked(&path, support.len()).flat_map(|c| self.residual(&part, &c.support)).collect();
+                let support: Vec<usize> = support.into_iter().map(|i| self.columns[i]).collect();
+                (path, support, residuals)
             };
             self.steps += steps;
             if last.as_ref() == Some(&support) || !self.take_missed(&residuals)? {
-                return Ok(());
+                return Ok(Some(path));
             }
             last = Some(support);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// What least squares on a support of the working set leaves.
@@ -134,7 +151,8 @@ impl Wide<'_> {
         self.columns.iter().for_each(|&j| held[j] = true);
         let mut missed: Vec<usize> = Vec::new();
         self.products_with(residuals, |products| {
-            let inside = products.iter().zip(&held).filter(|(_, held)| **held).fold(0.0_f64, |most, (q, _)| most.max(q.abs()));
+            let inside =
+                products.iter().zip(&held).filter(|(_, held)| **held).fold(0.0_f64, |most, (q, _)| most.max(q.abs()));
             let is_large = |j: &usize| !held[*j] && products[*j].abs() > MISSED_SHARE * inside;
             let mut large: Vec<usize> = (0..products.len()).filter(is_large).collect();
             large.sort_unstable_by(|&a, &b| products[b].abs().total_cmp(&products[a].abs()).then(a.cmp(&b)));
@@ -158,18 +176,25 @@ impl Wide<'_> {
         Ok(())
     }
 
-    fn take(&mut self, columns: Vec<usize>) -> bool {
-        let before = self.columns.len();
-        self.columns.extend(columns);
-        self.columns.sort_unstable();
-        self.columns.dedup();
-        self.columns.len() > before
+    fn take(&mut self, mut columns: Vec<usize>) -> bool {
+        columns.sort_unstable();
+        columns.dedup();
+        columns.retain(|j| self.columns.binary_search(j).is_err());
+        let own = self.problem.design.gather(&columns);
+        let both = concatenate![Axis(1), self.copy, own];
+        let mut order: Vec<usize> = (0..both.ncols()).collect();
+        let all = [self.columns.as_slice(), &columns].concat();
+        order.sort_unstable_by_key(|&i| all[i]);
+        self.columns = order.iter().map(|&i| all[i]).collect();
+        self.copy = Array2::zeros(both.raw_dim());
+        both.read(&order, self.copy.view_mut());
+        !columns.is_empty()
     }
 
     /// The search on the working set.
-    fn run(&self, settings: &Settings) -> Result<Option<FitReport>> {
+    fn run(&self, settings: &Settings, path: Option<Vec<Candidate>>) -> Result<Option<FitReport>> {
         let part = self.part();
-        let Some(mut report) = run(&part, self.response, settings, self.monitor)? else { return Ok(None) };
+        let Some(mut report) = run(&part, self.response, settings, path, self.monitor)? else { return Ok(None) };
         if report.posterior.is_none() {
             report.posterior = average(&part, self.response, settings, &report, self.monitor)?;
         }
@@ -209,5 +234,7 @@ fn asked(path: &[Candidate], best: usize) -> impl Iterator<Item = &Candidate> {
     let own = path.partition_point(|candidate| candidate.support.len() <= best + 1);
     let last = own.saturating_sub(1);
     let step = last.div_ceil(RESIDUALS).max(1);
-    (0..=last).filter(move |i| *i > 0 && (last - i).is_multiple_of(step) || path[*i].support.len() == best).filter_map(|i| path.get(i))
+    (0..=last)
+        .filter(move |i| *i > 0 && ((last - i).is_multiple_of(step) || path[*i].support.len() == best))
+        .filter_map(|i| path.get(i))
 }
