@@ -108,6 +108,8 @@ pub struct FitReport {
     pub n_iter: usize,
     /// Rounds of the search.
     pub n_rounds: usize,
+    /// Products of all columns with residuals, where a search worked on some of them; else 0.
+    pub n_passes: usize,
     /// How the fit ended.
     pub status: Status,
     /// Whether the solution was proved to be the sparsest one.
@@ -129,7 +131,9 @@ pub struct Posterior {
     pub coef: Vec<f64>,
     /// The intercept that belongs to it, of each response.
     pub intercept: Vec<f64>,
-    /// Draws of the coefficients, shape `(n_draws, n_axes * n_features)`: of the response, or of the principal axes of
+    /// Features whose coefficients are drawn, ascending; those of all others are 0.
+    pub drawn: Vec<usize>,
+    /// Draws of their coefficients, shape `(n_draws, n_axes * drawn.len())`: of the response, or of the principal axes of
     /// several, one after the other. None where there is no doubt.
     pub coef_draws: Array2<f64>,
     /// The same of the intercept, shape `(n_draws, n_axes)`; of several responses, without their means.

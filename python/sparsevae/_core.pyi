@@ -196,6 +196,7 @@ class Posterior(TypedDict):
     inclusion_prob: NDArray[np.float64]
     coef: NDArray[np.float64]
     intercept: NDArray[np.float64]
+    drawn: NDArray[np.int64]
     coef_draws: NDArray[np.float64]
     intercept_draws: NDArray[np.float64]
     noise_var: float
@@ -219,6 +220,7 @@ class FitReport(TypedDict):
     energy_path: NDArray[np.float64]
     n_iter: int
     n_rounds: int
+    n_passes: int
     status: str
     certified: bool
     posterior_mean: NDArray[np.float64] | None

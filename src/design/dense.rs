@@ -124,8 +124,9 @@ impl<T: Element> Design for ArrayView2<'_, T> {
         }
         let adjacent = columns.windows(2).all(|pair| pair[1] == pair[0] + 1);
         for (mut to, row) in out.outer_iter_mut().zip(self.outer_iter()) {
-            match (columns.first(), row.as_slice()) {
-                (Some(&first), Some(values)) if adjacent => {
+            match (columns.first(), row.as_slice(), to.as_slice_mut()) {
+                // Of slices alone the compiler makes a copy of blocks.
+                (Some(&first), Some(values), Some(to)) if adjacent => {
                     to.iter_mut().zip(&values[first..]).for_each(|(to, v)| *to = v.to_f64());
                 }
                 _ => to.iter_mut().zip(columns).for_each(|(to, &j)| *to = row[j].to_f64()),

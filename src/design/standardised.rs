@@ -6,6 +6,7 @@ use crate::{Error, Result};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
 use ndarray::{Array2, ArrayView2, s};
+use std::slice::{ChunksExact, ChunksExactMut};
 use std::sync::OnceLock;
 
 /// Below this share of its size before centring, a column is constant: rounding of its mean.
@@ -65,6 +66,17 @@ impl Map {
     }
 }
 
+/// The rows of a panel: of slices alone, unlike views, the compiler makes loops over many values at once.
+fn rows(panel: &Array2<f64>) -> ChunksExact<'_, f64> {
+    panel.as_slice().unwrap_or_default().chunks_exact(panel.ncols().max(1))
+}
+
+/// As [`rows`].
+fn rows_mut(panel: &mut Array2<f64>) -> ChunksExactMut<'_, f64> {
+    let width = panel.ncols().max(1);
+    panel.as_slice_mut().unwrap_or_default().chunks_exact_mut(width)
+}
+
 /// Calls `each` with the first column and the values, row by row, of one panel after the other of the columns `of`.
 fn read_panels(design: &dyn Design, of: &[usize], mut each: impl FnMut(usize, &mut Array2<f64>)) {
     let rows = design.shape().0;
@@ -114,18 +126,18 @@ impl<'a> Standardised<'a> {
         read_panels(design, &all, |start, panel| {
             let width = panel.ncols();
             let (mut largest, mut mean, mut sums) = (vec![0.0_f64; width], vec![0.0; width], vec![0.0; width]);
-            for row in panel.outer_iter() {
+            for row in rows(panel) {
                 largest.iter_mut().zip(row).for_each(|(m, v)| *m = if v.abs() > *m { v.abs() } else { *m });
                 finite &= row.iter().fold(true, |finite, v| finite & v.is_finite());
             }
             let divisor: Vec<f64> = largest.iter().map(|&m| if m > 0.0 { m } else { 1.0 }).collect();
             if centred {
-                for (row, root) in panel.outer_iter().zip(roots) {
+                for (row, root) in rows(panel).zip(roots) {
                     mean.iter_mut().zip(row.iter().zip(&divisor)).for_each(|(m, (v, d))| *m += root * root * (v / d));
                 }
                 mean.iter_mut().for_each(|m| *m /= size);
             }
-            for (mut row, root) in panel.outer_iter_mut().zip(roots) {
+            for (row, root) in rows_mut(panel).zip(roots) {
                 for ((t, sum), (d, m)) in row.iter_mut().zip(&mut sums).zip(divisor.iter().zip(&mean)) {
                     *t = *t / d - m;
                     *sum += root * root * *t;
@@ -134,7 +146,7 @@ impl<'a> Standardised<'a> {
             let reflected = |t: &f64, sum: &f64| if centred { (sum / root + first * t) / (root + first) } else { 0.0 };
             let shares: Vec<f64> = panel.row(0).iter().zip(&sums).map(|(t, sum)| reflected(t, sum)).collect();
             let mut squares = vec![0.0; width];
-            for (row, root) in panel.outer_iter().zip(roots).skip(dropped) {
+            for (row, root) in rows(panel).zip(roots).skip(dropped) {
                 squares.iter_mut().zip(row.iter().zip(&shares)).for_each(|(sum, (t, share))| {
                     let left = (t - share) * root;
                     *sum += left * left;

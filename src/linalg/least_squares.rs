@@ -193,15 +193,15 @@ pub fn row_norms(coefficients: &[f64], n: usize) -> Vec<f64> {
     squares.into_iter().map(f64::sqrt).collect()
 }
 
-/// `N = K - K B (B^T K B)^-1 B^T K` with `K = (X X^T)^-1` (and a jitter of `1e-13` of its mean diagonal) and `B` the
-/// columns `chosen` of `x`: the inverse of `X X^T` on what these columns do not reach. `None` if it does not exist
-/// numerically.
+/// `N = K - K B (B^T K B)^-1 B^T K` with `K = (X X^T)^-1` of the columns `background` (and a jitter of `1e-13` of its mean
+/// diagonal) and `B` the columns `chosen` of `x`: the inverse of `X X^T` on what these columns do not reach. `None` if it
+/// does not exist numerically.
 ///
 /// # Complexity
-/// `O(r^2 (r + n))` for `x` of shape `(r, n)`.
-pub fn inverse_without(x: &Standardised<'_>, chosen: &[usize]) -> Option<Array2<f64>> {
-    let (rows, n) = x.dim();
-    let mut gram = x.weighted_gram(&(0..n).collect::<Vec<usize>>(), &vec![1.0; n]);
+/// `O(r^2 (r + n))` for `n` columns `background` of `r` rows.
+pub fn inverse_without(x: &Standardised<'_>, background: &[usize], chosen: &[usize]) -> Option<Array2<f64>> {
+    let rows = x.nrows();
+    let mut gram = x.weighted_gram(background, &vec![1.0; background.len()]);
     let trace: f64 = gram.diagonal().column_vector().iter().sum();
     for i in 0..rows {
         gram[(i, i)] += JITTER * trace / rows as f64;

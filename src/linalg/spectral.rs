@@ -23,17 +23,17 @@ pub struct Spectral {
 }
 
 impl Spectral {
-    /// Decomposes `x`, shape `(n_rows, n_cols)`.
+    /// Decomposes `x`, shape `(n_rows, n_cols)`; where there is a `background`, the eigenvectors are its own.
     ///
     /// # Errors
     /// [`Error::NoDecomposition`] if the eigenvalues do not converge.
     ///
     /// # Complexity
     /// `O(n_rows^2 (n_rows + n_cols))`, on this thread alone.
-    pub fn new(x: ArrayView2<'_, f64>) -> Result<Self> {
+    pub fn new(x: ArrayView2<'_, f64>, background: Option<ArrayView2<'_, f64>>) -> Result<Self> {
         let failed = || Error::NoDecomposition { what: "X" };
         let (rows, n) = x.dim();
-        let product = gram(x).ok_or_else(failed)?;
+        let product = gram(background.unwrap_or(x)).ok_or_else(failed)?;
         let (mut all, mut values) = (Mat::zeros(rows, rows), Diag::zeros(rows));
         let scratch = self_adjoint_evd_scratch::<f64>(rows, ComputeEigenvectors::Yes, Par::Seq, Default::default());
         let mut stack = MemBuffer::new(scratch);

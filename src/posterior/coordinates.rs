@@ -27,6 +27,12 @@ pub(super) struct Coordinates {
     /// Responses that the caller has; principal axes of them.
     pub n_responses: usize,
     pub n_axes: usize,
+    /// What each column's variance is of that of the background.
+    pub share: Vec<f64>,
+    /// Share of the covariance of the background that is the chance of which columns stand for all.
+    chance: f64,
+    /// Columns that an effect may be at: more than there are rows of `columns` where the others have none.
+    pub n_choices: usize,
     /// The problem's column in each row of `columns`.
     pub order: Vec<usize>,
     /// What each of them, and each axis, was multiplied by.
@@ -37,14 +43,15 @@ pub(super) struct Coordinates {
 impl Coordinates {
     pub fn new(problem: &Problem<'_>, response: &Response) -> Result<Self> {
         let spectral = problem.spectral()?;
-        let (freedom, n) = (problem.freedom as f64, problem.design.ncols() as f64);
+        let background = problem.background();
+        let (freedom, n) = (problem.freedom as f64, background.len() as f64);
         let (root, total) = (freedom.sqrt(), freedom * response.n_responses() as f64);
         let (rows, rank) = (problem.design.nrows().max(1), spectral.values.len());
         let axes = response.values.chunks_exact(rows).flat_map(|y| spectral.rotate(y));
         let mut scaled: Vec<f64> = axes.map(|y| y * total.sqrt()).collect();
         let n_axes = response.values.len() / rows;
         let off_range = (total - scaled.iter().map(|y| y * y).sum::<f64>()).max(0.0);
-        let spectrum = spectral.values.iter().map(|v| v * freedom / n).collect();
+        let spectrum: Vec<f64> = spectral.values.iter().map(|v| v * freedom / n).collect();
         let n_columns = spectral.columns.nrows();
         let mut products = vec![0.0; n_columns * n_axes];
         multiply_transposed(spectral.columns.t(), &scaled, &mut products);
@@ -66,15 +73,21 @@ impl Coordinates {
         for (response, sign) in scaled.chunks_exact_mut(rank.max(1)).zip(&axis_signs) {
             response.iter_mut().zip(&of_direction).for_each(|(y, direction)| *y *= direction * sign);
         }
-        let n_responses = response.n_responses();
+        let chance = if problem.whole().is_some() { chance(&spectrum, freedom, n) } else { 0.0 };
+        let mut own = vec![0.0; order.len()];
+        background.iter().for_each(|&j| own[j] = 1.0 / n);
+        let share = order.iter().map(|&j| own[j]).collect();
         Ok(Self {
             spectrum,
             columns,
             response: scaled,
             off_range,
             freedom,
-            n_responses,
+            n_responses: response.n_responses(),
             n_axes,
+            share,
+            chance,
+            n_choices: problem.n_choices(),
             order,
             signs,
             axis_signs,
@@ -136,6 +149,15 @@ impl Coordinates {
     }
 }
 
+/// How far to shrink the covariance that a sample of columns gives to a background towards the identity (Ledoit and Wolf,
+/// 2004, with columns in the place of samples): the spectrum of few columns is wide by chance, and noise that looks like it
+/// would be taken for a background.
+fn chance(spectrum: &[f64], freedom: f64, n_columns: f64) -> f64 {
+    let square = spectrum.iter().map(|v| v * v).sum::<f64>() / freedom;
+    let excess = n_columns * (square - 1.0);
+    if excess > 0.0 { ((freedom - square) / excess).clamp(0.0, 1.0) } else { 1.0 }
+}
+
 /// Columns of an inclusion probability above the first number, the most probable first, as many as the second at most.
 pub(super) fn most_probable(inclusion: &[f64], (least, most): (f64, usize)) -> Vec<usize> {
     let mut columns: Vec<usize> = (0..inclusion.len()).filter(|&j| inclusion[j] > least).collect();
@@ -169,7 +191,9 @@ impl Levels {
         let (low, high, count) = BACKGROUND_RATIOS;
         let step = (high / low).ln() / (count - 1) as f64;
         let positive = (0..count).map(|i| low * (step * i as f64).exp()).filter(|_| with_background);
-        let all = std::iter::once(0.0).chain(positive).map(|ratio| Level {
+        // That share of the background is white: noise, of which no column knows.
+        let told = |ratio: f64| ratio * (1.0 - coordinates.chance) / (1.0 + ratio * coordinates.chance);
+        let all = std::iter::once(0.0).chain(positive.map(told)).map(|ratio| Level {
             ratio,
             weights: coordinates.spectrum.iter().map(|v| 1.0 / (ratio * v + 1.0)).collect(),
             log_det: coordinates.spectrum.iter().map(|v| (ratio * v).ln_1p()).sum(),

@@ -26,6 +26,7 @@ use coordinates::{Coordinates, Levels, most_probable};
 use ndarray::Array2;
 use projection::{Average, Likely, project};
 use sampler::{Averages, Place, Prior};
+use signal::Test;
 use size::Inclusion;
 use std::collections::HashMap;
 use tolerances::{CANDIDATES, CLEAR, LEAST_NOISE};
@@ -77,7 +78,8 @@ pub fn posterior(
     let is_clear = known.is_some() || evidence > CLEAR;
     let mut sizes = settings.sizes;
     if !is_clear && sizes.least == 0 {
-        sizes.most = sizes.most.min(signal::largest_size(&coordinates, &levels, &log_prior, settings.seed, monitor)?);
+        let test = Test { problem, coordinates: &coordinates, levels: &levels, log_prior: &log_prior };
+        sizes.most = sizes.most.min(test.largest_size(response, settings.seed, monitor)?);
     }
     let start = coordinates.places(start);
     let prior = Prior { log_prior: log_prior.clone(), sign: sign.clone() };
@@ -85,13 +87,13 @@ pub fn posterior(
     let candidates = most_probable(&averages.inclusion, CANDIDATES);
     let correlation = coordinates.correlation(&candidates);
     let Averages { inclusion, mut coef, score, background_var, size, most, draws, places: sweeps, .. } = averages;
-    let score: Vec<f64> = score.iter().map(|s| s / n as f64).collect();
     let mut background = vec![0.0; coef.len()];
     coordinates.multiply_transposed(&score, &mut background);
-    coef.iter_mut().zip(background).for_each(|(b, u)| *b += u);
+    coef.iter_mut().zip(background.iter().zip(coordinates.share.iter().cycle())).for_each(|(b, (u, share))| *b += share * u);
 
     let likely = Likely { columns: &candidates, correlation: correlation.view() };
-    let columns = Inclusion { probability: &inclusion, log_prior: &log_prior, size, most };
+    let n_choices = coordinates.n_choices;
+    let columns = Inclusion { probability: &inclusion, log_prior: &log_prior, n_choices, size, most };
     let average = Average { mean: &coef, draws: &draws, inclusion: columns, likely, sign: &sign };
     let projection = project(problem, &coordinates, &average, &start, sizes, monitor)?;
     let features = |columns: &[usize]| columns.iter().map(|&j| feature(j)).collect::<Vec<usize>>();
@@ -111,9 +113,9 @@ pub fn posterior(
     };
 
     let all: Vec<usize> = (0..n).collect();
+    let axes = coordinates.n_axes;
     let (coef, intercept) = problem.coef_to_caller(&all, &coordinates.coefficients_to_problem(&coef), response);
-    let (axes, n_features) = (coordinates.n_axes, problem.means.len());
-    let mut coef_draws = Array2::zeros((draws.len(), axes * n_features));
+    let mut coef_draws = Array2::zeros((draws.len(), axes * n));
     let mut intercept_draws = Array2::zeros((draws.len(), axes));
     for ((mut coef, mut intercept), draw) in
         coef_draws.outer_iter_mut().zip(intercept_draws.outer_iter_mut()).zip(draws)
@@ -123,9 +125,9 @@ pub fn posterior(
             // The mean of an axis is that of no response, and drops out of all deviations.
             intercept[l] = if axes == 1 { response.means[0] } else { 0.0 };
             for (j, z) in draw.iter().enumerate() {
-                let (column, b) = (problem.columns[j], z * problem.unit(response, j));
-                coef[l * n_features + column] = b;
-                intercept[l] -= b * problem.means[column];
+                let b = z * problem.unit(response, j);
+                coef[l * n + j] = b;
+                intercept[l] -= b * problem.means[problem.columns[j]];
             }
         }
     }
@@ -133,6 +135,7 @@ pub fn posterior(
         inclusion_prob: problem.to_features(&all, &coordinates.to_problem(&inclusion), 1),
         coef,
         intercept,
+        drawn: problem.columns.clone(),
         coef_draws,
         intercept_draws,
         noise_var: noise_var.unwrap_or(averages.noise_var * unit),
@@ -165,7 +168,8 @@ pub fn certain(problem: &Problem<'_>, support: &[usize], coef: &[f64], intercept
         inclusion_prob,
         coef: coef.to_vec(),
         intercept: intercept.to_vec(),
-        coef_draws: Array2::zeros((0, coef.len())),
+        drawn: Vec::new(),
+        coef_draws: Array2::zeros((0, 0)),
         intercept_draws: Array2::zeros((0, intercept.len())),
         noise_var,
         background_var: 0.0,

@@ -13,7 +13,7 @@ use crate::linalg::least_squares::symmetric_inverse;
 use crate::monitor::Monitor;
 use crate::problem::Problem;
 use crate::settings::Sizes;
-use ndarray::{Array2, ArrayView2, Axis, aview1};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, aview1};
 use std::collections::BTreeSet;
 
 /// Columns that stand for the average, by size.
@@ -62,10 +62,12 @@ impl Metric<'_> {
     }
 }
 
-/// How far to shrink the covariance of columns of unit variance towards the identity (Ledoit and Wolf, 2004). Where the
+/// How far to shrink the covariance of columns of unit variance towards the identity (Ledoit and Wolf, 2004), told by
+/// the columns that stand for all. Where the
 /// samples were compressed to fewer rows, their fourth moments are those of normal ones.
 fn shrinkage(problem: &Problem<'_>, coordinates: &Coordinates) -> f64 {
-    let (n, freedom) = (coordinates.n_columns() as f64, coordinates.freedom);
+    let background = problem.background();
+    let (n, freedom) = (background.len() as f64, coordinates.freedom);
     // The spectrum has a mean of 1 over `freedom` directions; eigenvalues of the covariance sum to n.
     let square = coordinates.spectrum.iter().map(|v| (v * n / freedom).powi(2)).sum::<f64>();
     let excess = square - n;
@@ -74,7 +76,7 @@ fn shrinkage(problem: &Problem<'_>, coordinates: &Coordinates) -> f64 {
     }
     let design = &problem.design;
     let fourth = if design.nrows() == problem.n_samples {
-        let of_row = |row: ndarray::ArrayView1<'_, f64>| row.iter().map(|v| v * v).sum::<f64>().powi(2);
+        let of_row = |row: ArrayView1<'_, f64>| background.iter().map(|&j| row[j] * row[j]).sum::<f64>().powi(2);
         freedom * design.copied().axis_iter(Axis(0)).map(of_row).sum::<f64>()
     } else {
         n * n + 2.0 * square

@@ -46,7 +46,7 @@ pub(super) struct Averages {
     pub inclusion: Vec<f64>,
     /// Mean of its coefficient, axis after axis.
     pub coef: Vec<f64>,
-    /// The background's mean coefficients are `X^T score / n`; axis after axis.
+    /// The background's mean coefficients are `X^T score`, times the share of each column; axis after axis.
     pub score: Vec<f64>,
     pub noise_var: f64,
     pub background_var: f64,
@@ -95,7 +95,8 @@ struct Chain<'a> {
     scale: Vec<f64>,
     shrink: Vec<f64>,
     conditional: Conditional,
-    /// Standard normal numbers for the background of the next draws, a row for each, and `X` times them.
+    /// Normal numbers of each column's share of variance for the background of the next draws, a row for each, and `X`
+    /// times them.
     normals: Array2<f64>,
     reached: Array2<f64>,
     /// How many of those rows were used.
@@ -269,7 +270,7 @@ impl<'a> Chain<'a> {
         if kept {
             self.sums.places.push(Vec::new());
         }
-        let log_none = ((1.0 - self.presence) / self.presence * self.coordinates.n_columns() as f64).ln();
+        let log_none = ((1.0 - self.presence) / self.presence * self.coordinates.n_choices as f64).ln();
         let mut order: Vec<usize> = (0..self.effects.len()).collect();
         order.shuffle(&mut self.rng);
         // Effects that are nowhere have one conditional until another one moves: how many have drawn from it.
@@ -438,23 +439,25 @@ impl<'a> Chain<'a> {
     fn draw_coefficients(&mut self) -> Vec<f64> {
         let Self { coordinates, levels, rng, residual, noise_var, normals, reached, drawn, .. } = self;
         let (level, n) = (&levels.all[self.level], coordinates.n_columns());
+        let share = &coordinates.share;
         let mut draw = vec![0.0; n * coordinates.n_axes];
         for (draw, residual) in draw.chunks_exact_mut(n).zip(residual.chunks_exact(level.weights.len().max(1))) {
             let index = *drawn % DRAWN_AT_ONCE;
             *drawn += 1;
             if index == 0 {
-                *normals = Array2::from_shape_simple_fn((DRAWN_AT_ONCE, n), || normal(rng));
+                *normals = Array2::from_shape_fn((DRAWN_AT_ONCE, n), |(_, j)| share[j].sqrt() * normal(rng));
                 *reached = normals.dot(&coordinates.columns);
             }
             if level.ratio > 0.0 {
-                let deviation = (level.ratio * *noise_var / n as f64).sqrt();
+                let deviation = (level.ratio * *noise_var).sqrt();
                 let lacking =
                     reached.row(index).into_iter().zip(residual.iter().zip(&level.weights)).map(|(seen, (r, w))| {
                         let noise = noise_var.sqrt() * normal(rng);
-                        level.ratio / n as f64 * w * (r - deviation * seen - noise)
+                        level.ratio * w * (r - deviation * seen - noise)
                     });
                 coordinates.multiply_transposed(&lacking.collect::<Vec<f64>>(), draw);
-                draw.iter_mut().zip(normals.row(index)).for_each(|(u, z)| *u += deviation * z);
+                let own = share.iter().zip(normals.row(index));
+                draw.iter_mut().zip(own).for_each(|(u, (share, z))| *u = share * *u + deviation * z);
             }
         }
         for Effect { column, coefficients } in self.effects.iter().flatten() {

@@ -1,86 +1,130 @@
 //! Whether there is anything at all: an exact test against pure noise.
 
 use super::coordinates::{Coordinates, Levels};
-use super::tolerances::{FALSE_ALARM, LONE_EFFECTS, NULL_DRAWS, WEAK_SIZE};
+use super::tolerances::{FALSE_ALARM, LONE_EFFECTS, NULL_DRAWS, NULL_DRAWS_OF_WHOLE, WEAK_SIZE, WHOLE_AT_ONCE};
 use crate::monitor::Monitor;
+use crate::problem::{Problem, Response};
 use crate::{Error, Result};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 
-/// How many columns may be chosen: none unless the response is told from noise at the level [`FALSE_ALARM`], and few
-/// unless it is beyond doubt.
+/// A test of no effect and no background.
 ///
 /// The statistic is a Bayes factor, with the noise variance integrated out: half of it for one effect at any column,
 /// half for a background of any strength. Under noise alone its mean is 1, so that one above `1 / FALSE_ALARM` is rarer
-/// than that (Markov); a smaller one is compared with those of drawn noise.
-///
-/// # Complexity
-/// `O(r n)` for each of at most [`NULL_DRAWS`] draws, for a design of rank `r` with `n` columns.
-pub(super) fn largest_size(
-    coordinates: &Coordinates,
-    levels: &Levels,
-    log_prior: &[f64],
-    seed: u64,
-    monitor: &Monitor<'_>,
-) -> Result<usize> {
-    let statistic = |response: &[f64], off_range| log_bayes_factor(coordinates, levels, log_prior, response, off_range);
-    let observed = statistic(&coordinates.response, coordinates.off_range);
-    if observed > -FALSE_ALARM.ln() {
-        return Ok(usize::MAX);
-    }
-    let (responses, mut rng) = (coordinates.n_responses, ChaCha8Rng::seed_from_u64(seed));
-    let size = coordinates.spectrum.len() * responses;
-    let spare = coordinates.freedom * responses as f64 - size as f64;
-    let off_range = (spare >= 1.0).then(|| ChiSquared::new(spare)).transpose();
-    let off_range = off_range.map_err(|error| Error::invalid("freedom", error, "at least 1"))?;
-    let too_many = (FALSE_ALARM * (NULL_DRAWS + 1) as f64) as usize;
-    let mut as_large = 0;
-    for _ in 0..NULL_DRAWS {
-        monitor.check()?;
-        let noise: Vec<f64> = (0..size).map(|_| StandardNormal.sample(&mut rng)).collect();
-        let off_range = off_range.map_or(0.0, |law| law.sample(&mut rng));
-        if statistic(&noise, off_range) >= observed {
-            as_large += 1;
-        }
-        if as_large == too_many {
-            return Ok(0);
-        }
-    }
-    Ok(if as_large == 0 { usize::MAX } else { WEAK_SIZE })
+/// than that (Markov); a smaller one is compared with those of drawn noise. Where the problem is a part of another one,
+/// the effect may be at any column of that: columns that were chosen by the response say nothing by themselves.
+pub(super) struct Test<'a> {
+    pub problem: &'a Problem<'a>,
+    pub coordinates: &'a Coordinates,
+    pub levels: &'a Levels,
+    /// Logarithm of the prior odds of each column over their mean; empty where all are the same.
+    pub log_prior: &'a [f64],
 }
 
-/// Of responses one after the other, with `off_range` the squared norm of what no column reaches; of any scale.
-fn log_bayes_factor(
-    coordinates: &Coordinates,
-    levels: &Levels,
-    log_prior: &[f64],
-    response: &[f64],
-    off_range: f64,
-) -> f64 {
-    let (n, rank, responses) = (coordinates.n_columns(), coordinates.spectrum.len(), coordinates.n_responses as f64);
-    let half = coordinates.freedom * responses / 2.0;
-    let total = off_range + response.iter().map(|y| y * y).sum::<f64>();
-    let axes = response.len() / rank.max(1);
-    let mut products = vec![0.0; n * axes];
-    coordinates.multiply_transposed(response, &mut products);
-    let mut explained = vec![0.0; n];
-    for q in products.chunks_exact(n.max(1)) {
-        explained.iter_mut().zip(q).for_each(|(sum, q)| *sum += q * q / (coordinates.freedom * total));
+impl Test<'_> {
+    /// How many columns may be chosen: none unless the response is told from noise at the level [`FALSE_ALARM`], and few
+    /// unless it is beyond doubt.
+    ///
+    /// # Complexity
+    /// `O(r n)` for each of at most [`NULL_DRAWS`] draws, for a design of rank `r` with `n` columns; of a part, `n`
+    /// columns of the whole and at most [`NULL_DRAWS_OF_WHOLE`].
+    pub fn largest_size(&self, response: &Response, seed: u64, monitor: &Monitor<'_>) -> Result<usize> {
+        let Self { problem, coordinates, .. } = self;
+        let observed = match problem.whole() {
+            Some(whole) => self.of_whole(whole, &response.values)?[0],
+            None => self.of_part(&coordinates.response, coordinates.off_range),
+        };
+        if observed > -FALSE_ALARM.ln() {
+            return Ok(usize::MAX);
+        }
+        let (responses, mut rng) = (coordinates.n_responses, ChaCha8Rng::seed_from_u64(seed));
+        let size = coordinates.spectrum.len() * responses;
+        let spare = coordinates.freedom * responses as f64 - size as f64;
+        let off_range = (spare >= 1.0).then(|| ChiSquared::new(spare)).transpose();
+        let off_range = off_range.map_err(|error| Error::invalid("freedom", error, "at least 1"))?;
+        let n_draws = if problem.whole().is_some() { NULL_DRAWS_OF_WHOLE } else { NULL_DRAWS };
+        let too_many = (FALSE_ALARM * (n_draws + 1) as f64) as usize;
+        let (mut drawn, mut as_large) = (0, 0);
+        while drawn < n_draws {
+            monitor.check()?;
+            let values = match problem.whole() {
+                Some(whole) => {
+                    let at_once = (WHOLE_AT_ONCE / whole.columns.len()).clamp(1, n_draws - drawn);
+                    self.of_whole(whole, &noise(&mut rng, at_once * whole.design.nrows()))?
+                }
+                None => {
+                    let in_range = noise(&mut rng, size);
+                    let off_range = off_range.map_or(0.0, |law| law.sample(&mut rng));
+                    vec![self.of_part(&in_range, off_range)]
+                }
+            };
+            drawn += values.len();
+            as_large += values.into_iter().filter(|value| *value >= observed).count();
+            if as_large >= too_many {
+                return Ok(0);
+            }
+        }
+        Ok(if as_large == 0 { usize::MAX } else { WEAK_SIZE })
     }
-    let lone = LONE_EFFECTS.iter().flat_map(|variance| {
-        let share = coordinates.freedom * variance / (1.0 + coordinates.freedom * variance);
-        let occam = responses * (-share).ln_1p() / 2.0;
-        let prior = log_prior.iter().copied().chain(std::iter::repeat(0.0));
-        explained.iter().zip(prior).map(move |(e, log)| log + occam - half * (-share * e.min(1.0)).ln_1p())
-    });
-    let background = levels.all.iter().filter(|level| level.ratio > 0.0).map(|level| {
-        let weighted = response.iter().zip(level.weights.iter().cycle()).map(|(y, w)| w * y * y);
-        let left = off_range + weighted.sum::<f64>();
-        -responses * level.log_det / 2.0 - half * (left / total).ln()
-    });
-    let (lone, background) = (log_mean(lone.collect()), log_mean(background.collect()));
-    log_mean(vec![lone, background])
+
+    /// The statistic of responses in the coordinates, one after the other and of any scale, with `off_range` the squared
+    /// norm of what no column reaches.
+    fn of_part(&self, response: &[f64], off_range: f64) -> f64 {
+        let (n, rank) = (self.coordinates.n_columns(), self.coordinates.spectrum.len());
+        let mut products = vec![0.0; n * response.len() / rank.max(1)];
+        self.coordinates.multiply_transposed(response, &mut products);
+        let mut squares = vec![0.0; n];
+        for q in products.chunks_exact(n.max(1)) {
+            squares.iter_mut().zip(q).for_each(|(sum, q)| *sum += q * q);
+        }
+        let total = self.coordinates.freedom * (off_range + squared(response));
+        squares.iter_mut().for_each(|square| *square /= total);
+        self.log_bayes_factor(&squares, response, off_range)
+    }
+
+    /// That of each of some single responses in the rows of the design, with an effect at any column of `whole`.
+    fn of_whole(&self, whole: &Problem<'_>, responses: &[f64]) -> Result<Vec<f64>> {
+        let (rows, n) = whole.design.dim();
+        let mut products = vec![0.0; n * responses.len() / rows];
+        whole.design.multiply_transposed(responses, &mut products);
+        let spectral = self.problem.spectral()?;
+        let each = responses.chunks_exact(rows).zip(products.chunks_exact_mut(n)).map(|(response, products)| {
+            let (total, in_range) = (squared(response), spectral.rotate(response));
+            products.iter_mut().for_each(|q| *q = *q * *q / total);
+            self.log_bayes_factor(products, &in_range, (total - squared(&in_range)).max(0.0))
+        });
+        Ok(each.collect())
+    }
+
+    /// `explained` is the share of the responses that each column explains.
+    fn log_bayes_factor(&self, explained: &[f64], response: &[f64], off_range: f64) -> f64 {
+        let (freedom, responses) = (self.coordinates.freedom, self.coordinates.n_responses as f64);
+        let half = freedom * responses / 2.0;
+        let total = off_range + squared(response);
+        let lone = LONE_EFFECTS.iter().flat_map(|variance| {
+            let share = freedom * variance / (1.0 + freedom * variance);
+            let occam = responses * (-share).ln_1p() / 2.0;
+            let prior = self.log_prior.iter().copied().chain(std::iter::repeat(0.0));
+            explained.iter().zip(prior).map(move |(e, log)| log + occam - half * (-share * e.min(1.0)).ln_1p())
+        });
+        let background = self.levels.all.iter().filter(|level| level.ratio > 0.0).map(|level| {
+            let weighted = response.iter().zip(level.weights.iter().cycle()).map(|(y, w)| w * y * y);
+            let left = off_range + weighted.sum::<f64>();
+            -responses * level.log_det / 2.0 - half * (left / total).ln()
+        });
+        let (lone, background) = (log_mean(lone.collect()), log_mean(background.collect()));
+        log_mean(vec![lone, background])
+    }
+}
+
+fn noise(rng: &mut ChaCha8Rng, len: usize) -> Vec<f64> {
+    (0..len).map(|_| StandardNormal.sample(rng)).collect()
+}
+
+fn squared(values: &[f64]) -> f64 {
+    values.iter().map(|v| v * v).sum()
 }
 
 /// Logarithm of the mean of what `logs` are the logarithms of; of none, that of 0.

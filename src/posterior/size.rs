@@ -14,6 +14,8 @@ pub(super) struct Inclusion<'a> {
     pub probability: &'a [f64],
     /// Logarithm of its prior odds over their mean; empty where all are the same.
     pub log_prior: &'a [f64],
+    /// Columns that an effect may be at.
+    pub n_choices: usize,
     /// Mean number of effects.
     pub size: f64,
     /// How many there may be at most.
@@ -23,7 +25,7 @@ pub(super) struct Inclusion<'a> {
 /// Place on a path of the columns to choose; `loss` is that of each set of `columns`.
 pub(super) fn choose(columns: &[Vec<usize>], loss: &[f64], tolerance: f64, inclusion: Inclusion<'_>) -> usize {
     let Some(enough) = loss.iter().position(|loss| *loss <= tolerance) else { return loss.len().saturating_sub(1) };
-    let n = inclusion.probability.len() as f64;
+    let n = inclusion.n_choices as f64;
     let expected_f1 = |columns: &Vec<usize>| {
         let likely = columns.iter().map(|&j| {
             let share = inclusion.log_prior.get(j).map_or(1.0, |log| log.exp()) / n;
@@ -70,10 +72,10 @@ mod tests {
         let loss = [4.0, 0.5, 0.4, 0.3];
         let mut probability = vec![0.001; 1_000];
         probability[..3].copy_from_slice(&[0.9, 0.6, 0.02]);
-        let many = Inclusion { probability: &probability, log_prior: &[], size: 1.6, most: 20 };
+        let many = Inclusion { probability: &probability, log_prior: &[], n_choices: 1_000, size: 1.6, most: 20 };
         assert_eq!(choose(&columns, &loss, 1.0, many), 2);
         // The same probabilities among three columns are below the prior's, .78.
-        let few = Inclusion { probability: &probability[..3], log_prior: &[], size: 1.6, most: 20 };
+        let few = Inclusion { probability: &probability[..3], log_prior: &[], n_choices: 3, size: 1.6, most: 20 };
         assert_eq!(choose(&columns, &loss, 1.0, few), 1);
         assert_eq!(choose(&columns, &loss, 0.1, many), 3);
     }

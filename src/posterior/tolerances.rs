@@ -62,5 +62,9 @@ pub(super) const FALSE_ALARM: f64 = 0.04;
 pub(super) const WEAK_SIZE: usize = 3;
 /// Responses of pure noise that a doubtful one is compared with.
 pub(super) const NULL_DRAWS: usize = 199;
+/// The same where each is multiplied by columns that nobody holds a copy of: as few as leave a choice of two.
+pub(super) const NULL_DRAWS_OF_WHOLE: usize = 49;
+/// Products of such columns that are held at a time, in numbers (16 MiB).
+pub(super) const WHOLE_AT_ONCE: usize = 1 << 21;
 /// Variances of the coefficient of a lone column, over that of the noise, that the test considers.
 pub(super) const LONE_EFFECTS: [f64; 2] = [0.05, 0.5];

@@ -18,7 +18,8 @@ use crate::design::{Design, Standardised};
 use crate::linalg::row_space::RowSpace;
 use crate::linalg::spectral::Spectral;
 use crate::{Error, Result};
-use ndarray::Axis;
+use ndarray::{Array2, Axis};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -45,9 +46,18 @@ pub struct Problem<'a> {
     /// Roots of the weights of samples.
     roots: Vec<f64>,
     centred: bool,
+    part: Option<Part<'a>>,
     compression: Option<RowSpace>,
     row_space: OnceLock<RowSpace>,
     spectral: OnceLock<Spectral>,
+}
+
+/// What a problem on some columns of another one is a part of.
+#[derive(Debug)]
+struct Part<'a> {
+    whole: &'a Problem<'a>,
+    /// Which of its columns stand for all where all count alike.
+    background: Vec<usize>,
 }
 
 /// The same groups, numbered from 0 in the order in which they first appear.
@@ -134,6 +144,7 @@ impl<'a> Problem<'a> {
             source: x,
             roots,
             centred,
+            part: None,
             compression,
             row_space: OnceLock::new(),
             spectral: OnceLock::new(),
@@ -145,8 +156,48 @@ impl<'a> Problem<'a> {
         self.roots.iter().map(|root| root * root).sum::<f64>().sqrt()
     }
 
+    /// The problem on some of the columns, which ascend, with `copy` of them. Reports speak of all features, and whatever
+    /// counts columns to choose from counts those of `self`; where all columns count alike, as in a dense background,
+    /// those at the places `background` among the chosen stand for them.
+    ///
+    /// `self` must have no groups and more columns than rows, of which at least as many as rows are chosen.
+    ///
+    /// # Complexity
+    /// `O(n_features)`.
+    pub fn part(&'a self, chosen: &[usize], copy: Array2<f64>, background: Vec<usize>) -> Self {
+        Self {
+            design: Standardised::as_it_is(copy),
+            columns: chosen.iter().map(|&j| self.columns[j]).collect(),
+            norms: chosen.iter().map(|&j| self.norms[j]).collect(),
+            means: self.means.clone(),
+            groups: Vec::new(),
+            roots: self.roots.clone(),
+            part: Some(Part { whole: self, background }),
+            compression: None,
+            row_space: OnceLock::new(),
+            spectral: OnceLock::new(),
+            ..*self
+        }
+    }
+
+    /// The problem that this one is a part of.
+    pub fn whole(&self) -> Option<&Problem<'a>> {
+        self.part.as_ref().map(|part| part.whole)
+    }
+
+    /// Places of the columns that stand for all where all count alike.
+    pub fn background(&self) -> Cow<'_, [usize]> {
+        match &self.part {
+            Some(part) => Cow::Borrowed(&part.background),
+            None => Cow::Owned((0..self.design.ncols()).collect()),
+        }
+    }
+
     /// Columns to choose from, or groups of them.
     pub fn n_choices(&self) -> usize {
+        if let Some(part) = &self.part {
+            return part.whole.n_choices();
+        }
         self.groups.iter().max().map_or(self.columns.len(), |last| last + 1)
     }
 
@@ -168,13 +219,14 @@ impl<'a> Problem<'a> {
         self.row_space.get().ok_or(Error::NoDecomposition { what: "X" })
     }
 
-    /// The design in the eigenvectors of `X X^T`, found at the first call and kept.
+    /// The design in the eigenvectors of `X X^T`, of the columns that stand for all, found at the first call and kept.
     ///
     /// # Errors
     /// [`Error::NoDecomposition`].
     pub fn spectral(&self) -> Result<&Spectral> {
         if self.spectral.get().is_none() {
-            let spectral = Spectral::new(self.design.copied())?;
+            let background = self.part.as_ref().map(|part| self.design.gather(&part.background));
+            let spectral = Spectral::new(self.design.copied(), background.as_ref().map(|b| b.view()))?;
             // As for the row space.
             let _ = self.spectral.set(spectral);
         }

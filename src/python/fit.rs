@@ -106,6 +106,7 @@ fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDic
     out.set_item("energy_path", report.energy_path.to_pyarray(py))?;
     out.set_item("n_iter", report.n_iter)?;
     out.set_item("n_rounds", report.n_rounds)?;
+    out.set_item("n_passes", report.n_passes)?;
     out.set_item("status", report.status.name())?;
     out.set_item("certified", report.certified)?;
     out.set_item("posterior_mean", report.posterior_mean.as_ref().map(|mean| mean.to_pyarray(py)))?;
@@ -124,6 +125,7 @@ fn posterior<'py>(py: Python<'py>, posterior: &Posterior) -> PyResult<Bound<'py,
     out.set_item("inclusion_prob", posterior.inclusion_prob.to_pyarray(py))?;
     out.set_item("coef", posterior.coef.to_pyarray(py))?;
     out.set_item("intercept", posterior.intercept.to_pyarray(py))?;
+    out.set_item("drawn", indices(py, &posterior.drawn))?;
     out.set_item("coef_draws", posterior.coef_draws.to_pyarray(py))?;
     out.set_item("intercept_draws", posterior.intercept_draws.to_pyarray(py))?;
     out.set_item("noise_var", posterior.noise_var)?;

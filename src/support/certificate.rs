@@ -35,6 +35,8 @@ pub struct Certifier<'a> {
     pub smallest_singular: f64,
     /// Unit roundoff of the data: `f64::EPSILON / 2`, or that of float32.
     pub precision: f64,
+    /// Columns that supports are chosen from: more than the design has where it is a part of another one.
+    pub n_choices: usize,
 }
 
 /// A solution to within rounding.
@@ -151,7 +153,7 @@ impl Certifier<'_> {
     /// Of several responses, the second direction has the same chance in the `rank - 1` dimensions that the first left
     /// (`k - 1` of them in the span), and so on, each against its own share of the norm.
     fn accident_is_ruled_out(&self, k: usize, tolerance: f64, least: f64) -> bool {
-        let (rank, n) = self.basis.dim();
+        let (rank, n) = (self.basis.nrows(), self.n_choices);
         let half = |i: usize| 0.5 * i as f64;
         let spare = rank - k;
         let chance = |(taken, norm): (usize, &f64)| {

@@ -126,6 +126,7 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
         self.energy_path_ = report["energy_path"]
         self.n_iter_ = report["n_iter"]
         self.n_rounds_ = report["n_rounds"]
+        self.n_passes_ = report["n_passes"]
         self.status_ = report["status"]
         self.certified_ = report["certified"]
         size = len(self.support_)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
-from .._input.columns import multiply
+from .._input.columns import multiply, take
 from .._input.parameters import as_float
 from ..exceptions import ParameterError
 from ._credible_sets import CredibleSet, find_credible_sets
@@ -19,6 +19,7 @@ _ATTRIBUTES = (
     "n_effects_",
     "selection_path_",
     "selection_tolerance_",
+    "_drawn",
     "_coef_draws",
     "_intercept_draws",
     "_places",
@@ -42,6 +43,7 @@ class SupportPosterior:
             return
         self.inclusion_prob_ = posterior["inclusion_prob"]
         self.background_var_, self.n_effects_ = posterior["background_var"], posterior["n_effects"]
+        self._drawn = posterior["drawn"]
         self._coef_draws, self._intercept_draws = posterior["coef_draws"], posterior["intercept_draws"]
         selection = posterior["selection"]
         self.selection_path_ = list(zip(selection["columns"], selection["loss"].tolist(), strict=True))
@@ -52,14 +54,18 @@ class SupportPosterior:
         """Tell whether there are draws, as there are not where the posterior is unknown or without doubt."""
         return len(getattr(self, "_coef_draws", ())) > 1
 
-    def _draws_by_axis(self) -> NDArray[np.float64]:
-        """Draws of the coefficients, shape (n_draws, n_axes, n_features)."""
-        return self._coef_draws.reshape(*self._intercept_draws.shape, -1)
+    def _var_of_draws(self) -> NDArray[np.float64]:
+        """Variance of the coefficients over the draws, the mean over axes."""
+        n_draws, n_axes = self._intercept_draws.shape
+        var = np.zeros_like(self.inclusion_prob_)
+        var[self._drawn] = self._coef_draws.reshape(n_draws, n_axes, -1).var(axis=0, ddof=1).mean(axis=0)
+        return var
 
     def _spread_of_draws(self, X: Any) -> NDArray[np.float64]:
         """Variance of predictions over the draws, the mean over axes."""
         n_draws, n_axes = self._intercept_draws.shape
-        predicted = multiply(X, self._coef_draws.reshape(n_draws * n_axes, -1).T) + self._intercept_draws.ravel()
+        drawn = X if len(self._drawn) == X.shape[1] else take(X, self._drawn)
+        predicted = multiply(drawn, self._coef_draws.reshape(n_draws * n_axes, -1).T) + self._intercept_draws.ravel()
         return np.asarray(predicted.reshape(-1, n_draws, n_axes).var(axis=1, ddof=1).mean(axis=1))
 
     @property

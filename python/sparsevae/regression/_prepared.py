@@ -181,10 +181,8 @@ class Prepared:
         elif not self._whole:
             report["coef"] = self._spread(report["coef"].reshape(-1, len(self._searched))).ravel()
             if posterior is not None:
-                coef, draws = posterior["coef"].reshape(-1, len(self._searched)), posterior["coef_draws"]
-                posterior["coef"] = self._spread(coef).ravel()
-                rows = draws.reshape(-1, len(self._searched))
-                posterior["coef_draws"] = self._spread(rows).reshape(len(draws), len(coef) * self._n_features)
+                posterior["coef"] = self._spread(posterior["coef"].reshape(-1, len(self._searched))).ravel()
+                posterior["drawn"] = self._searched[posterior["drawn"]]
         if self._whole:
             return None
         report["prior_var"] = self._spread(report["prior_var"], np.inf)
@@ -221,13 +219,16 @@ class Prepared:
         """Complete draws likewise; those of principal axes have no means."""
         along = self._along
         assert along is not None
-        draws = posterior["coef_draws"]
-        n_draws, n_axes = len(draws), draws.shape[1] // len(self._searched)
-        rows = draws.reshape(n_draws * n_axes, len(self._searched))
+        drawn, draws = posterior["drawn"], posterior["coef_draws"]
+        n_draws, n_axes = posterior["intercept_draws"].shape
+        rows = draws.reshape(n_draws * n_axes, len(drawn))
         is_lone = Y.shape[1] == 1
-        always = along.adjustment.coefficients((Y if is_lone else 0.0) - along.X @ rows.T).T
-        intercept = -(rows @ along.X_means) - always @ along.adjustment.covariate_means
-        posterior["coef_draws"] = self._spread(rows, always).reshape(n_draws, n_axes * self._n_features)
+        always = along.adjustment.coefficients((Y if is_lone else 0.0) - along.X[:, drawn] @ rows.T).T
+        intercept = -(rows @ along.X_means[drawn]) - always @ along.adjustment.covariate_means
+        columns = np.concatenate([self._searched[drawn], self.always])
+        order = np.argsort(columns)
+        posterior["drawn"] = columns[order]
+        posterior["coef_draws"] = np.hstack([rows, always])[:, order].reshape(n_draws, n_axes * len(columns))
         posterior["intercept_draws"] = (intercept + (Y_means[0] if is_lone else 0.0)).reshape(n_draws, n_axes)
 
     def _include_always(self, report: "_core.FitReport", chosen: NDArray[np.int64]) -> "Adjusted | None":

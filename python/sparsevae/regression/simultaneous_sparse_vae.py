@@ -129,6 +129,8 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         Update steps done, over all rounds.
     n_rounds_ : int
         Rounds of the noise-free search that were begun.
+    n_passes_ : int
+        As for :class:`VaeSlr`.
     status_ : {"certified", "converged", "iteration_limit", "noise_collapsed"}
         How the fit ended.
     certified_ : bool
@@ -356,7 +358,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         if posterior is not None and self._is_sampled():
             self.noise_var_ = posterior["noise_var"]
             if self.model_averaging:
-                self.coef_var_ = self._draws_by_axis().var(axis=0, ddof=1).mean(axis=0)
+                self.coef_var_ = self._var_of_draws()
                 if self._adjusted is not None:
                     self.coef_var_[self._adjusted.columns] += self.noise_var_ * np.diag(self._adjusted.covariance)
         if report["posterior_mean"] is not None:

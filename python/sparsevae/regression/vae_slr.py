@@ -119,6 +119,8 @@ class VaeSlr(SupportPosterior, LinearVae):
         Update steps done, over all rounds.
     n_rounds_ : int
         Rounds of the noise-free search that were begun.
+    n_passes_ : int
+        Products of all columns with residuals, where the search worked on some of the columns (see Notes); else 0.
     status_ : {"certified", "converged", "iteration_limit", "noise_collapsed"}
         How the fit ended.
     certified_ : bool
@@ -270,7 +272,7 @@ class VaeSlr(SupportPosterior, LinearVae):
         if self._is_sampled():
             self.noise_var_ = self._response_noise_var = posterior["noise_var"]
             if self.model_averaging:
-                self.coef_var_ = self._coef_draws.var(axis=0, ddof=1)
+                self.coef_var_ = self._var_of_draws()
                 if self._adjusted is not None:
                     self.coef_var_[self._adjusted.columns] += self.noise_var_ * np.diag(self._adjusted.covariance)
 

@@ -14,13 +14,14 @@ pub mod settings;
 mod strategy;
 pub(crate) mod tolerances;
 mod train;
+mod wide;
 
 use crate::design::{Design, Rows};
 use crate::monitor::Monitor;
 use crate::posterior;
 use crate::problem::{Problem, Response};
 use crate::report::{FitReport, Posterior};
-use crate::settings::Settings as _;
+use crate::settings::{Settings as _, Sizes};
 use crate::solver::EncoderCovariance;
 use crate::{Error, Result};
 use given_noise::{condition_numbers, descend};
@@ -228,6 +229,12 @@ fn is_sampled(problem: &Problem<'_>, settings: &Settings) -> bool {
     let is_small = rows * n <= SAMPLED && rows * rows * (rows + n) <= DECOMPOSED;
     let is_asked = settings.model_averaging || !settings.prior_odds.is_empty() || !settings.positive.is_empty();
     settings.support_rule == SupportRule::Projection && is_plain && (is_small || is_asked)
+}
+
+/// How many columns the supports along the path may have: any, where they only start the posterior, which is that over all
+/// supports.
+fn path_sizes(problem: &Problem<'_>, settings: &Settings) -> Sizes {
+    if is_sampled(problem, settings) { Sizes::ANY } else { settings.sizes() }
 }
 
 /// Whether, at a given noise variance, the posterior over supports is all that is asked for, and no minimum of the energy.

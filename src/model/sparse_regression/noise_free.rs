@@ -130,6 +130,7 @@ impl<'a> NoiseFree<'a> {
             column_sizes: &self.sizes.1,
             smallest_singular: self.smallest_singular,
             precision: self.settings.precision,
+            n_choices: self.problem.whole().unwrap_or(self.problem).columns.len(),
         })
     }
 

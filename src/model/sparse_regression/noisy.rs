@@ -208,8 +208,9 @@ impl Noisy<'_> {
         let independent = independent(design.gather(&candidate.support).view(), DEPENDENT);
         let support: Vec<usize> = independent.into_iter().map(|i| candidate.support[i]).collect();
         let k = support.len();
-        let trace = design.ncols() as f64;
-        let inverse = inverse_without(design, &support)?;
+        let background = self.problem.background();
+        let trace = background.len() as f64;
+        let inverse = inverse_without(design, &background, &support)?;
         let m = (rows - k) as f64;
         let mean = inverse.diag().sum() / m;
         let mean_square = inverse.iter().map(|v| v * v).sum::<f64>() / m;

@@ -227,6 +227,7 @@ fn empty(problem: &Problem<'_>, response: &Response, status: Status) -> FitRepor
         energy_path: Vec::new(),
         n_iter: 0,
         n_rounds: 0,
+        n_passes: 0,
         status,
         certified: status == Status::Certified,
         posterior_mean: None,

@@ -15,8 +15,8 @@ use super::tolerances::{
     DEPENDENT, DOUBTFUL_OPERATIONS, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE, POSTERIOR_DEVIATIONS,
     SURELY_NOISE_FREE, SURELY_NOISY,
 };
-use super::{is_sampled, sampling};
-use crate::Result;
+use super::{is_sampled, path_sizes, sampling};
+use super::wide;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
 use crate::monitor::Monitor;
 use crate::posterior::{self, Chosen};
@@ -26,6 +26,7 @@ use crate::settings::Sizes;
 use crate::solver::EncoderCovariance;
 use crate::solver::descent::Rule;
 use crate::support::search::Candidate;
+use crate::{Error, Result};
 use ndarray::{Array1, Array2, Axis};
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -60,6 +61,8 @@ struct Context<'a> {
     trace: Trace,
     /// The best support by the criterion.
     best: Candidate,
+    /// The support path, if that was followed before.
+    known: Option<Vec<Candidate>>,
     /// The criterion at each size of the support path.
     path: Vec<f64>,
     /// The verdict on `best`: whether the data look noisy, and whether that is in doubt.
@@ -69,18 +72,35 @@ struct Context<'a> {
     allowed: usize,
     /// Whether the sparsest solution was found, and is not one that the caller allows.
     is_refused: bool,
+    /// Whether that is a search of all columns, where the problem is a part of another one.
+    wants_whole: bool,
 }
 
-/// Runs the stages and reports.
+/// Runs the stages and reports; a wide design is first tried by some of its columns.
 pub(super) fn search(
     problem: &Problem<'_>,
     response: &Response,
     settings: &Settings,
     monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
+    if let Some(report) = wide::search(problem, response, settings, monitor)? {
+        return Ok(report);
+    }
+    // Only a part of a problem is left to its whole.
+    run(problem, response, settings, None, monitor)?.ok_or(Error::NoDecomposition { what: "X" })
+}
+
+/// Runs the stages and reports; `None` where the problem is a part of another one, and all columns are needed.
+/// `known` is the support path, where that was followed before.
+pub(super) fn run(
+    problem: &Problem<'_>,
+    response: &Response,
+    settings: &Settings,
+    known: Option<Vec<Candidate>>,
+    monitor: &Monitor<'_>,
+) -> Result<Option<FitReport>> {
     let known_noise = if let Noise::Fixed(noise_var) = settings.noise { Some(noise_var) } else { None };
-    // The posterior is that over all supports: only what stands for it has a size.
-    let sizes = if is_sampled(problem, settings) { Sizes::ANY } else { settings.sizes() };
+    let sizes = path_sizes(problem, settings);
     let mut context = Context {
         problem,
         response,
@@ -90,15 +110,21 @@ pub(super) fn search(
         noise_free: OnceCell::new(),
         trace: Trace::default(),
         best: NOTHING,
+        known,
         path: Vec::new(),
         looks_noisy: false,
         doubtful: false,
         allowed: usize::MAX,
         is_refused: false,
+        wants_whole: false,
     };
     let stages: &[Stage] = if known_noise.is_some() { &[support_path] } else { &STAGES };
     for stage in stages {
-        let Some(solved) = stage(&mut context)? else { continue };
+        let solved = stage(&mut context)?;
+        if context.wants_whole {
+            return Ok(None);
+        }
+        let Some(solved) = solved else { continue };
         if !context.allows(&solved) {
             // The sparsest solution is not one that the caller wants: there is no point in looking on for it.
             context.is_refused = true;
@@ -108,18 +134,19 @@ pub(super) fn search(
             context.looks_noisy = true;
             break;
         }
-        return if solved.certified {
+        let report = if solved.certified {
             context.report(Found::Certified(solved), Status::Certified)
         } else {
             context.report(Found::Support(solved.solution.support), Status::Converged)
         };
+        return report.map(Some);
     }
     let noisy = context.looks_noisy && settings.noise == Noise::Auto || known_noise.is_some();
     let status = if noisy { Status::Converged } else { Status::IterationLimit };
     context.trace.energies = std::mem::take(&mut context.path);
     let best = std::mem::replace(&mut context.best, NOTHING);
     let is_refused = context.is_refused || !settings.sizes().allow(best.support.len());
-    match settings.support_rule {
+    let report = match settings.support_rule {
         SupportRule::Projection if context.is_sampled() && (best.rss >= EXACT || is_refused) => {
             context.report_average(&best.support, -best.criterion, known_noise, status)
         }
@@ -128,7 +155,8 @@ pub(super) fn search(
             context.report(Found::Support(support), status)
         }
         _ => context.report(Found::Support(best.support), status),
-    }
+    };
+    report.map(Some)
 }
 
 impl<'a> Context<'a> {
@@ -154,12 +182,12 @@ impl<'a> Context<'a> {
             posterior::posterior(problem, response, noise_var, start, evidence, &sampling, monitor)?;
         let Chosen { support: places, coefficients, .. } = chosen.clone();
         let mut report = self.report(Found::Chosen(chosen), status)?;
-        let (size, n_features) = (places.len(), problem.means.len());
-        let axes = average.intercept_draws.ncols();
+        let (size, axes, n_drawn) = (places.len(), average.intercept_draws.ncols(), average.drawn.len());
+        let drawn: Vec<usize> = report.support.iter().filter_map(|j| average.drawn.binary_search(j).ok()).collect();
         let mut sum = Array2::zeros((size, size));
         for (l, coefficients) in coefficients.chunks_exact(size.max(1)).enumerate() {
             // Coefficients that stand for others too are further from their own mean than that varies.
-            let of_axis: Vec<usize> = report.support.iter().map(|j| l * n_features + j).collect();
+            let of_axis: Vec<usize> = drawn.iter().map(|i| l * n_drawn + i).collect();
             let units = places.iter().map(|&j| problem.unit(response, j));
             let chosen: Array1<f64> = coefficients.iter().zip(units).map(|(z, unit)| z * unit).collect();
             let away = &average.coef_draws.select(Axis(1), &of_axis) - &chosen;
@@ -192,7 +220,7 @@ impl<'a> Context<'a> {
 
     /// Whether the support path is cheaper than one round of the noise-free search.
     fn is_large(&self) -> bool {
-        self.problem.design.len() > LARGE && !self.is_tall()
+        self.problem.whole().unwrap_or(self.problem).design.len() > LARGE && !self.is_tall()
     }
 
     /// Rounds of the noise-free search where noise is in doubt.
@@ -278,8 +306,11 @@ fn first_round(context: &mut Context<'_>) -> Result<Option<Solved>> {
 
 /// The best support of each size along a path of single columns.
 fn support_path(context: &mut Context<'_>) -> Result<Option<Solved>> {
-    let plain = context.is_plain();
-    let candidates = if plain { context.noisy.path(&mut context.trace.steps, context.monitor)? } else { Vec::new() };
+    let candidates = match context.known.take() {
+        Some(known) => known,
+        None if context.is_plain() => context.noisy.path(&mut context.trace.steps, context.monitor)?,
+        None => Vec::new(),
+    };
     for candidate in &candidates {
         if let Some(found) = context.certify(candidate)? {
             return Ok(Some(found));
@@ -323,6 +354,7 @@ fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Solved>> {
             _ => usize::MAX,
         };
         context.looks_noisy = context.allowed < usize::MAX;
+        context.wants_whole = !context.looks_noisy && context.problem.whole().is_some();
     }
     let is_settled = context.is_sampled() || context.noisy.is_quiet(&context.best);
     context.doubtful = !(context.is_lone() || context.looks_noisy && is_settled);

@@ -97,3 +97,20 @@ pub(crate) const WORTHWHILE: f64 = 0.1;
 pub(crate) const EXCESS: f64 = 1e-3;
 /// Times that columns are taken back.
 pub(crate) const RETURNS: usize = 20;
+
+/// Times as many columns as a working set that a design must have to be searched by one.
+pub(crate) const WIDE: usize = 2;
+/// Columns of a working set that correlate most with the response: so many for each row, but at least so many.
+pub(crate) const LEADING_COLUMNS: (usize, usize) = (2, 1000);
+/// The same of columns that stand for all.
+pub(crate) const BACKGROUND_COLUMNS: (usize, usize) = (2, 500);
+/// Residuals along a path that all columns are multiplied with, about.
+pub(crate) const RESIDUALS: usize = 12;
+/// Share of the largest product of a column in the working set with a residual above which another one was missed.
+pub(crate) const MISSED_SHARE: f64 = 0.8;
+/// Columns taken in for each residual, at most.
+pub(crate) const MISSED_AT_ONCE: usize = 60;
+/// Passes over all columns before the search ends anyway.
+pub(crate) const MOST_PASSES: usize = 8;
+/// Products of columns with residuals that are held at a time, in numbers (16 MiB).
+pub(crate) const HELD: usize = 1 << 21;

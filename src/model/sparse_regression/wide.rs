@@ -1,0 +1,242 @@
+//! Wide designs: the search on a working set of columns, and passes over all others that say whether one was missed.
+//!
+//! A product of all columns with the response picks the working set: those of largest correlation, and some from all
+//! ranks of correlation, which stand for all where all count alike (the background, the covariance of new samples). Whatever the
+//! search does on them, it counts all columns to choose from: a screen that forgot the others would take the largest of
+//! many chance correlations for signals. A pass multiplies all columns with the residuals of supports along the path;
+//! columns that would have joined come into the working set, until the best support stays.
+
+use super::{average, path_sizes};
+use super::noisy::{Noisy, evidence};
+use super::settings::{Noise, Settings};
+use super::strategy::run;
+use super::tolerances::{
+    BACKGROUND_COLUMNS, HELD, LEADING_COLUMNS, MISSED_AT_ONCE, MISSED_SHARE, MOST_PASSES, RESIDUALS, WIDE,
+};
+use crate::Result;
+use crate::design::Design;
+use crate::linalg::least_squares::NestedLeastSquares;
+use crate::monitor::Monitor;
+use crate::problem::{Problem, Response};
+use crate::report::FitReport;
+use crate::solver::EncoderCovariance;
+use crate::support::search::Candidate;
+use crate::support::tolerances::{EXCHANGE_MARGIN, MATTERS};
+use ndarray::{Array1, Array2, Axis, aview1, concatenate};
+
+/// Searches a wide design by a working set; `None` where all columns are needed: for designs that are not wide, several
+/// responses or groups, for data that look free of noise but are not certified.
+pub(super) fn search(
+    problem: &Problem<'_>,
+    response: &Response,
+    settings: &Settings,
+    monitor: &Monitor<'_>,
+) -> Result<Option<FitReport>> {
+    let (rows, n) = problem.design.dim();
+    let of_rows = |(times, least): (usize, usize)| (times * rows).max(least);
+    let (leading, background) = (of_rows(LEADING_COLUMNS), of_rows(BACKGROUND_COLUMNS));
+    let is_plain = settings.covariance == EncoderCovariance::Full && problem.groups.is_empty();
+    let is_served =
+        is_plain && response.n_responses() == 1 && settings.noise == Noise::Auto && settings.start.is_none();
+    // What is known of columns speaks of all of them.
+    let is_served = is_served && settings.prior_odds.is_empty() && settings.positive.is_empty();
+    if !is_served || n < WIDE * (leading + background) {
+        return Ok(None);
+    }
+    let mut wide = Wide {
+        problem,
+        response,
+        monitor,
+        columns: Vec::new(),
+        copy: Array2::zeros((rows, 0)),
+        background: Vec::new(),
+        steps: 0,
+        passes: 0,
+    };
+    wide.screen(leading, background);
+    let path = wide.grow(settings)?;
+    let Some(mut found) = wide.run(settings, path)? else { return Ok(None) };
+    if found.certified {
+        // What is nearly a chosen column might do as well: the certificate must have seen it.
+        match wide.take_near(&found.support)? {
+            None => return Ok(None),
+            Some(true) => {
+                let Some(again) = wide.run(settings, None)? else { return Ok(None) };
+                found = again;
+            }
+            Some(false) => {}
+        }
+    }
+    (found.n_iter, found.n_passes) = (found.n_iter + wide.steps, wide.passes);
+    Ok(Some(found))
+}
+
+struct Wide<'a> {
+    problem: &'a Problem<'a>,
+    response: &'a Response,
+    monitor: &'a Monitor<'a>,
+    /// The working set, ascending.
+    columns: Vec<usize>,
+    /// A copy of it.
+    copy: Array2<f64>,
+    /// Those of it that stand for all, ascending.
+    background: Vec<usize>,
+    steps: usize,
+    passes: usize,
+}
+
+impl Wide<'_> {
+    /// The columns of largest correlation with the response, and a sample of all: one from the middle of each of as many
+    /// ranges of ranks as are wanted, so that it holds no more that look like the response than all columns do.
+    fn screen(&mut self, leading: usize, background: usize) {
+        let n = self.problem.design.ncols();
+        let mut products = vec![0.0; n];
+        self.pass(&self.response.values, &mut products);
+        self.passes += 1;
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_unstable_by(|&a, &b| products[b].abs().total_cmp(&products[a].abs()).then(a.cmp(&b)));
+        self.background = (0..background).map(|i| order[(2 * i + 1) * n / (2 * background)]).collect();
+        self.background.sort_unstable();
+        order.truncate(leading);
+        order.extend(&self.background);
+        self.take(order);
+    }
+
+    fn pass(&self, vectors: &[f64], products: &mut [f64]) {
+        self.problem.design.multiply_transposed(vectors, products);
+    }
+
+    /// The problem on the working set.
+    fn part(&self) -> Problem<'_> {
+        let places = self.background.iter().filter_map(|j| self.columns.binary_search(j).ok()).collect();
+        self.problem.part(&self.columns, self.copy.clone(), places)
+    }
+
+    /// Takes in the columns that residuals along the path ask for, until the best support stays. Returns the path, if it
+    /// is that on the working set as it is.
+    fn grow(&mut self, settings: &Settings) -> Result<Option<Vec<Candidate>>> {
+        let mut last: Option<Vec<usize>> = None;
+        while self.passes < MOST_PASSES {
+            let mut steps = 0;
+            let (path, support, residuals) = {
+                let part = self.part();
+                let evidence = evidence(&part, self.response, settings, None);
+                let path =
+                    Noisy { problem: &part, response: self.response, evidence, sizes: path_sizes(&part, settings) }.path(&mut steps, self.monitor)?;
+                let best = path.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion));
+                let support = best.map_or_else(Vec::new, |best| best.support.clone());
+                let residuals: Vec<f64> =
+                    asked(&path, support.len()).flat_map(|c| self.residual(&part, &c.support)).collect();
+                let support: Vec<usize> = support.into_iter().map(|i| self.columns[i]).collect();
+                (path, support, residuals)
+            };
+            self.steps += steps;
+            if last.as_ref() == Some(&support) || !self.take_missed(&residuals)? {
+                return Ok(Some(path));
+            }
+            last = Some(support);
+        }
+        Ok(None)
+    }
+
+    /// What least squares on a support of the working set leaves.
+    fn residual(&self, part: &Problem<'_>, support: &[usize]) -> Array1<f64> {
+        let fit = NestedLeastSquares::new(part.design.gather(support).view(), &self.response.values);
+        let (basis, (_, rotated)) = (fit.basis(), fit.compressed());
+        &aview1(&self.response.values) - &basis.dot(&aview1(&rotated))
+    }
+
+    /// Takes in columns whose product with a residual is not far below the largest in the working set; whether there
+    /// are any.
+    fn take_missed(&mut self, residuals: &[f64]) -> Result<bool> {
+        let mut held = vec![false; self.problem.design.ncols()];
+        self.columns.iter().for_each(|&j| held[j] = true);
+        let mut missed: Vec<usize> = Vec::new();
+        self.products_with(residuals, |products| {
+            let inside =
+                products.iter().zip(&held).filter(|(_, held)| **held).fold(0.0_f64, |most, (q, _)| most.max(q.abs()));
+            let is_large = |j: &usize| !held[*j] && products[*j].abs() > MISSED_SHARE * inside;
+            let mut large: Vec<usize> = (0..products.len()).filter(is_large).collect();
+            large.sort_unstable_by(|&a, &b| products[b].abs().total_cmp(&products[a].abs()).then(a.cmp(&b)));
+            missed.extend(&large[..large.len().min(MISSED_AT_ONCE)]);
+        })?;
+        Ok(self.take(missed))
+    }
+
+    /// Calls `each` with the products of all columns with each of the vectors, in one pass.
+    fn products_with(&mut self, vectors: &[f64], mut each: impl FnMut(&[f64])) -> Result<()> {
+        let (rows, n) = self.problem.design.dim();
+        let at_once = (HELD / n).max(1);
+        let mut products = Vec::new();
+        for vectors in vectors.chunks(at_once * rows) {
+            self.monitor.check()?;
+            products.resize(vectors.len() / rows * n, 0.0);
+            self.pass(vectors, &mut products);
+            products.chunks_exact(n).for_each(&mut each);
+        }
+        self.passes += 1;
+        Ok(())
+    }
+
+    fn take(&mut self, mut columns: Vec<usize>) -> bool {
+        columns.sort_unstable();
+        columns.dedup();
+        columns.retain(|j| self.columns.binary_search(j).is_err());
+        let own = self.problem.design.gather(&columns);
+        let both = concatenate![Axis(1), self.copy, own];
+        let mut order: Vec<usize> = (0..both.ncols()).collect();
+        let all = [self.columns.as_slice(), &columns].concat();
+        order.sort_unstable_by_key(|&i| all[i]);
+        self.columns = order.iter().map(|&i| all[i]).collect();
+        self.copy = Array2::zeros(both.raw_dim());
+        both.read(&order, self.copy.view_mut());
+        !columns.is_empty()
+    }
+
+    /// The search on the working set.
+    fn run(&self, settings: &Settings, path: Option<Vec<Candidate>>) -> Result<Option<FitReport>> {
+        let part = self.part();
+        let Some(mut report) = run(&part, self.response, settings, path, self.monitor)? else { return Ok(None) };
+        if report.posterior.is_none() {
+            report.posterior = average(&part, self.response, settings, &report, self.monitor)?;
+        }
+        Ok(Some(report))
+    }
+
+    /// Takes in the columns so near to the span of the features `support` that one might take the place of another: of
+    /// a certified support, whose columns each explain [`MATTERS`] times the rounding, no other column can. Whether
+    /// there are any; `None` where that would be too many.
+    ///
+    /// With `x_j = X_S a + e`, `j` in the place of `i` leaves `|z_i| ||e|| / |a_i|`, and `1 / |a_i|` is no less than the
+    /// distance of `i` to the others. In coordinates with orthonormal rows all this changes by the condition number of
+    /// the design at most.
+    fn take_near(&mut self, support: &[usize]) -> Result<Option<bool>> {
+        let (vectors, limit) = {
+            let part = self.part();
+            let smallest = part.row_space()?.smallest_singular();
+            // The sum of the squared singular values is the number of columns.
+            let condition = (self.columns.len() as f64).sqrt() / smallest;
+            let fit = NestedLeastSquares::new(part.design.gather(&part.places(support)).view(), &self.response.values);
+            (fit.basis().t().iter().copied().collect::<Vec<f64>>(), EXCHANGE_MARGIN / MATTERS * condition)
+        };
+        if limit >= 1.0 {
+            return Ok(None);
+        }
+        let mut reached = vec![0.0; self.problem.design.ncols()];
+        self.products_with(&vectors, |products| {
+            reached.iter_mut().zip(products).for_each(|(sum, q)| *sum += q * q);
+        })?;
+        let near: Vec<usize> = (0..reached.len()).filter(|&j| 1.0 - reached[j] <= limit * limit).collect();
+        Ok((near.len() <= self.columns.len()).then(|| self.take(near)))
+    }
+}
+
+/// The supports of a path whose residuals are looked at: up to a little beyond the best size, evenly.
+fn asked(path: &[Candidate], best: usize) -> impl Iterator<Item = &Candidate> {
+    let own = path.partition_point(|candidate| candidate.support.len() <= best + 1);
+    let last = own.saturating_sub(1);
+    let step = last.div_ceil(RESIDUALS).max(1);
+    (0..=last)
+        .filter(move |i| *i > 0 && ((last - i).is_multiple_of(step) || path[*i].support.len() == best))
+        .filter_map(|i| path.get(i))
+}
