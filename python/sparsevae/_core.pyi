@@ -225,7 +225,7 @@ class FitReport(TypedDict):
     condition_number: tuple[float, float] | None
     posterior: Posterior | None
 
-# Designs are arrays of any real elements, csc_array or csc_matrix of SciPy, or have `shape`, `block_columns` and `read`.
+# Designs are arrays of real elements, csc_array or csc_matrix of SciPy, or have `shape`, `block_columns` and `read`.
 def fit(
     x: Any,
     y: NDArray[np.float64],
@@ -239,9 +239,7 @@ def fit_simultaneous(
     progress: Callable[[int, int, float, float], object] | None,
 ) -> FitReport: ...
 def check(arguments: dict[str, Any]) -> None: ...
-def fit_many(
-    x: Any, y: NDArray[np.float64], arguments: dict[str, Any], n_threads: int
-) -> list[FitReport]: ...
+def fit_many(x: Any, y: NDArray[np.float64], arguments: dict[str, Any], n_threads: int) -> list[FitReport]: ...
 def basis_pursuit(a: NDArray[np.float64], b: NDArray[np.float64], n_threads: int) -> BasisPursuit: ...
 def train(
     a: NDArray[np.float64],

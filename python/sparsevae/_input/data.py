@@ -46,8 +46,8 @@ def fit_arrays(
 ) -> tuple[Any, Any, float]:
     """Return float64 views or copies of the data, and the unit roundoff of the least precise of them.
 
-    Sets the number of columns of `estimator`, and their names. A design of `any_kind` that the core reads is returned as
-    it lies: an array of any of its elements, compressed sparse columns or :class:`ColumnBlocks`. The core looks for
+    Sets the number of columns of `estimator`, and their names. A design of `any_kind` that the core reads is returned
+    as it lies: an array of any of its elements, compressed sparse columns or :class:`ColumnBlocks`. The core looks for
     values of it that are not finite, so that they are not looked for here.
 
     Raises
@@ -106,9 +106,7 @@ def _validate(estimator: Any, X: Any, *, any_kind: bool, **options: Any) -> Any:
     return validate_data(estimator, X, ensure_all_finite=False, **kinds, **options)
 
 
-def predict_array(
-    estimator: Any, X: Any, *, reset: bool = False, missing: bool = False, any_kind: bool = False
-) -> Any:
+def predict_array(estimator: Any, X: Any, *, reset: bool = False, missing: bool = False, any_kind: bool = False) -> Any:
     """Check rows that come without a response; return them as float64 or float32, or of `any_kind` as in `fit_arrays`.
 
     Compares the columns with those of the fit of `estimator`, or sets their number and names if `reset`. NaN is let

@@ -135,11 +135,7 @@ fn fit_each(
         let settings = own.as_ref().unwrap_or(settings);
         settings.validate()?;
         let monitor = monitor.inner();
-        if repeated {
-            fit_distinct(x, y, settings, &monitor)
-        } else {
-            fit_problem(&problem, y, settings, &monitor)
-        }
+        if repeated { fit_distinct(x, y, settings, &monitor) } else { fit_problem(&problem, y, settings, &monitor) }
     };
     let fits: Vec<Result<FitReport>> = responses.into_par_iter().map(fit_one).collect();
     fits.into_iter().collect()
