@@ -231,17 +231,20 @@ impl Design for Watched<'_> {
         for chosen in columns.chunk_by(|a, b| a / width == b / width) {
             let mut to = out.slice_mut(s![.., done..done + chosen.len()]);
             done += chosen.len();
-            self.try_read(|state| {
-                if chosen.len() >= SWEEP {
-                    let own: Vec<usize> = chosen.iter().map(|j| j % width).collect();
+            if chosen.len() >= SWEEP {
+                let own: Vec<usize> = chosen.iter().map(|j| j % width).collect();
+                self.try_read(|state| {
                     self.columns.block(state, chosen[0] / width)?.read(&own, to);
-                    return Ok(());
-                }
-                for (&j, to) in chosen.iter().zip(to.axis_chunks_iter_mut(Axis(1), 1)) {
+                    Ok(())
+                });
+                continue;
+            }
+            for (&j, to) in chosen.iter().zip(to.axis_chunks_iter_mut(Axis(1), 1)) {
+                self.try_read(|_| {
                     self.columns.ask(j, j + 1)?.read(&[0], to);
-                }
-                Ok(())
-            });
+                    Ok(())
+                });
+            }
         }
     }
 

@@ -127,6 +127,7 @@ fn fit_each(
 ) -> Result<Vec<FitReport>> {
     let Settings { fit_intercept, groups, sample_weight, .. } = settings;
     let problem = Problem::new(x, *fit_intercept, groups, sample_weight)?;
+    monitor.check()?;
     // Where samples repeat in the design, each response has its own ones that repeat.
     let repeated = Rows::distinct(x, y.slice(s![.., ..0]), sample_weight).is_some();
     let responses: Vec<_> = y.axis_chunks_iter(Axis(1), 1).enumerate().collect();
@@ -170,6 +171,8 @@ pub fn fit_problem(
     settings: &Settings,
     monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
+    // A design that is read on demand may have ended the call, and is worth nothing then.
+    monitor.check()?;
     let response = problem.respond(y, settings.precision)?;
     if let Some(power) = settings.power
         && response.n_responses() > 1
