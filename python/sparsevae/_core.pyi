@@ -227,7 +227,7 @@ class FitReport(TypedDict):
     condition_number: tuple[float, float] | None
     posterior: Posterior | None
 
-# Designs are arrays of any real elements, csc_array or csc_matrix of SciPy, or have `shape`, `block_columns` and `read`.
+# Designs are arrays of real elements, csc_array or csc_matrix of SciPy, or have `shape`, `block_columns` and `read`.
 def fit(
     x: Any,
     y: NDArray[np.float64],

@@ -13,7 +13,7 @@ const LANES: usize = 16;
 const TILE: usize = 1 << 10;
 
 /// A real number that an array may hold.
-pub trait Element: Copy + Sync + Debug {
+pub trait Element: Copy + Send + Sync + Debug {
     /// As float64; integers beyond 2^53 are rounded.
     fn to_f64(self) -> f64;
 
@@ -139,7 +139,7 @@ impl<T: Element> Design for ArrayView2<'_, T> {
     }
 }
 
-impl Design for Array2<f64> {
+impl<T: Element> Design for Array2<T> {
     fn shape(&self) -> (usize, usize) {
         self.dim()
     }
@@ -149,6 +149,6 @@ impl Design for Array2<f64> {
     }
 
     fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
-        multiply_transposed(self.view(), vectors, out);
+        T::multiply_transposed(self.view(), vectors, out);
     }
 }

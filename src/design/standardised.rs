@@ -13,6 +13,9 @@ use std::sync::OnceLock;
 pub const CONSTANT: f64 = 16.0 * f64::EPSILON;
 /// Entries that are read at a time: a panel of columns stays in the second-level cache.
 const PANEL: usize = 1 << 16;
+/// Entries up to which a copy is kept once one was needed (64 MiB): all else is read from it then. Of larger designs what
+/// was read is held no longer than it is used.
+const KEPT: usize = 1 << 23;
 /// Mean over standard deviation up to which a product with the columns as they lie may be corrected for their means: it
 /// costs so many units of rounding. Chosen by hand.
 const MODERATE_MEAN: f64 = 1e3;
@@ -281,10 +284,20 @@ impl<'a> Standardised<'a> {
         match &self.source {
             Source::Owned(matrix) => matrix.view(),
             Source::Borrowed(_) => {
-                let all = || (0..self.ncols()).collect::<Vec<usize>>();
-                self.copy.get_or_init(|| self.gather(&all())).view()
+                self.copy.get_or_init(|| self.gather(&(0..self.ncols()).collect::<Vec<usize>>())).view()
             }
         }
+    }
+
+    /// A copy of all columns for the caller to change.
+    ///
+    /// # Complexity
+    /// `O(rows columns)` time and memory; twice the memory for a small design, of which another copy is kept.
+    pub fn to_array(&self) -> Array2<f64> {
+        if self.len() <= KEPT {
+            return self.copied().to_owned();
+        }
+        self.gather(&(0..self.ncols()).collect::<Vec<usize>>())
     }
 
     /// Calls `each` with the first column and the columns of one panel after the other.

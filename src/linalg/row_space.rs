@@ -57,10 +57,23 @@ impl RowSpace {
     /// # Complexity
     /// `O(n_rows n_cols min(n_rows, n_cols))`.
     pub fn new(x: ArrayView2<'_, f64>) -> Result<Self> {
-        if WIDE * x.nrows() <= x.ncols()
-            && let Some(space) = Self::by_cholesky(x)
-        {
-            return Ok(space);
+        Self::of(|| x.as_standard_layout().into_owned())
+    }
+
+    /// As [`new`](Self::new), of a design that `read` copies: the basis takes the place of the copy.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// # Complexity
+    /// As [`new`](Self::new).
+    pub fn of(read: impl Fn() -> Array2<f64>) -> Result<Self> {
+        let mut x = read();
+        if WIDE * x.nrows() <= x.ncols() {
+            if let Some(space) = Self::by_cholesky(x) {
+                return Ok(space);
+            }
+            x = read();
         }
         if x.nrows() <= x.ncols() {
             let qr = Qr::new(copy(&x.t()));
@@ -72,16 +85,15 @@ impl RowSpace {
                 return Ok(Self { basis, coordinates: Coordinates::Triangular(r.to_owned()) });
             }
         }
-        Self::by_svd(x)
+        Self::by_svd(x.view())
     }
 
     /// By Cholesky factors of `X X^T`, twice: the second mends what the first lost, unless the design is ill
     /// conditioned (`None`).
     ///
     /// Products with few rows run several times faster than Householder reflections of many columns.
-    fn by_cholesky(x: ArrayView2<'_, f64>) -> Option<Self> {
-        let rows = x.nrows();
-        let mut basis = x.as_standard_layout().into_owned();
+    fn by_cholesky(mut basis: Array2<f64>) -> Option<Self> {
+        let rows = basis.nrows();
         let mut total = Mat::identity(rows, rows);
         for _ in 0..2 {
             let lower = cholesky(gram(basis.view())?)?;

@@ -206,13 +206,13 @@ impl<'a> Problem<'a> {
         chosen.iter().filter_map(|j| self.columns.binary_search(j).ok()).collect()
     }
 
-    /// The row space of the design, found at the first call, from a copy that is kept.
+    /// The row space of the design, found at the first call and kept.
     ///
     /// # Errors
     /// [`Error::NoDecomposition`].
     pub fn row_space(&self) -> Result<&RowSpace> {
         if self.row_space.get().is_none() {
-            let space = RowSpace::new(self.design.copied())?;
+            let space = RowSpace::of(|| self.design.to_array())?;
             // Another thread may have been first; the values are the same.
             let _ = self.row_space.set(space);
         }

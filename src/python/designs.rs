@@ -3,7 +3,7 @@
 use crate::design::{CompressedColumns, Design, Element};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
-use ndarray::{Array2, ArrayViewMut2, Axis, s};
+use ndarray::{ArrayViewMut2, Axis, s};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use std::fmt::Debug;
@@ -12,10 +12,18 @@ use std::sync::{Mutex, PoisonError};
 /// Columns of a block that are asked for at once, from which the whole block is read and kept.
 const SWEEP: usize = 16;
 
+/// Columns that were read.
+type Block = Box<dyn Design + Send>;
+
 /// What holds a design while Python does.
 trait Held {
     /// The design where it lies.
     fn view(&self) -> Result<View<'_>>;
+
+    /// A copy of all of it, in its own elements, if it is an array.
+    fn copy(&self) -> Option<Block> {
+        None
+    }
 
     /// What Python raised when it was last asked for columns.
     fn take_error(&self) -> Option<PyErr> {
@@ -79,9 +87,13 @@ impl<'py> FromPyObject<'_, 'py> for Matrix<'py> {
     }
 }
 
-impl<T: Element + numpy::Element> Held for PyReadonlyArray2<'_, T> {
+impl<T: Element + numpy::Element + 'static> Held for PyReadonlyArray2<'_, T> {
     fn view(&self) -> Result<View<'_>> {
         Ok(View::InMemory(Box::new(self.as_array())))
+    }
+
+    fn copy(&self) -> Option<Block> {
+        Some(Box::new(self.as_array().to_owned()))
     }
 }
 
@@ -125,7 +137,7 @@ pub struct Columns {
 #[derive(Default)]
 struct State {
     /// The number of the block that is kept, and its columns.
-    block: Option<(usize, Array2<f64>)>,
+    block: Option<(usize, Block)>,
     /// What the first read that failed raised.
     error: Option<PyErr>,
 }
@@ -146,30 +158,29 @@ impl Columns {
     }
 
     /// Asks Python for the columns from `start` to before `stop`.
-    fn ask(&self, start: usize, stop: usize) -> PyResult<Array2<f64>> {
+    fn ask(&self, start: usize, stop: usize) -> PyResult<Block> {
         Python::attach(|py| {
             let matrix: Matrix<'_> = self.source.read.bind(py).call1((start, stop))?.extract()?;
-            let View::InMemory(design) = matrix.view()? else {
-                return Err(Error::invalid("X", "read as another source of columns", "read as an array").into());
-            };
+            let block = matrix.0.copy().ok_or_else(|| Error::invalid("X", "read as no array", "read as arrays"))?;
             let wanted = (self.source.shape.0, stop - start);
-            if design.shape() != wanted {
-                let (expected, found) = (format!("{wanted:?}, as its own says,"), format!("{:?}", design.shape()));
+            if block.shape() != wanted {
+                let (expected, found) = (format!("{wanted:?}, as it says,"), format!("{:?}", block.shape()));
                 return Err(Error::Shape { what: "X[:, start:stop]", expected, found }.into());
             }
-            let mut block = Array2::zeros(wanted);
-            design.read(&(0..stop - start).collect::<Vec<usize>>(), block.view_mut());
             Ok(block)
         })
     }
 
     /// The block of this number, read unless it is the one that is kept.
-    fn block<'s>(&self, state: &'s mut State, number: usize) -> PyResult<&'s Array2<f64>> {
+    fn block<'s>(&self, state: &'s mut State, number: usize) -> PyResult<&'s Block> {
         let width = self.source.block_columns;
         let kept = match state.block.take() {
             Some(kept) if kept.0 == number => kept,
             // What was kept goes before the next is read: there is one at a time.
-            _ => (number, self.ask(number * width, self.source.shape.1.min((number + 1) * width))?),
+            before => {
+                drop(before);
+                (number, self.ask(number * width, self.source.shape.1.min((number + 1) * width))?)
+            }
         };
         Ok(&state.block.insert(kept).1)
     }
@@ -220,17 +231,20 @@ impl Design for Watched<'_> {
         for chosen in columns.chunk_by(|a, b| a / width == b / width) {
             let mut to = out.slice_mut(s![.., done..done + chosen.len()]);
             done += chosen.len();
-            self.try_read(|state| {
-                if chosen.len() >= SWEEP {
-                    let own: Vec<usize> = chosen.iter().map(|j| j % width).collect();
+            if chosen.len() >= SWEEP {
+                let own: Vec<usize> = chosen.iter().map(|j| j % width).collect();
+                self.try_read(|state| {
                     self.columns.block(state, chosen[0] / width)?.read(&own, to);
-                    return Ok(());
-                }
-                for (&j, mut to) in chosen.iter().zip(to.axis_iter_mut(Axis(1))) {
-                    to.assign(&self.columns.ask(j, j + 1)?.column(0));
-                }
-                Ok(())
-            });
+                    Ok(())
+                });
+                continue;
+            }
+            for (&j, to) in chosen.iter().zip(to.axis_chunks_iter_mut(Axis(1), 1)) {
+                self.try_read(|_| {
+                    self.columns.ask(j, j + 1)?.read(&[0], to);
+                    Ok(())
+                });
+            }
         }
     }
 
@@ -241,9 +255,10 @@ impl Design for Watched<'_> {
         for number in 0..n.div_ceil(width) {
             self.try_read(|state| {
                 let block = self.columns.block(state, number)?;
-                let mut part = vec![0.0; count * block.ncols()];
+                let columns = block.shape().1;
+                let mut part = vec![0.0; count * columns];
                 block.multiply_transposed(vectors, &mut part);
-                for (to, part) in out.chunks_exact_mut(n).zip(part.chunks_exact(block.ncols())) {
+                for (to, part) in out.chunks_exact_mut(n).zip(part.chunks_exact(columns)) {
                     to[number * width..][..part.len()].copy_from_slice(part);
                 }
                 Ok(())

@@ -10,15 +10,19 @@
 
 use super::evidence::ln_choose;
 use super::tolerances::{ACCIDENT, EXCHANGE_MARGIN, MATTERS, NEARLY, NOISE_MARGIN, ROUNDING};
+use crate::design::Standardised;
 use crate::linalg::least_squares::NestedLeastSquares;
 use libm::lgamma;
 use ndarray::{ArrayView2, Axis};
 
+/// Columns that are projected onto a support at a time.
+const PANEL: usize = 1 << 12;
+
 /// What a certificate is checked against.
 #[derive(Debug, Clone)]
 pub struct Certifier<'a> {
-    /// The design, shape `(n_rows, n_cols)`, columns of norm 1.
-    pub design: ArrayView2<'a, f64>,
+    /// The design, columns of norm 1.
+    pub design: &'a Standardised<'a>,
     /// The response in its coordinates; several one after the other.
     pub values: &'a [f64],
     /// The design in orthonormal coordinates of its row space, shape `(rank, n_cols)`.
@@ -89,7 +93,7 @@ impl Certifier<'_> {
 
         // Shrink to the shortest prefix that fits, order it by its coefficients, and shrink again.
         for _ in 0..2 {
-            let fit = NestedLeastSquares::new(self.design.select(Axis(1), &order).view(), self.values);
+            let fit = NestedLeastSquares::new(self.design.gather(&order).view(), self.values);
             let size = self.fitting_size(&fit, &order)?;
             let norms = fit.norms(size);
             let mut ranked: Vec<usize> = (0..size).collect();
@@ -97,7 +101,7 @@ impl Certifier<'_> {
             order = ranked.into_iter().map(|i| order[i]).collect();
         }
 
-        let fit = NestedLeastSquares::new(self.design.select(Axis(1), &order).view(), self.values);
+        let fit = NestedLeastSquares::new(self.design.gather(&order).view(), self.values);
         let norms = fit.norms(order.len());
         if norms.iter().any(|norm| !norm.is_finite()) {
             return None;
@@ -168,11 +172,13 @@ impl Certifier<'_> {
 
     /// With `x_j = X_S a + e`, putting column `j` in the place of column `i` leaves a misfit of `|z_i| ||e|| / |a_i|`.
     fn exchange_fails(&self, fit: &NestedLeastSquares, order: &[usize], norms: &[f64], tolerance: f64) -> bool {
-        let (a, distance) = fit.project(self.basis);
-        let mut chosen = vec![false; distance.len()];
-        order.iter().for_each(|&j| chosen[j] = true);
-        (0..distance.len()).filter(|&j| !chosen[j]).all(|j| {
-            norms.iter().zip(a.column(j)).all(|(z, a)| z * distance[j] > EXCHANGE_MARGIN * tolerance * a.abs())
+        let mut is_chosen = vec![false; self.basis.ncols()];
+        order.iter().for_each(|&j| is_chosen[j] = true);
+        self.basis.axis_chunks_iter(Axis(1), PANEL).zip(is_chosen.chunks(PANEL)).all(|(panel, is_chosen)| {
+            let (a, distance) = fit.project(panel);
+            (0..distance.len()).filter(|&j| !is_chosen[j]).all(|j| {
+                norms.iter().zip(a.column(j)).all(|(z, a)| z * distance[j] > EXCHANGE_MARGIN * tolerance * a.abs())
+            })
         })
     }
 }

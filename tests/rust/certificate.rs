@@ -5,6 +5,7 @@ use ndarray::{Array2, Axis, aview1, s};
 use rayon::prelude::*;
 use sparsevae::FitReport;
 use sparsevae::datasets::{Design, Law, make_sparse_coef};
+use sparsevae::design::Standardised;
 use sparsevae::linalg::least_squares::NestedLeastSquares;
 use sparsevae::linalg::row_space::RowSpace;
 use sparsevae::model::settings::{Noise, Settings};
@@ -235,11 +236,12 @@ fn float32_precision_does_not_certify_noise() {
 fn certificate_needs_fewer_columns_than_the_rank() {
     let x = gaussian(6, 14, 2);
     let space = RowSpace::new(x.view()).unwrap();
+    let design = Standardised::as_it_is(x.clone());
     for n_nonzero in 1..=6 {
         let planted = Planted::new(x.clone(), n_nonzero, 9);
         let (response, _) = space.whiten(&planted.y);
         let certifier = Certifier {
-            design: x.view(),
+            design: &design,
             values: &planted.y,
             basis: space.basis.view(),
             response: &response,
@@ -268,9 +270,10 @@ fn certificate_needs_fewer_columns_than_the_rank() {
 fn certificate_finds_the_nonzeros_among_the_columns_it_is_given() {
     let planted = Planted::of(Design::Gaussian, 30, 60, 5, 4);
     let space = RowSpace::new(planted.x.view()).unwrap();
+    let design = Standardised::as_it_is(planted.x.clone());
     let (response, _) = space.whiten(&planted.y);
     let certifier = Certifier {
-        design: planted.x.view(),
+        design: &design,
         values: &planted.y,
         basis: space.basis.view(),
         response: &response,

@@ -75,7 +75,8 @@ fn unknown_names_are_refused_with_the_known_ones() {
 #[test]
 fn shapes_that_do_not_fit_are_refused() {
     for dim in [(0, 3), (3, 0), (0, 0)] {
-        let error = fit(Array2::<f64>::zeros(dim).view(), &vec![1.0; dim.0], &plain(), &Monitor::default()).unwrap_err();
+        let error =
+            fit(Array2::<f64>::zeros(dim).view(), &vec![1.0; dim.0], &plain(), &Monitor::default()).unwrap_err();
         assert!(matches!(error, Error::Shape { what: "X", .. }), "{error}");
     }
     let error = fit(gaussian(4, 6, 1).view(), &[1.0; 5], &plain(), &Monitor::default()).unwrap_err();

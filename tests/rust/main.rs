@@ -9,6 +9,7 @@ mod common;
 mod components;
 mod datasets;
 mod decompose;
+mod design;
 mod elbo;
 mod energy;
 mod errors;

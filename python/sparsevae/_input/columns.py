@@ -51,8 +51,8 @@ class ColumnBlocks:
     missing : {"error", "mean"}, default="error"
         What NaN means, a missing genotype or a null: an error, or the mean of its column.
     block_bytes : int, default=2**25
-        Memory of a block as float64, 32 MiB by default. A block has one column at least, and is there up to three times
-        while it is read.
+        Memory of a block in the numbers of the source, 32 MiB by default. A block has one column at least, and is there
+        two or three times while it is read.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class ColumnBlocks:
         # scikit-learn asks for it.
         self.ndim = 2
         size = check_count("block_bytes", block_bytes, 1)
-        self.block_columns = max(1, size // (8 * max(self.shape[0], 1)))
+        self.block_columns = max(1, size // max(self.dtype.itemsize * self.shape[0], 1))
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Read the columns from `start` to before `stop`, as numbers that the core knows.

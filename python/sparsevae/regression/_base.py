@@ -145,8 +145,9 @@ class LinearVae(CoreEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             Design: NumPy (memory maps too), pandas or PyTorch, of float64, float32 or integers in any memory order; a
-            sparse matrix of SciPy (others than CSC are converted to that, once); :class:`ColumnBlocks` or what it reads.
-            Columns may have any scale. Constant columns get coefficient 0. Of equal columns at most one is chosen.
+            sparse matrix of SciPy (others than CSC are converted to that, once); :class:`ColumnBlocks`, or what that
+            reads. Columns may have any scale. Constant columns get coefficient 0. Of equal columns at most one is
+            chosen.
         y : array-like of shape (n_samples,)
             Response.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -179,10 +180,10 @@ class LinearVae(CoreEstimator):
 
         Notes
         -----
-        A step costs ``O(n_samples**2 * n_features)``. Ctrl-C stops a fit
-        within 0.2 s, or after the one decomposition that a large design with more samples than features begins with.
-        The search on noisy data reads `X` where it lies; data without noise, a posterior over supports and a design with
-        more samples than features take one or two dense copies of it in float64.
+        A step costs ``O(n_samples**2 * n_features)``. Ctrl-C stops a fit within 0.2 s, or after the one decomposition
+        that a large design with more samples than features begins with. The search on noisy data reads `X` where it
+        lies; data without noise, a posterior over supports and a design with more samples than features take one or two
+        dense copies of it in float64.
         """
         arguments = self._arguments()
         X, y, precision = fit_arrays(self, X, y, any_kind=backend is None)

@@ -50,8 +50,10 @@ class SupportSelector(Versioned, MetaEstimatorMixin, SelectorMixin, BaseEstimato
         self.estimator = estimator
 
     def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that a response is needed, and that results have the dtype of the data."""
+        """Tell scikit-learn that a response is needed, what the estimator takes, and that dtypes are kept."""
         tags = super().__sklearn_tags__()
+        if hasattr(self.estimator, "__sklearn_tags__") and not isinstance(self.estimator, type):
+            tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
@@ -94,13 +96,6 @@ class SupportSelector(Versioned, MetaEstimatorMixin, SelectorMixin, BaseEstimato
         if hasattr(fitted, "feature_names_in_"):
             self.feature_names_in_ = fitted.feature_names_in_
         return self
-
-    def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that designs may be sparse where the estimator takes such."""
-        tags = super().__sklearn_tags__()
-        if hasattr(self.estimator, "__sklearn_tags__"):
-            tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
-        return tags
 
     def _get_support_mask(self) -> NDArray[np.bool_]:
         check_is_fitted(self)

@@ -129,6 +129,7 @@ fn fit_each(
 ) -> Result<Vec<FitReport>> {
     let Settings { fit_intercept, groups, sample_weight, .. } = settings;
     let problem = Problem::new(x, *fit_intercept, groups, sample_weight)?;
+    monitor.check()?;
     // Where samples repeat in the design, each response has its own ones that repeat.
     let repeated = Rows::distinct(x, y.slice(s![.., ..0]), sample_weight).is_some();
     let responses: Vec<_> = y.axis_chunks_iter(Axis(1), 1).enumerate().collect();
@@ -137,11 +138,7 @@ fn fit_each(
         let settings = own.as_ref().unwrap_or(settings);
         settings.validate()?;
         let monitor = monitor.inner();
-        if repeated {
-            fit_distinct(x, y, settings, &monitor)
-        } else {
-            fit_problem(&problem, y, settings, &monitor)
-        }
+        if repeated { fit_distinct(x, y, settings, &monitor) } else { fit_problem(&problem, y, settings, &monitor) }
     };
     let fits: Vec<Result<FitReport>> = responses.into_par_iter().map(fit_one).collect();
     fits.into_iter().collect()
@@ -176,6 +173,8 @@ pub fn fit_problem(
     settings: &Settings,
     monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
+    // A design that is read on demand may have ended the call, and is worth nothing then.
+    monitor.check()?;
     let response = problem.respond(y, settings.precision)?;
     if let Some(power) = settings.power
         && response.n_responses() > 1

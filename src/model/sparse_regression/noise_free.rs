@@ -121,7 +121,7 @@ impl<'a> NoiseFree<'a> {
 
     fn certifier(&self) -> Result<Certifier<'_>> {
         Ok(Certifier {
-            design: self.problem.design.copied(),
+            design: &self.problem.design,
             values: &self.response.values,
             basis: self.basis()?,
             response: &self.whitened,

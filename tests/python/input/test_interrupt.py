@@ -7,7 +7,15 @@ import time
 
 import numpy as np
 import pytest
-from sparsevae import PreconditionedVae, SimultaneousSparseVae, VaeSlr, WelperRecover, basis_pursuit, fit_many
+from sparsevae import (
+    ColumnBlocks,
+    PreconditionedVae,
+    SimultaneousSparseVae,
+    VaeSlr,
+    WelperRecover,
+    basis_pursuit,
+    fit_many,
+)
 from sparsevae.datasets import (
     make_gaussian_design,
     make_low_rank_outliers,
@@ -24,6 +32,14 @@ HOPELESS = make_sparse_regression(100, 200, n_nonzero=80, random_state=0)
 HOPELESS_ROWS = np.c_[HOPELESS.y, HOPELESS.y[::-1]]
 WIDE = make_sparse_regression(200, 4000, n_nonzero=120, random_state=0)
 LESSONS = make_training_problems(400, 2000, 100, n_problems=2000, random_state=0)
+
+
+def read_slowly(start, stop):
+    time.sleep(0.02)
+    return WIDE.X[:, start:stop]
+
+
+SLOW = ColumnBlocks(read_slowly, shape=WIDE.X.shape, block_bytes=8 * 200 * 20)
 FOREVER = {"max_iter": 10**9, "n_restarts": 10**9, "noise_var": "anneal"}
 RUNS = {
     "fit": lambda: VaeSlr(**FOREVER).fit(HOPELESS.X, HOPELESS.y),
@@ -31,6 +47,8 @@ RUNS = {
     "descent": lambda: PreconditionedVae(noise_var=1e-3, tol=0, max_iter=10**9).fit(HOPELESS.X, HOPELESS.y),
     "wide": lambda: VaeSlr(**FOREVER).fit(WIDE.X, WIDE.y),
     "several responses": lambda: SimultaneousSparseVae(**FOREVER).fit(HOPELESS.X, HOPELESS_ROWS),
+    "slow columns": lambda: VaeSlr().fit(SLOW, WIDE.y),
+    "slow columns, many responses": lambda: fit_many(VaeSlr(), SLOW, np.c_[WIDE.y, -WIDE.y], n_jobs=2),
     "basis pursuit": lambda: basis_pursuit(LESSONS.A, LESSONS.B, n_jobs=2),
     "training": lambda: WelperRecover().fit(LESSONS.A, LESSONS.B),
     "training, verbose": lambda: WelperRecover(verbose=True, n_jobs=2).fit(LESSONS.A, LESSONS.B),
