@@ -29,3 +29,4 @@ mod search;
 mod simultaneous;
 mod structure;
 mod welper_recover;
+mod wide;

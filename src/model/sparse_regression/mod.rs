@@ -4,6 +4,7 @@
 //! The energies part where the noise variance is given or learned, and in the path that an annealed descent takes.
 
 mod active;
+mod average;
 mod encoder;
 mod given_noise;
 mod minimise;
@@ -18,17 +19,15 @@ mod wide;
 
 use crate::design::{Design, Rows};
 use crate::monitor::Monitor;
-use crate::posterior;
-use crate::problem::{Problem, Response};
-use crate::report::{FitReport, Posterior};
+use crate::problem::Problem;
+use crate::report::FitReport;
 use crate::settings::Settings as _;
 use crate::{Error, Result};
+use average::average;
 use given_noise::{condition_numbers, descend};
 use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use settings::{Noise, Optimizer, Settings, Start};
-use strategy::search;
-use tolerances::EXACT;
 
 /// Fits one response: `x` of shape `(n_samples, n_features)`, `y` of length `n_samples`.
 ///
@@ -167,7 +166,7 @@ pub fn fit_problem(
         match (settings.optimizer, settings.noise) {
             (_, Noise::Fixed(noise_var)) => descend(problem, &response, settings, Some(noise_var), monitor)?,
             (_, Noise::Learn) | (Optimizer::Adam, _) => descend(problem, &response, settings, None, monitor)?,
-            _ => search(problem, &response, settings, monitor)?,
+            _ => wide::search(problem, &response, settings, monitor)?,
         }
     };
     report.n_iter += before;
@@ -181,36 +180,4 @@ pub fn fit_problem(
         report.condition_number = Some(condition_numbers(&problem.row_space()?.spectrum()?.0, power, 0.0));
     }
     Ok(report)
-}
-
-/// The posterior over supports that the search has left to do: it is without doubt where a solution leaves nothing, and
-/// sampled if averages are asked for.
-fn average(
-    problem: &Problem<'_>,
-    response: &Response,
-    settings: &Settings,
-    report: &FitReport,
-    monitor: &Monitor<'_>,
-) -> Result<Option<Posterior>> {
-    if response.n_responses() > 1 {
-        return Ok(None);
-    }
-    let square = response.norm * response.norm;
-    let is_exact = report.certified || report.noise_var * problem.freedom as f64 <= EXACT * square;
-    if is_exact || problem.columns.is_empty() {
-        let FitReport { support, coef, intercept, noise_var, .. } = report;
-        return Ok(Some(posterior::certain(problem, support, coef, intercept[0], *noise_var)));
-    }
-    if !settings.model_averaging {
-        return Ok(None);
-    }
-    // The noise of a preconditioned decoder is not that of the response.
-    let noise_var = match settings.noise {
-        Noise::Fixed(noise_var) if settings.power.is_none() => Some(noise_var),
-        _ => None,
-    };
-    let sampling = posterior::Settings { seed: settings.seed, ..posterior::Settings::default() };
-    let start = problem.places(&report.support);
-    let (sampled, _) = posterior::posterior(problem, response, noise_var, &start, 0.0, &sampling, monitor)?;
-    Ok(Some(sampled))
 }

@@ -15,7 +15,6 @@ use super::tolerances::{
     DECOMPOSED, DEPENDENT, DOUBTFUL_OPERATIONS, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE,
     POSTERIOR_DEVIATIONS, SAMPLED, SURELY_NOISE_FREE, SURELY_NOISY,
 };
-use super::wide;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
 use crate::monitor::Monitor;
 use crate::posterior;
@@ -72,16 +71,13 @@ struct Context<'a> {
     wants_whole: bool,
 }
 
-/// Runs the stages and reports; a wide design is first tried by some of its columns.
+/// Runs the stages and reports.
 pub(super) fn search(
     problem: &Problem<'_>,
     response: &Response,
     settings: &Settings,
     monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
-    if let Some(report) = wide::search(problem, response, settings, monitor)? {
-        return Ok(report);
-    }
     // Only a part of a problem is left to its whole.
     run(problem, response, settings, None, monitor)?.ok_or(Error::NoDecomposition { what: "X" })
 }
