@@ -89,7 +89,9 @@ pub fn posterior(
     let Averages { inclusion, mut coef, score, background_var, size, most, draws, places: sweeps, .. } = averages;
     let mut background = vec![0.0; coef.len()];
     coordinates.multiply_transposed(&score, &mut background);
-    coef.iter_mut().zip(background.iter().zip(coordinates.share.iter().cycle())).for_each(|(b, (u, share))| *b += share * u);
+    coef.iter_mut()
+        .zip(background.iter().zip(coordinates.share.iter().cycle()))
+        .for_each(|(b, (u, share))| *b += share * u);
 
     let likely = Likely { columns: &candidates, correlation: correlation.view() };
     let n_choices = coordinates.n_choices;

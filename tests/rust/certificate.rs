@@ -250,6 +250,7 @@ fn certificate_needs_fewer_columns_than_the_rank() {
             column_sizes: &[norm(&x.column(0).to_vec()); 14],
             smallest_singular: space.smallest_singular(),
             precision: f64::EPSILON / 2.0,
+            n_choices: 14,
         };
         let truth: Vec<f64> = planted.z.iter().map(|z| z.abs()).collect();
         match certifier.exact(&truth) {
@@ -282,6 +283,7 @@ fn certificate_finds_the_nonzeros_among_the_columns_it_is_given() {
         column_sizes: &[norm(&planted.x.column(0).to_vec()); 60],
         smallest_singular: space.smallest_singular(),
         precision: f64::EPSILON / 2.0,
+        n_choices: 60,
     };
     // Every score at least as large on the support: 24 columns too many.
     let score: Vec<f64> = planted.z.iter().map(|z| if *z == 0.0 { 0.5 } else { 1.0 }).collect();

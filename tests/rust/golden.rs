@@ -168,6 +168,7 @@ fn certificates_match_the_reference() {
             column_sizes: &vec![1.0; design.ncols()],
             smallest_singular: number(&case["smallest_singular"]),
             precision: number(&case["precision"]),
+            n_choices: design.ncols(),
         };
         let (found, expected) = (certifier.exact(&vector(&case["score"])), &case["expected"]);
         assert_eq!(found.is_some(), !expected.is_null(), "{title}");

@@ -30,3 +30,4 @@ mod search;
 mod simultaneous;
 mod structure;
 mod welper_recover;
+mod wide;

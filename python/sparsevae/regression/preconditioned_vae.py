@@ -69,7 +69,7 @@ class PreconditionedVae(LinearVae):
     energy_path_ : ndarray
         As in :class:`VaeSlr`.
     n_iter_, n_rounds_, n_passes_ : int
-        Update steps, rounds and passes, as for :class:`VaeSlr`.
+        Update steps, rounds, and passes over all columns of a wide design; as of :class:`VaeSlr`.
     status_ : str
         As in :class:`VaeSlr`.
     certified_ : bool

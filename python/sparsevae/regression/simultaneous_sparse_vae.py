@@ -130,7 +130,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
     n_rounds_ : int
         Rounds of the noise-free search that were begun.
     n_passes_ : int
-        As for :class:`VaeSlr`.
+        0: wide designs are searched by some of their columns for one response alone.
     status_ : {"certified", "converged", "iteration_limit", "noise_collapsed"}
         How the fit ended.
     certified_ : bool

@@ -61,7 +61,7 @@ class VaeSlr(SupportPosterior, LinearVae):
         "ebic": extended BIC. "posterior": coefficients more than three posterior standard deviations from 0. With
         other optimisers, a learned `noise_var`, and for large designs without `model_averaging`, `prior_odds` and
         `positive`, "evidence" stands in for "projection": of more than 2**23 entries, or of a rank `r` with
-        ``r**2 * (r + n_features)`` above 2**30 (600 x 2,400).
+        ``r**2 * (r + n_features)`` above 2**30 (600 x 2,400). Of a wide design its working set counts.
     model_averaging : bool, default=False
         Whether to average over supports where there is noise: `coef_`, `intercept_` and :meth:`predict` are then means
         over the posterior of all supports and of a dense background of small coefficients, which predicts better than
@@ -176,6 +176,13 @@ class VaeSlr(SupportPosterior, LinearVae):
     so. The encoder factor is triangular, from the law that the paper's square one has. A step leaves at least half of
     the noise variance: unbounded steps, as in the code published with the paper, can take it below 0, which ends that
     training with NaN.
+
+    A design of at least 3,000 columns, and 8 times as many as samples, is searched by a working set of its columns, on
+    a copy of them: those that correlate most with `y`, a sample of all that stands for them in the background, and
+    those that a pass over all columns with the residuals of the support path adds, until the best support stays. Priors
+    and tests count all columns. Those outside of the working set have inclusion probability 0. Data that look free of
+    noise, and are not certified so, are searched anew on all columns, and so are designs with `prior_odds` or
+    `positive`.
 
     The posterior is that of the model ``y = X b + X c + e`` of a few effects ``b``, a dense background ``c`` and noise,
     sampled in 60 to 260 sweeps, or 500 with `model_averaging`, over at most 20 effects or ten more than a first search

@@ -4,6 +4,7 @@
 //! The energies part where the noise variance is given or learned, and in the path that an annealed descent takes.
 
 mod active;
+mod average;
 mod encoder;
 mod given_noise;
 mod minimise;
@@ -18,18 +19,15 @@ mod wide;
 
 use crate::design::{Design, Rows};
 use crate::monitor::Monitor;
-use crate::posterior;
 use crate::problem::{Problem, Response};
-use crate::report::{FitReport, Posterior};
-use crate::settings::{Settings as _, Sizes};
-use crate::solver::EncoderCovariance;
+use crate::report::FitReport;
+use crate::settings::Settings as _;
 use crate::{Error, Result};
+use average::{average, is_sampled};
 use given_noise::{condition_numbers, descend};
 use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
-use settings::{Noise, Optimizer, Settings, Start, SupportRule};
-use strategy::search;
-use tolerances::{DECOMPOSED, EXACT, SAMPLED};
+use settings::{Noise, Optimizer, Settings, Start};
 
 /// Fits one response: `x` of shape `(n_samples, n_features)`, `y` of length `n_samples`.
 ///
@@ -200,11 +198,11 @@ pub fn fit_problem(
     } else {
         match (settings.optimizer, settings.noise) {
             (Optimizer::Auto, Noise::Fixed(_)) if goes_without_minimum(problem, &response, settings) => {
-                search(problem, &response, settings, monitor)?
+                strategy::search(problem, &response, settings, monitor)?
             }
             (_, Noise::Fixed(noise_var)) => descend(problem, &response, settings, Some(noise_var), monitor)?,
             (_, Noise::Learn) | (Optimizer::Adam, _) => descend(problem, &response, settings, None, monitor)?,
-            _ => search(problem, &response, settings, monitor)?,
+            _ => wide::search(problem, &response, settings, monitor)?,
         }
     };
     report.n_iter += before;
@@ -220,67 +218,9 @@ pub fn fit_problem(
     Ok(report)
 }
 
-/// Whether the posterior over supports answers where nothing is proved: it knows neither groups nor the other energy, and
-/// costs little enough, or is asked for.
-fn is_sampled(problem: &Problem<'_>, settings: &Settings) -> bool {
-    let is_plain = settings.covariance == EncoderCovariance::Full && problem.groups.is_empty();
-    let (rows, n) = problem.design.dim();
-    let is_small = rows * n <= SAMPLED && rows * rows * (rows + n) <= DECOMPOSED;
-    let is_asked = settings.model_averaging || !settings.prior_odds.is_empty() || !settings.positive.is_empty();
-    settings.support_rule == SupportRule::Projection && is_plain && (is_small || is_asked)
-}
-
-/// How many columns the supports along the path may have: any, where they only start the posterior, which is that over all
-/// supports.
-fn path_sizes(problem: &Problem<'_>, settings: &Settings) -> Sizes {
-    if is_sampled(problem, settings) { Sizes::ANY } else { settings.sizes() }
-}
-
 /// Whether, at a given noise variance, the posterior over supports is all that is asked for, and no minimum of the energy.
 /// Several responses are those of source imaging, where the minimum is the answer.
 fn goes_without_minimum(problem: &Problem<'_>, response: &Response, settings: &Settings) -> bool {
     let is_lone = response.n_responses() == 1 && settings.power.is_none() && settings.start.is_none();
     is_lone && is_sampled(problem, settings)
-}
-
-/// What the sampler is told: as much as averages need, or a choice of columns.
-fn sampling(settings: &Settings, averages: bool) -> posterior::Settings {
-    let Settings { prior_odds, positive, seed, .. } = settings;
-    let brief = posterior::Settings::brief(*seed);
-    posterior::Settings {
-        sizes: settings.sizes(),
-        prior_odds: prior_odds.clone(),
-        positive: positive.clone(),
-        ..if averages { posterior::Settings { seed: *seed, ..posterior::Settings::default() } } else { brief }
-    }
-}
-
-/// The posterior over supports that the search has left to do: it is without doubt where a solution leaves nothing, and
-/// sampled if averages are asked for.
-fn average(
-    problem: &Problem<'_>,
-    response: &Response,
-    settings: &Settings,
-    report: &FitReport,
-    monitor: &Monitor<'_>,
-) -> Result<Option<Posterior>> {
-    let square = response.norm * response.norm;
-    let values = (problem.freedom * response.n_responses()) as f64;
-    let is_exact = report.certified || report.noise_var * values <= EXACT * square;
-    if is_exact || problem.columns.is_empty() {
-        let FitReport { support, coef, intercept, noise_var, .. } = report;
-        return Ok(Some(posterior::certain(problem, support, coef, intercept, *noise_var)));
-    }
-    if !settings.model_averaging {
-        return Ok(None);
-    }
-    // The noise of a preconditioned decoder is not that of the response.
-    let noise_var = match settings.noise {
-        Noise::Fixed(noise_var) if settings.power.is_none() => Some(noise_var),
-        _ => None,
-    };
-    let start = problem.places(&report.support);
-    let (sampled, _) =
-        posterior::posterior(problem, response, noise_var, &start, 0.0, &sampling(settings, true), monitor)?;
-    Ok(Some(sampled))
 }

@@ -6,6 +6,7 @@
 //! noisy; in doubt there are a few. Where nothing is proved, the posterior over supports answers, or the best support by
 //! a criterion where that is not sampled.
 
+use super::average::{is_sampled, path_sizes, sampling};
 use super::given_noise::learn;
 use super::noise_free::{NoiseFree, Solved, Trace};
 use super::noisy::{Noisy, evidence};
@@ -15,8 +16,6 @@ use super::tolerances::{
     DEPENDENT, DOUBTFUL_OPERATIONS, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE, POSTERIOR_DEVIATIONS,
     SURELY_NOISE_FREE, SURELY_NOISY,
 };
-use super::{is_sampled, path_sizes, sampling};
-use super::wide;
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
 use crate::monitor::Monitor;
 use crate::posterior::{self, Chosen};
@@ -76,16 +75,13 @@ struct Context<'a> {
     wants_whole: bool,
 }
 
-/// Runs the stages and reports; a wide design is first tried by some of its columns.
+/// Runs the stages and reports.
 pub(super) fn search(
     problem: &Problem<'_>,
     response: &Response,
     settings: &Settings,
     monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
-    if let Some(report) = wide::search(problem, response, settings, monitor)? {
-        return Ok(report);
-    }
     // Only a part of a problem is left to its whole.
     run(problem, response, settings, None, monitor)?.ok_or(Error::NoDecomposition { what: "X" })
 }

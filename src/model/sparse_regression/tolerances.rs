@@ -98,19 +98,24 @@ pub(crate) const EXCESS: f64 = 1e-3;
 /// Times that columns are taken back.
 pub(crate) const RETURNS: usize = 20;
 
-/// Times as many columns as a working set that a design must have to be searched by one.
+/// Times as many columns as a working set that a design must have to be searched by one: from there on it was no slower at
+/// 50 to 500 samples (docs/scale.md).
 pub(crate) const WIDE: usize = 2;
-/// Columns of a working set that correlate most with the response: so many for each row, but at least so many.
+/// Columns of a working set that correlate most with the response: so many for each row, but at least so many. Twice as
+/// many found no more, half as many a little less at 200 samples (docs/scale.md).
 pub(crate) const LEADING_COLUMNS: (usize, usize) = (2, 1000);
-/// The same of columns that stand for all.
+/// The same of columns that stand for all: at one for each row their covariance is nearly singular. Chosen by hand.
 pub(crate) const BACKGROUND_COLUMNS: (usize, usize) = (2, 500);
-/// Residuals along a path that all columns are multiplied with, about.
+/// Residuals along a path that all columns are multiplied with, about: with 6 more was lost on Toeplitz designs.
 pub(crate) const RESIDUALS: usize = 12;
-/// Share of the largest product of a column in the working set with a residual above which another one was missed.
+/// Share of the largest product of a column in the working set with a residual above which another one was missed. Chosen
+/// by hand: below 1, because a column may join by an exchange that is not the best by itself.
 pub(crate) const MISSED_SHARE: f64 = 0.8;
-/// Columns taken in for each residual, at most.
+/// Columns taken in for each residual, at most. Chosen by hand.
 pub(crate) const MISSED_AT_ONCE: usize = 60;
-/// Passes over all columns before the search ends anyway.
+/// Passes over all columns before the search ends anyway; most end after two to four.
 pub(crate) const MOST_PASSES: usize = 8;
 /// Products of columns with residuals that are held at a time, in numbers (16 MiB).
 pub(crate) const HELD: usize = 1 << 21;
+/// Residuals that all columns are multiplied with at a time, at least: fewer cost as much, since columns are read anew.
+pub(crate) const LEAST_AT_ONCE: usize = 4;

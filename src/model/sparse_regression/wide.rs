@@ -6,12 +6,13 @@
 //! many chance correlations for signals. A pass multiplies all columns with the residuals of supports along the path;
 //! columns that would have joined come into the working set, until the best support stays.
 
-use super::{average, path_sizes};
+use super::average::{average, path_sizes};
 use super::noisy::{Noisy, evidence};
 use super::settings::{Noise, Settings};
-use super::strategy::run;
+use super::strategy;
 use super::tolerances::{
-    BACKGROUND_COLUMNS, HELD, LEADING_COLUMNS, MISSED_AT_ONCE, MISSED_SHARE, MOST_PASSES, RESIDUALS, WIDE,
+    BACKGROUND_COLUMNS, HELD, LEADING_COLUMNS, LEAST_AT_ONCE, MISSED_AT_ONCE, MISSED_SHARE, MOST_PASSES, RESIDUALS,
+    WIDE,
 };
 use crate::Result;
 use crate::design::Design;
@@ -24,9 +25,22 @@ use crate::support::search::Candidate;
 use crate::support::tolerances::{EXCHANGE_MARGIN, MATTERS};
 use ndarray::{Array1, Array2, Axis, aview1, concatenate};
 
-/// Searches a wide design by a working set; `None` where all columns are needed: for designs that are not wide, several
-/// responses or groups, for data that look free of noise but are not certified.
+/// Searches a wide design by a working set, any other one as it is.
 pub(super) fn search(
+    problem: &Problem<'_>,
+    response: &Response,
+    settings: &Settings,
+    monitor: &Monitor<'_>,
+) -> Result<FitReport> {
+    match by_working_set(problem, response, settings, monitor)? {
+        Some(report) => Ok(report),
+        None => strategy::search(problem, response, settings, monitor),
+    }
+}
+
+/// The search by a working set; `None` where all columns are needed: for designs that are not wide, several responses or
+/// groups, for data that look free of noise but are not certified.
+fn by_working_set(
     problem: &Problem<'_>,
     response: &Response,
     settings: &Settings,
@@ -122,7 +136,8 @@ impl Wide<'_> {
                 let part = self.part();
                 let evidence = evidence(&part, self.response, settings, None);
                 let path =
-                    Noisy { problem: &part, response: self.response, evidence, sizes: path_sizes(&part, settings) }.path(&mut steps, self.monitor)?;
+                    Noisy { problem: &part, response: self.response, evidence, sizes: path_sizes(&part, settings) }
+                        .path(&mut steps, self.monitor)?;
                 let best = path.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion));
                 let support = best.map_or_else(Vec::new, |best| best.support.clone());
                 let residuals: Vec<f64> =
@@ -166,7 +181,7 @@ impl Wide<'_> {
     /// Calls `each` with the products of all columns with each of the vectors, in one pass.
     fn products_with(&mut self, vectors: &[f64], mut each: impl FnMut(&[f64])) -> Result<()> {
         let (rows, n) = self.problem.design.dim();
-        let at_once = (HELD / n).max(1);
+        let at_once = (HELD / n).max(LEAST_AT_ONCE);
         let mut products = Vec::new();
         for vectors in vectors.chunks(at_once * rows) {
             self.monitor.check()?;
@@ -196,7 +211,9 @@ impl Wide<'_> {
     /// The search on the working set.
     fn run(&self, settings: &Settings, path: Option<Vec<Candidate>>) -> Result<Option<FitReport>> {
         let part = self.part();
-        let Some(mut report) = run(&part, self.response, settings, path, self.monitor)? else { return Ok(None) };
+        let Some(mut report) = strategy::run(&part, self.response, settings, path, self.monitor)? else {
+            return Ok(None);
+        };
         if report.posterior.is_none() {
             report.posterior = average(&part, self.response, settings, &report, self.monitor)?;
         }
@@ -231,10 +248,9 @@ impl Wide<'_> {
     }
 }
 
-/// The supports of a path whose residuals are looked at: up to a little beyond the best size, evenly.
+/// The supports of a path whose residuals are looked at: that of the best size, and others evenly.
 fn asked(path: &[Candidate], best: usize) -> impl Iterator<Item = &Candidate> {
-    let own = path.partition_point(|candidate| candidate.support.len() <= best + 1);
-    let last = own.saturating_sub(1);
+    let last = path.len().saturating_sub(1);
     let step = last.div_ceil(RESIDUALS).max(1);
     (0..=last)
         .filter(move |i| *i > 0 && ((last - i).is_multiple_of(step) || path[*i].support.len() == best))

@@ -1,0 +1,55 @@
+"""Wide designs, searched by a working set of columns."""
+
+import numpy as np
+import pytest
+from sparsevae import VaeSlr
+from sparsevae.datasets import make_sparse_regression
+
+N_SAMPLES, N_FEATURES = 60, 4_000
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_sparse_regression(N_SAMPLES, N_FEATURES, n_nonzero=4, design="gaussian", snr_db=25, random_state=1)
+
+
+def test_passes_are_counted_where_there_is_a_working_set_and_are_zero_elsewhere(data):
+    assert VaeSlr().fit(data.X, data.y).n_passes_ >= 2
+    narrow = np.union1d(data.support, np.arange(500))
+    assert VaeSlr().fit(data.X[:, narrow], data.y).n_passes_ == 0
+
+
+def test_results_speak_of_all_columns(data):
+    model = VaeSlr().fit(data.X, data.y)
+    assert np.array_equal(model.support_, data.support)
+    assert model.coef_.shape == model.inclusion_prob_.shape == model.coef_var_.shape == (N_FEATURES,)
+    assert all(columns.max() < N_FEATURES for columns, _ in model.selection_path_[1:])
+    named = {int(j) for columns in model.credible_sets_ for j in columns}
+    assert set(data.support) <= named
+
+
+def test_averages_of_a_working_set_predict_with_their_uncertainty(data):
+    model = VaeSlr(model_averaging=True).fit(data.X, data.y)
+    assert np.count_nonzero(model.coef_var_) < N_FEATURES
+    assert (model.coef_var_[data.support] > 0).all()
+    new = np.random.default_rng(0).standard_normal((400, N_FEATURES))
+    mean, std = model.predict(new, return_std=True)
+    truth = new @ data.coef
+    np.testing.assert_allclose(mean, new @ model.coef_ + model.intercept_)
+    inside = np.abs(mean - truth) < 2 * std
+    assert inside.mean() > 0.9
+
+
+def test_weights_of_samples_reach_the_working_set(data):
+    weights = np.ones(N_SAMPLES)
+    weights[:5] = 1e-8
+    y = data.y.copy()
+    y[:5] += 100
+    model = VaeSlr().fit(data.X, y, sample_weight=weights)
+    assert model.n_passes_ >= 2
+    assert np.array_equal(model.support_, data.support)
+
+
+def test_float32_and_fortran_order_find_the_same_columns(data):
+    for X in (data.X.astype(np.float32), np.asfortranarray(data.X)):
+        assert np.array_equal(VaeSlr().fit(X, data.y).support_, data.support)
