@@ -88,6 +88,7 @@ fn certificate(criterion: &mut Criterion) -> Result<()> {
         column_sizes: &vec![x.column(0).dot(&x.column(0)).sqrt(); x.ncols()],
         smallest_singular: space.smallest_singular(),
         precision: f64::EPSILON / 2.0,
+        n_choices: x.ncols(),
     };
     let score: Vec<f64> = coef.iter().map(|z| z.abs() + 1e-6).collect();
     criterion.bench_function("certificate_random_walk_100x200", |b| {
