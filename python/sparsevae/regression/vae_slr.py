@@ -181,11 +181,11 @@ class VaeSlr(LinearVae):
     the noise variance: unbounded steps, as in the code published with the paper, can take it below 0, which ends that
     training with NaN.
 
-    A design of at least 3,000 columns, and 8 times as many as samples, is searched by a working set of its columns, on a copy of
-    them: those that correlate most with `y`, a sample of all that stands for them in the background, and those that
-    a pass over all columns with the residuals of the support path adds, until the best support stays. Priors and tests
-    count all columns. Those outside of the working set have inclusion probability 0. Data that look free of noise, and
-    are not certified so, are searched anew on all columns.
+    A design of at least 3,000 columns, and about 8 times as many as samples, is searched by a working set of its
+    columns, on a copy of them: those that correlate most with `y`, a sample of all that stands for them in the
+    background, and those that a pass over all columns with the residuals of the support path adds, until the best
+    support stays. Priors and tests count all columns; those outside of the working set have inclusion probability 0.
+    Data that look free of noise, but are not certified, are searched anew on all columns.
 
     The posterior is that of the model ``y = X b + X u + e`` of a few effects ``b``, a dense background ``u`` and noise,
     sampled in 60 to 260 sweeps, or 500 with `model_averaging`, over at most 20 effects or ten more than a first search
