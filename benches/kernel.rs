@@ -20,6 +20,7 @@ use sparsevae::model::welper_recover::{self, WelperSettings};
 use sparsevae::model::{fit, settings::Settings};
 use sparsevae::monitor::Monitor;
 use sparsevae::settings::Settings as _;
+use sparsevae::settings::Sizes;
 use sparsevae::solver::adam::{Start, Structure, Training, train};
 use sparsevae::support::certificate::Certifier;
 use sparsevae::support::evidence::{Criterion as SupportCriterion, Evidence};
@@ -78,8 +79,9 @@ fn certificate(criterion: &mut Criterion) -> Result<()> {
     let y: Vec<f64> = y.iter().map(|v| v / norm).collect();
     let space = RowSpace::new(x.view())?;
     let (response, _) = space.whiten(&y);
+    let design = Standardised::as_it_is(x.clone());
     let certifier = Certifier {
-        design: x.view(),
+        design: &design,
         values: &y,
         basis: space.basis.view(),
         response: &response,
@@ -88,6 +90,7 @@ fn certificate(criterion: &mut Criterion) -> Result<()> {
         column_sizes: &vec![x.column(0).dot(&x.column(0)).sqrt(); x.ncols()],
         smallest_singular: space.smallest_singular(),
         precision: f64::EPSILON / 2.0,
+        n_choices: x.ncols(),
     };
     let score: Vec<f64> = coef.iter().map(|z| z.abs() + 1e-6).collect();
     criterion.bench_function("certificate_random_walk_100x200", |b| {
@@ -110,7 +113,7 @@ fn support_path(criterion: &mut Criterion) -> Result<()> {
         noise_var: None,
     };
     let design = Standardised::as_it_is(x.clone());
-    let search = Search { design: &design, response: &y, evidence };
+    let search = Search { design: &design, response: &y, evidence, sizes: Sizes::ANY };
     criterion.bench_function("support_path_200x5000_30dB", |b| {
         b.iter(|| search.path(|| Ok(())));
     });

@@ -32,12 +32,13 @@ FLOORS = {
     ),
     "sparsevae._input": (
         {"arrays", "backend", "parameters", "pickles", "random"},
-        {"columns", "groups", "interchange", "threads", "weights", "whitening"},
+        {"adjustment", "choice", "columns", "groups", "interchange", "threads", "weights", "whitening"},
         {"data"},
         {"__init__"},
     ),
     "sparsevae.regression": (
-        {"_base", "_credible_sets"},
+        {"_credible_sets", "_prepared"},
+        {"_base", "_posterior"},
         {"parallel", "preconditioned_vae", "simultaneous_sparse_vae", "support_selector", "vae_slr"},
         {"__init__"},
     ),

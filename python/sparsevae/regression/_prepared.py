@@ -70,7 +70,7 @@ class Prepared:
         is_searched[self.always] = False
         if odds is not None:
             is_searched[odds == 0] = False
-        if not is_searched.any():
+        if self._n_features and not is_searched.any():
             raise ParameterError("`always_select` and `prior_odds` leave no column to choose, but one is needed")
         self._searched = np.flatnonzero(is_searched)
         self._whole = bool(is_searched.all())
