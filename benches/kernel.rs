@@ -78,8 +78,9 @@ fn certificate(criterion: &mut Criterion) -> Result<()> {
     let y: Vec<f64> = y.iter().map(|v| v / norm).collect();
     let space = RowSpace::new(x.view())?;
     let (response, _) = space.whiten(&y);
+    let design = Standardised::as_it_is(x.clone());
     let certifier = Certifier {
-        design: x.view(),
+        design: &design,
         values: &y,
         basis: space.basis.view(),
         response: &response,
