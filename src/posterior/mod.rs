@@ -71,7 +71,8 @@ pub fn posterior(
     let feature = |j: usize| problem.columns[coordinates.order[j]];
     let n = coordinates.n_columns();
     let is_free = !problem.columns.iter().any(|&j| settings.positive.get(j) == Some(&true));
-    let mut levels = Levels::new(&coordinates, settings.background && is_free);
+    // Columns that were chosen by the response look like it: a background of them would be found where there is none.
+    let mut levels = Levels::new(&coordinates, settings.background && is_free && !problem.is_screened());
     let sign = if is_free { Vec::new() } else { coordinates.signs_of(|j| settings.positive[problem.columns[j]]) };
     let log_prior = log_relative((0..n).filter_map(|j| settings.prior_odds.get(feature(j)).copied()).collect());
     let known = noise_var.map(|v| (v / unit).max(LEAST_NOISE));

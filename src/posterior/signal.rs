@@ -14,7 +14,8 @@ use rand_distr::{ChiSquared, Distribution, StandardNormal};
 /// The statistic is a Bayes factor, with the noise variance integrated out: half of it for one effect at any column,
 /// half for a background of any strength. Under noise alone its mean is 1, so that one above `1 / FALSE_ALARM` is rarer
 /// than that (Markov); a smaller one is compared with those of drawn noise. Where the problem is a part of another one,
-/// the effect may be at any column of that: columns that were chosen by the response say nothing by themselves.
+/// the effect may be at any column of that: columns that were chosen by the response say nothing by themselves. Where the
+/// caller chose them, the bound alone decides.
 pub(super) struct Test<'a> {
     pub problem: &'a Problem<'a>,
     pub coordinates: &'a Coordinates,
@@ -38,6 +39,10 @@ impl Test<'_> {
         };
         if observed > -FALSE_ALARM.ln() {
             return Ok(usize::MAX);
+        }
+        if problem.is_screened() {
+            // What noise would have made of the columns that were left out cannot be drawn.
+            return Ok(0);
         }
         let (responses, mut rng) = (coordinates.n_responses, ChaCha8Rng::seed_from_u64(seed));
         let size = coordinates.spectrum.len() * responses;
@@ -115,6 +120,10 @@ impl Test<'_> {
             -responses * level.log_det / 2.0 - half * (left / total).ln()
         });
         let (lone, background) = (log_mean(lone.collect()), log_mean(background.collect()));
+        if self.problem.is_screened() {
+            // The mean over all columns, of which those that were left out count as nothing.
+            return lone + (explained.len() as f64 / self.coordinates.n_choices as f64).ln();
+        }
         log_mean(vec![lone, background])
     }
 }

@@ -47,6 +47,8 @@ pub struct Problem<'a> {
     roots: Vec<f64>,
     centred: bool,
     part: Option<Part<'a>>,
+    /// How many columns these were chosen from beforehand.
+    screened_from: Option<usize>,
     compression: Option<RowSpace>,
     row_space: OnceLock<RowSpace>,
     spectral: OnceLock<Spectral>,
@@ -145,6 +147,7 @@ impl<'a> Problem<'a> {
             roots,
             centred,
             part: None,
+            screened_from: None,
             compression,
             row_space: OnceLock::new(),
             spectral: OnceLock::new(),
@@ -193,12 +196,30 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// Columns to choose from, or groups of them.
+    /// The same problem, whose columns the caller has chosen from `n_choices`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] if these are fewer than the features.
+    pub fn screened_from(self, n_choices: Option<usize>) -> Result<Self> {
+        if let Some(count) = n_choices.filter(|count| *count < self.means.len()) {
+            let allowed = format!("at least the number of columns of `X`, {}", self.means.len());
+            return Err(Error::invalid("n_choices", count, &allowed));
+        }
+        Ok(Self { screened_from: n_choices, ..self })
+    }
+
+    /// Whether the caller has left out columns.
+    pub fn is_screened(&self) -> bool {
+        self.screened_from.is_some_and(|count| count > self.means.len())
+    }
+
+    /// Columns to choose from, or groups of them; those that the caller has left out count.
     pub fn n_choices(&self) -> usize {
         if let Some(part) = &self.part {
             return part.whole.n_choices();
         }
-        self.groups.iter().max().map_or(self.columns.len(), |last| last + 1)
+        let own = self.groups.iter().max().map_or(self.columns.len(), |last| last + 1);
+        self.screened_from.unwrap_or(own)
     }
 
     /// Where the features `chosen` are among the columns; constant ones are not.

@@ -3,10 +3,11 @@
 use crate::common::{gaussian, normal, plain};
 use ndarray::Array2;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
-use sparsevae::model::settings::{Noise, Settings, names};
+use sparsevae::model::settings::{Noise, Optimizer, Settings, names};
 use sparsevae::model::{fit, fit_many};
 use sparsevae::monitor::{Monitor, Progress};
 use sparsevae::settings::Settings as _;
+use sparsevae::solver::descent::Rule;
 use sparsevae::{Error, Status};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -115,7 +116,7 @@ fn failed_factorisation_carries_step_and_pivot() {
     let error = marginal_energy(x.view(), &normal(6, 2), &[1.0; 9], 1e-40).unwrap_err();
     assert!(matches!(error, Error::NotPositiveDefinite { step: 0, .. }), "{error}");
     assert!(error.to_string().contains("noise_var"), "{error}");
-    let settings = Settings { noise: Noise::Fixed(1e-300), ..plain() };
+    let settings = Settings { optimizer: Optimizer::Rule(Rule::Mm), noise: Noise::Fixed(1e-300), ..plain() };
     match fit(x.view(), &normal(6, 2), &settings, &Monitor::default()) {
         Err(Error::NotPositiveDefinite { step, pivot }) => assert!(step >= 1 && pivot < 6),
         other => panic!("{other:?}"),

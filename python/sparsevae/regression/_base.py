@@ -89,6 +89,7 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
             "n_nonzero": None,
             "max_nonzero": None,
             "prior_odds": [],
+            "n_choices": None,
             "positive": [],
             "fit_intercept": bool(self.fit_intercept),
             "seed": draw_seed(self.random_state),

@@ -77,7 +77,7 @@ class Prepared:
         if odds is not None:
             arguments["prior_odds"] = odds[self._searched].tolist()
         arguments["positive"] = self._positive(positive, names)
-        for name in ("n_nonzero", "max_nonzero"):
+        for name in ("n_nonzero", "max_nonzero", "n_choices"):
             if arguments[name] is not None:
                 arguments[name] = self._left_of(name, arguments[name])
         self._along: Along | None = None

@@ -88,6 +88,8 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         Columns that are always in, as in :class:`VaeSlr`. Of a group, all or none.
     prior_odds : array-like of shape (n_features,) or None, default=None
         Prior odds of each column that it has an effect, as in :class:`VaeSlr`.
+    n_choices : int or None, default=None
+        How many columns those of `X` were chosen from before, as in :class:`VaeSlr`.
     fit_intercept : bool, default=True
         Whether each response has an intercept. Set it to False for designs without one: it costs one sample.
     random_state : int, Generator, RandomState or None, default=0
@@ -203,6 +205,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         max_nonzero: int | None = None,
         always_select: Any = None,
         prior_odds: ArrayLike | None = None,
+        n_choices: int | None = None,
         fit_intercept: bool = True,
         random_state: RandomState = 0,
         verbose: bool | int = False,
@@ -225,6 +228,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         self.max_nonzero = max_nonzero
         self.always_select = always_select
         self.prior_odds = prior_odds
+        self.n_choices = n_choices
         self.fit_intercept = fit_intercept
         self.random_state = random_state
         self.verbose = verbose
@@ -282,6 +286,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
             "model_averaging": check_flag("model_averaging", self.model_averaging),
             "n_nonzero": check_optional_count("n_nonzero", self.n_nonzero),
             "max_nonzero": check_optional_count("max_nonzero", self.max_nonzero),
+            "n_choices": check_optional_count("n_choices", self.n_choices),
         }
         X, Y, precision = fit_arrays(self, X, Y, multi_output=True, any_kind=self.noise_cov is None)
         arguments["precision"] = precision

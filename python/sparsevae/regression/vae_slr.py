@@ -78,6 +78,10 @@ class VaeSlr(SupportPosterior, LinearVae):
         Prior odds of each column that it has an effect, up to a common factor; the number of effects is learned. 0
         leaves a column out. Only with ``optimizer="auto"``, ``support_rule="projection"`` and a `noise_var` that is
         "auto" or a number.
+    n_choices : int or None, default=None
+        How many columns those of `X` were chosen from before, if by their correlation with `y`: priors, criteria and
+        the test against noise count them all, and there is no background, which columns chosen by `y` would feign.
+        None: nothing was left out. The fit of all columns is better where it can be had.
     positive : bool or array-like of int, bool or str, default=False
         Whether coefficients must not be negative: all, or those of columns by index, mask or name. With the same
         parameters as `prior_odds`. There is no background then.
@@ -227,6 +231,7 @@ class VaeSlr(SupportPosterior, LinearVae):
         max_nonzero: int | None = None,
         always_select: Any = None,
         prior_odds: ArrayLike | None = None,
+        n_choices: int | None = None,
         positive: Any = False,
         fit_intercept: bool = True,
         random_state: RandomState = 0,
@@ -246,6 +251,7 @@ class VaeSlr(SupportPosterior, LinearVae):
         self.max_nonzero = max_nonzero
         self.always_select = always_select
         self.prior_odds = prior_odds
+        self.n_choices = n_choices
         self.positive = positive
         self.fit_intercept = fit_intercept
         self.random_state = random_state
@@ -257,6 +263,7 @@ class VaeSlr(SupportPosterior, LinearVae):
             "model_averaging": bool(self.model_averaging),
             "n_nonzero": check_optional_count("n_nonzero", self.n_nonzero),
             "max_nonzero": check_optional_count("max_nonzero", self.max_nonzero),
+            "n_choices": check_optional_count("n_choices", self.n_choices),
         }
 
     def _prepare(self, X: Any, Y: NDArray[np.float64], arguments: dict[str, Any], sample_weight: Any) -> Prepared:

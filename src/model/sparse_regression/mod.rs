@@ -79,13 +79,17 @@ fn fit_distinct(
 ) -> Result<FitReport> {
     settings.validate()?;
     let rows = Rows::distinct(x, y, &settings.sample_weight);
-    let Settings { fit_intercept, groups, sample_weight, .. } = settings;
+    let Settings { fit_intercept, groups, sample_weight, n_choices, .. } = settings;
     match &rows {
         Some(rows) => {
-            let problem = Problem::new(rows, *fit_intercept, groups, &rows.of_weights(sample_weight))?;
+            let problem = Problem::new(rows, *fit_intercept, groups, &rows.of_weights(sample_weight))?
+                .screened_from(*n_choices)?;
             fit_problem(&problem, rows.of(y).view(), settings, monitor)
         }
-        None => fit_problem(&Problem::new(x, *fit_intercept, groups, sample_weight)?, y, settings, monitor),
+        None => {
+            let problem = Problem::new(x, *fit_intercept, groups, sample_weight)?.screened_from(*n_choices)?;
+            fit_problem(&problem, y, settings, monitor)
+        }
     }
 }
 
@@ -125,8 +129,8 @@ fn fit_each(
     starts: &[Start],
     monitor: &Monitor<'_>,
 ) -> Result<Vec<FitReport>> {
-    let Settings { fit_intercept, groups, sample_weight, .. } = settings;
-    let problem = Problem::new(x, *fit_intercept, groups, sample_weight)?;
+    let Settings { fit_intercept, groups, sample_weight, n_choices, .. } = settings;
+    let problem = Problem::new(x, *fit_intercept, groups, sample_weight)?.screened_from(*n_choices)?;
     monitor.check()?;
     // Where samples repeat in the design, each response has its own ones that repeat.
     let repeated = Rows::distinct(x, y.slice(s![.., ..0]), sample_weight).is_some();

@@ -93,6 +93,8 @@ pub struct Settings {
     /// Prior odds of each feature that it has an effect, up to a factor; empty where they are the same. They speak in the
     /// posterior over supports: with [`SupportRule::Projection`], or averages.
     pub prior_odds: Vec<f64>,
+    /// How many columns those of the design were chosen from before; `None` where nothing was left out.
+    pub n_choices: Option<usize>,
     /// Whether the coefficient of a feature cannot be negative; empty where all can. For one response, and the same rule.
     pub positive: Vec<bool>,
     /// Seed of the restarts.
@@ -121,6 +123,7 @@ impl Default for Settings {
             n_nonzero: None,
             max_nonzero: None,
             prior_odds: Vec::new(),
+            n_choices: None,
             positive: Vec::new(),
             seed: 0,
             precision: f64::EPSILON / 2.0,
@@ -154,6 +157,9 @@ impl Settings {
                 value,
                 "None where the other is given",
             )?;
+        }
+        if let Some(value) = self.n_choices {
+            require(is_plain, "n_choices", value, "None for groups and for a diagonal covariance")?;
         }
         if let Some(value) = self.prior_odds.iter().find(|odds| !(odds.is_finite() && **odds > 0.0)) {
             return Err(Error::invalid("prior_odds", value, "finite and greater than 0, in every entry"));

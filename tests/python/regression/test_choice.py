@@ -114,6 +114,23 @@ def test_prior_odds_decide_between_columns_that_are_alike_and_leave_out_those_of
     assert without.prior_var_.shape == without.coef_.shape == (41,)
 
 
+@pytest.mark.filterwarnings("ignore:.*no column was chosen")
+def test_screened_noise_is_told_from_a_signal_by_the_number_of_columns_before():
+    chosen = {None: 0, 5000: 0}
+    for seed in range(20):
+        draw = np.random.default_rng(seed)
+        all_columns, noise = draw.standard_normal((80, 5000)), draw.standard_normal(80)
+        kept = np.argsort(-np.abs(noise @ all_columns))[:60]
+        for n_choices in chosen:
+            chosen[n_choices] += len(VaeSlr(n_choices=n_choices).fit(all_columns[:, kept], noise).support_) > 0
+    assert chosen[None] >= 18
+    assert chosen[5000] <= 2
+    signal = noise + 2.0 * all_columns[:, 7]
+    kept = np.argsort(-np.abs(signal @ all_columns))[:60]
+    found = VaeSlr(n_choices=5000).fit(all_columns[:, kept], signal)
+    assert kept[found.support_].tolist() == [7]
+
+
 @pytest.mark.parametrize("averaging", [False, True])
 def test_coefficients_that_must_not_be_negative_are_not(averaging):
     model = VaeSlr(positive=True, model_averaging=averaging).fit(X, Y)
@@ -181,6 +198,7 @@ def test_groups_and_the_diagonal_covariance_know_no_posterior(kind, options):
         ({"positive": True, "optimizer": "em"}, ParameterError, "`positive`"),
         ({"positive": [40], "always_select": [40]}, ParameterError, "`positive` has a column of `always_select`"),
         ({"positive": "yes"}, ParameterError, "`positive`"),
+        ({"n_choices": 40}, ParameterError, "`n_choices` is 40, .* the number of columns of `X`, 41"),
     ],
 )
 def test_what_cannot_be_is_refused(options, kind, message):

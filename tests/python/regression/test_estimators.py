@@ -42,7 +42,7 @@ def test_scikit_learn_checks_pass(estimator, check):
     check(estimator)
 
 
-CHOICE = {"n_nonzero", "max_nonzero", "always_select", "prior_odds"}
+CHOICE = {"n_nonzero", "max_nonzero", "always_select", "prior_odds", "n_choices"}
 
 
 @pytest.mark.parametrize(
