@@ -483,7 +483,8 @@ impl<'a> Chain<'a> {
 /// Effects at the columns `start` by least squares, without those whose coefficient has a sign that it must not have; and
 /// what they leave.
 fn least_squares(coordinates: &Coordinates, start: &[usize], sign: &[f64]) -> (Vec<Effect>, Vec<f64>) {
-    let mut start = start.to_vec();
+    // Beyond the rank columns depend on each other; the strongest come first.
+    let mut start: Vec<usize> = start.iter().copied().take(coordinates.spectrum.len()).collect();
     loop {
         let columns = coordinates.columns.select(Axis(0), &start);
         let (k, rank) = columns.dim();

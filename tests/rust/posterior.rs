@@ -158,6 +158,17 @@ fn the_same_seed_gives_the_same_bits_and_another_one_others() {
 }
 
 #[test]
+fn a_start_of_more_columns_than_the_rank_is_cut() {
+    let x = gaussian(20, 3, 1).dot(&gaussian(3, 30, 2));
+    let y = gaussian(20, 2, 3);
+    let problem = Problem::new(&x, true, &[], &[]).unwrap();
+    let response = problem.respond(y.view(), f64::EPSILON).unwrap();
+    let start: Vec<usize> = (0..12).collect();
+    let found = posterior(&problem, &response, None, &start, 0.0, &Settings::brief(0), &Monitor::default()).unwrap().0;
+    assert!(found.coef.iter().chain(&found.inclusion_prob).all(|value| value.is_finite()));
+}
+
+#[test]
 fn units_of_the_data_change_nothing() {
     let (x, y) = example();
     let settings = Settings { n_sweeps: 50, n_draws: 1, ..Settings::default() };

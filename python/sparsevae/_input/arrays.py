@@ -124,8 +124,12 @@ def check_finite(name: str, values: np.ndarray[Any, Any], columns: Any = None, p
     """
     if values.dtype.kind != "f":
         return
+    if values.ndim == 0:
+        if not np.isfinite(values):
+            raise not_finite(name, [])
+        return
     rows = max(1, _PANEL // max(values[:1].size, 1))
-    for first in range(0, len(values) if values.ndim else 0, rows):
+    for first in range(0, len(values), rows):
         finite = np.isfinite(values[first : first + rows])
         if finite.all():
             continue

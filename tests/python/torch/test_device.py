@@ -67,7 +67,13 @@ def test_a_certified_descent_ends_the_search(device, noise_var, optimizer, fit_i
         assert found.n_iter_ == alone.n_iter_
 
 
-@pytest.mark.parametrize("optimizer", ["auto", "em", "mm"])
+def test_at_a_given_noise_variance_the_posterior_over_supports_needs_no_descent(device):
+    found = VaeSlr(noise_var=NOISY.noise_var).fit(NOISY.X, NOISY.y, backend=device)
+    assert not device.descents
+    assert_same(found, VaeSlr(noise_var=NOISY.noise_var).fit(NOISY.X, NOISY.y))
+
+
+@pytest.mark.parametrize("optimizer", ["em", "mm"])
 def test_a_given_noise_variance_leads_to_the_same_minimum(device, optimizer):
     options = {"optimizer": optimizer, "noise_var": NOISY.noise_var, "tol": 1e-9, "max_iter": 100_000}
     found = VaeSlr(**options).fit(NOISY.X, NOISY.y, backend=device)
