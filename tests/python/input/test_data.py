@@ -62,7 +62,7 @@ BAD_DATA = {
     "masked y": (X, np.ma.array(Y, mask=Y[3] == Y), NonFiniteError, "`y`.*[3]"),
     "masked text": (np.ma.array(X.astype(str), mask=X > 0), Y, DataTypeError, "`X` has dtype <U32"),
     "masked dates": (X, np.ma.array(Y.astype("M8[s]"), mask=Y > 0), DataTypeError, "`y` has dtype datetime64"),
-    "np.matrix": (np.matrix(X), Y, DataTypeError, r"`X` is a np.matrix.*np.asarray\(X\)"),
+    "np.matrix": (X.view(np.matrix), Y, DataTypeError, r"`X` is a np.matrix.*np.asarray\(X\)"),
     "sparse frame": (FRAME.astype("Sparse[float]"), Y, DataTypeError, r"use X.sparse.to_dense\(\)"),
     "complex sparse X": (scipy.sparse.csr_array(X + 1j), Y, DataTypeError, "Complex data not supported: `X`"),
     "NaN in sparse X": (scipy.sparse.csr_array(put(X, np.nan)), Y, NonFiniteError, "`X`.*[0, 3]"),
