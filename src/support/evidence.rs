@@ -17,7 +17,8 @@ pub(crate) fn ln_choose(n: usize, k: usize) -> f64 {
 pub enum Criterion {
     /// Marginal evidence of the support.
     Evidence,
-    /// Extended BIC with weight 1 on the number of supports of a size (Chen and Chen, 2008).
+    /// Extended BIC with weight 1 on the number of supports of a size (Chen and Chen, 2008), of at most `d / ln d` columns
+    /// for `d` degrees of freedom, the size to which Fan and Lv (2008) screen.
     ExtendedBic,
 }
 
@@ -63,7 +64,8 @@ impl Evidence {
             let freedom = self.freedom as f64;
             return match self.noise_var {
                 Some(noise_var) => (rss - self.total) / noise_var + size * freedom.ln() + names,
-                None if k + 1 >= self.freedom => f64::INFINITY,
+                // Beyond, so little is left that its logarithm outweighs any penalty.
+                None if k as f64 > freedom / freedom.ln().max(1.0) => f64::INFINITY,
                 None => responses * freedom * (rss / self.total).max(LEAST_RESIDUAL).ln() + size * freedom.ln() + names,
             };
         }
@@ -91,6 +93,15 @@ mod tests {
         for (n, k, value) in [(5_usize, 2_usize, 10.0_f64), (30, 15, 155_117_520.0), (200, 1, 200.0), (7, 0, 1.0)] {
             assert!((ln_choose(n, k) - value.ln()).abs() < 1e-12 * (1.0 + value.ln()));
         }
+    }
+
+    #[test]
+    fn extended_bic_ends_where_its_likelihood_degenerates() {
+        let kind = Criterion::ExtendedBic;
+        let evidence = Evidence { kind, freedom: 29, n_responses: 1, n_choices: 28, total: 1.0, noise_var: None };
+        assert!(evidence.criterion(8, 0.3).is_finite());
+        assert_eq!(evidence.criterion(9, 0.3), f64::INFINITY);
+        assert!(Evidence { noise_var: Some(0.1), ..evidence }.criterion(20, 0.3).is_finite());
     }
 
     /// The closed form against a grid over g and sigma^2 of the marginal energy it stands for.

@@ -312,7 +312,8 @@ fn support_path(context: &mut Context<'_>) -> Result<Option<Solved>> {
             return Ok(Some(found));
         }
     }
-    context.path = candidates.iter().map(|c| c.criterion).collect();
+    // A criterion may end before the path does.
+    context.path = candidates.iter().map(|c| c.criterion).filter(|value| value.is_finite()).collect();
     // The size that was asked for, or as near to it as the path came.
     let sizes = context.noisy.sizes;
     let largest = candidates.iter().map(|candidate| candidate.support.len()).max().unwrap_or(0);

@@ -115,6 +115,20 @@ def test_prior_odds_decide_between_columns_that_are_alike_and_leave_out_those_of
 
 
 @pytest.mark.filterwarnings("ignore:.*no column was chosen")
+@pytest.mark.parametrize("shape", [(30, 28), (60, 100), (50, 60)])
+def test_extended_bic_does_not_take_all_columns_that_it_may(shape):
+    noisy, right = 0, 0
+    for seed in range(10):
+        draw = np.random.default_rng(seed)
+        design, noise = draw.standard_normal(shape), draw.standard_normal(shape[0])
+        noisy += len(VaeSlr(support_rule="ebic").fit(design, noise).support_) > 0
+        found = VaeSlr(support_rule="ebic").fit(design, design[:, :3] @ [2, 2, 2] + noise).support_
+        right += {0, 1, 2} <= set(found) and len(found) <= 8
+    assert noisy <= 2
+    assert right >= 8
+
+
+@pytest.mark.filterwarnings("ignore:.*no column was chosen")
 def test_screened_noise_is_told_from_a_signal_by_the_number_of_columns_before():
     chosen = {None: 0, 5000: 0}
     for seed in range(20):
