@@ -50,7 +50,7 @@ impl Coordinates {
         let axes = response.values.chunks_exact(rows).flat_map(|y| spectral.rotate(y));
         let mut scaled: Vec<f64> = axes.map(|y| y * total.sqrt()).collect();
         let n_axes = response.values.len() / rows;
-        let off_range = (total - scaled.iter().map(|y| y * y).sum::<f64>()).max(0.0);
+        let off_range = (total - squared(&scaled)).max(0.0);
         let spectrum: Vec<f64> = spectral.values.iter().map(|v| v * freedom / n).collect();
         let n_columns = spectral.columns.nrows();
         let mut products = vec![0.0; n_columns * n_axes];
@@ -153,9 +153,14 @@ impl Coordinates {
 /// 2004, with columns in the place of samples): the spectrum of few columns is wide by chance, and noise that looks like it
 /// would be taken for a background.
 fn chance(spectrum: &[f64], freedom: f64, n_columns: f64) -> f64 {
-    let square = spectrum.iter().map(|v| v * v).sum::<f64>() / freedom;
+    let square = squared(spectrum) / freedom;
     let excess = n_columns * (square - 1.0);
     if excess > 0.0 { ((freedom - square) / excess).clamp(0.0, 1.0) } else { 1.0 }
+}
+
+/// Squared norm.
+pub(super) fn squared(values: &[f64]) -> f64 {
+    values.iter().map(|v| v * v).sum()
 }
 
 /// Columns of an inclusion probability above the first number, the most probable first, as many as the second at most.

@@ -7,6 +7,8 @@
 
 mod conditional;
 mod coordinates;
+mod draws;
+mod mixing;
 mod one_sided;
 mod projection;
 mod sampler;
@@ -83,7 +85,7 @@ pub fn posterior(
         sizes.most = sizes.most.min(test.largest_size(response, settings.seed, monitor)?);
     }
     let start = coordinates.places(start);
-    let prior = Prior { log_prior: log_prior.clone(), sign: sign.clone() };
+    let prior = Prior { log_odds: &log_prior, sign: &sign };
     let averages = sampler::sample(&coordinates, &mut levels, &start, prior, settings, known, monitor)?;
     let candidates = most_probable(&averages.inclusion, CANDIDATES);
     let correlation = coordinates.correlation(&candidates);

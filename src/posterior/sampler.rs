@@ -5,23 +5,24 @@
 //! themselves are averaged (Rao and Blackwell). It is the sampling counterpart of the updates of SuSiE (Wang, Sarkar,
 //! Carbonetto and Stephens, 2020).
 
-use super::conditional::Conditional;
+use super::conditional::{Conditional, power};
 use super::coordinates::{Coordinates, Levels};
+use super::draws::{Background, Draws, normal};
+use super::mixing::Mixing;
 use super::one_sided;
 use super::settings::Settings;
 use super::tolerances::{
-    BATCH, DRAWN, DRAWN_AT_ONCE, LEAST_NOISE, LEVEL_EVERY, NO_BACKGROUND, SLAB, SLAB_RANGE, SMALLEST, SPARE_EFFECTS,
-    START,
+    DRAWN, LEAST_NOISE, LEVEL_EVERY, NO_BACKGROUND, SLAB, SLAB_RANGE, SMALLEST, SPARE_EFFECTS, START,
 };
 use crate::linalg::least_squares::NestedLeastSquares;
 use crate::monitor::{Monitor, Progress};
 use crate::{Error, Result};
-use ndarray::{Array2, Axis, aview1};
+use ndarray::{Axis, aview1};
 use pulp::Arch;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Gamma, StandardNormal};
+use rand_distr::{Distribution, Gamma};
 
 /// An effect that is there, with its coefficient for each axis of the responses.
 #[derive(Debug)]
@@ -60,12 +61,12 @@ pub(super) struct Averages {
 }
 
 /// What is known of columns beforehand, in the order of [`Coordinates`].
-#[derive(Default)]
-pub(super) struct Prior {
-    /// As in [`Chain`].
-    pub log_prior: Vec<f64>,
-    /// As in [`Chain`].
-    pub sign: Vec<f64>,
+#[derive(Clone, Copy)]
+pub(super) struct Prior<'a> {
+    /// Logarithm of the prior odds of each column over their mean; empty where all are the same.
+    pub log_odds: &'a [f64],
+    /// The sign that the coefficient of a column must have, 0 for any; empty where all may have any.
+    pub sign: &'a [f64],
 }
 
 struct Chain<'a> {
@@ -86,21 +87,13 @@ struct Chain<'a> {
     slab_var: f64,
     /// Probability that an effect is there.
     presence: f64,
-    /// Logarithm of the prior odds of each column over their mean; empty where all are the same.
-    log_prior: Vec<f64>,
-    /// The sign that the coefficient of a column must have, 0 for any; empty where all may have any.
-    sign: Vec<f64>,
+    prior: Prior<'a>,
     /// Of each column: the log Bayes factor of an effect there is `offset + scale |q|^2`, its mean `shrink q`.
     offset: Vec<f64>,
     scale: Vec<f64>,
     shrink: Vec<f64>,
     conditional: Conditional,
-    /// Normal numbers of each column's share of variance for the background of the next draws, a row for each, and `X`
-    /// times them.
-    normals: Array2<f64>,
-    reached: Array2<f64>,
-    /// How many of those rows were used.
-    drawn: usize,
+    background: Background,
     /// Of this sweep: probability that no effect is at a column; mean of coefficients.
     absent: Vec<f64>,
     mean: Vec<f64>,
@@ -112,7 +105,7 @@ pub(super) fn sample(
     coordinates: &Coordinates,
     levels: &mut Levels,
     start: &[usize],
-    prior: Prior,
+    prior: Prior<'_>,
     settings: &Settings,
     given_noise: Option<f64>,
     monitor: &Monitor<'_>,
@@ -121,16 +114,15 @@ pub(super) fn sample(
     let mut chain = Chain::new(coordinates, levels, start, prior, settings, given_noise);
     chain.draw_variances(true)?;
     let room = (DRAWN.0 / (coordinates.n_columns() * coordinates.n_axes)).max(DRAWN.1);
-    let draw_every = settings.n_sweeps.div_ceil(settings.n_draws.clamp(1, room));
+    let mut draws = Draws::new(settings.n_sweeps.div_ceil(settings.n_draws.max(1)), room);
     for sweep in 0..settings.n_burn_in + settings.n_sweeps {
         let kept = sweep.checked_sub(settings.n_burn_in);
         chain.sweep(kept.is_some());
         chain.draw_variances(sweep % LEVEL_EVERY == 0)?;
         if let Some(kept) = kept {
             chain.keep();
-            if kept % draw_every == draw_every - 1 {
-                let draw = chain.draw_coefficients();
-                chain.sums.draws.push(draw);
+            if draws.wants(kept) {
+                draws.push(chain.draw_coefficients());
             }
             mixing.add(&chain.coordinates.response, &chain.residual);
             if mixing.effective_size().is_some_and(|size| size >= settings.enough) {
@@ -139,54 +131,7 @@ pub(super) fn sample(
         }
         monitor.step(&Progress::of_round(0, sweep))?;
     }
-    Ok(chain.averages())
-}
-
-/// How well the sweeps mix, told by what the effects fit.
-#[derive(Default)]
-struct Mixing {
-    sweeps: usize,
-    /// Sums, over all sweeps, of the fit and of its square.
-    sum: Vec<f64>,
-    square: f64,
-    /// Sum over the batches that are complete of the squared norm of their means; the sum of the one that is not.
-    of_batches: f64,
-    batch: Vec<f64>,
-}
-
-impl Mixing {
-    fn add(&mut self, response: &[f64], residual: &[f64]) {
-        self.sum.resize(response.len(), 0.0);
-        self.batch.resize(response.len(), 0.0);
-        self.sweeps += 1;
-        let fit = response.iter().zip(residual).map(|(y, r)| y - r);
-        for ((sum, batch), fit) in self.sum.iter_mut().zip(&mut self.batch).zip(fit) {
-            *sum += fit;
-            *batch += fit;
-            self.square += fit * fit;
-        }
-        if self.sweeps.is_multiple_of(BATCH) {
-            self.of_batches += squared(&self.batch) / (BATCH * BATCH) as f64;
-            self.batch.fill(0.0);
-        }
-    }
-
-    /// How many independent draws the sweeps are worth, by the means of batches; known after each but the first.
-    fn effective_size(&self) -> Option<f64> {
-        let (sweeps, batches) = (self.sweeps as f64, (self.sweeps / BATCH) as f64);
-        if self.sweeps < 2 * BATCH || !self.sweeps.is_multiple_of(BATCH) {
-            return None;
-        }
-        let mean = squared(&self.sum) / (sweeps * sweeps);
-        let of_sweeps = (self.square / sweeps - mean) * sweeps / (sweeps - 1.0);
-        let of_mean = (self.of_batches / batches - mean) / (batches - 1.0);
-        // Sweeps that all fit the same leave nothing to mix.
-        Some(if of_sweeps > 0.0 { of_sweeps / of_mean.max(f64::MIN_POSITIVE) } else { f64::INFINITY })
-    }
-}
-
-fn squared(values: &[f64]) -> f64 {
-    values.iter().map(|v| v * v).sum()
+    Ok(Averages { draws: draws.into_inner(), ..chain.averages() })
 }
 
 impl<'a> Chain<'a> {
@@ -194,13 +139,12 @@ impl<'a> Chain<'a> {
         coordinates: &'a Coordinates,
         levels: &'a mut Levels,
         start: &[usize],
-        prior: Prior,
+        prior: Prior<'a>,
         settings: &Settings,
         given_noise: Option<f64>,
     ) -> Self {
         let (n, axes, rank) = (coordinates.n_columns(), coordinates.n_axes, coordinates.spectrum.len());
         let (noise_var, slab_var, presence) = START;
-        let Prior { log_prior, sign } = prior;
         let zeros = || vec![0.0; n];
         let sums = Averages {
             inclusion: zeros(),
@@ -208,7 +152,7 @@ impl<'a> Chain<'a> {
             score: vec![0.0; rank * axes],
             ..Averages::default()
         };
-        let (there, residual) = least_squares(coordinates, start, &sign);
+        let (there, residual) = least_squares(coordinates, start, prior.sign);
         let spare = if there.is_empty() { 0 } else { SPARE_EFFECTS.min(rank.saturating_sub(there.len())) };
         let most = settings.n_effects.max(there.len() + spare);
         let effects = there.into_iter().map(Some).chain(std::iter::repeat_with(|| None)).take(most).collect();
@@ -226,15 +170,12 @@ impl<'a> Chain<'a> {
             noise_var: given_noise.unwrap_or(noise_var),
             slab_var,
             presence,
-            log_prior,
-            sign,
+            prior,
             offset: zeros(),
             scale: zeros(),
             shrink: zeros(),
             conditional: Conditional::new(n),
-            normals: Array2::zeros((0, n)),
-            reached: Array2::zeros((0, rank)),
-            drawn: 0,
+            background: Background::new(),
             absent: zeros(),
             mean: vec![0.0; n * axes],
             sums,
@@ -250,7 +191,7 @@ impl<'a> Chain<'a> {
 
     /// Log Bayes factors as functions of `q`.
     fn tabulate(&mut self) {
-        let Self { coordinates, levels, arch, offset, scale, shrink, log_prior, noise_var, slab_var, .. } = self;
+        let Self { coordinates, levels, arch, offset, scale, shrink, prior, noise_var, slab_var, .. } = self;
         let axes = coordinates.n_responses as f64;
         let squares = levels.squares(coordinates, self.level, *arch);
         let ratio = *noise_var / *slab_var;
@@ -259,7 +200,7 @@ impl<'a> Chain<'a> {
             *scale = *shrink / (2.0 * *noise_var);
             *offset = axes * (ratio * *shrink).ln() / 2.0;
         }
-        offset.iter_mut().zip(log_prior).for_each(|(offset, log)| *offset += *log);
+        offset.iter_mut().zip(prior.log_odds).for_each(|(offset, log)| *offset += *log);
     }
 
     /// Moves every effect once, in random order.
@@ -301,7 +242,7 @@ impl<'a> Chain<'a> {
 
     /// The distribution of the column of one effect, given the others.
     fn condition(&mut self, log_none: f64) {
-        let Self { arch, conditional, offset, scale, shrink, q, squares, sign, noise_var, .. } = self;
+        let Self { arch, conditional, offset, scale, shrink, q, squares, prior, noise_var, .. } = self;
         let n = squares.len();
         arch.dispatch(|| {
             squares.fill(0.0);
@@ -310,7 +251,7 @@ impl<'a> Chain<'a> {
             }
         });
         conditional.tabulate(*arch, offset, scale, squares);
-        for (j, sign) in sign.iter().enumerate().filter(|(_, sign)| **sign != 0.0) {
+        for (j, sign) in prior.sign.iter().enumerate().filter(|(_, sign)| **sign != 0.0) {
             conditional.weights[j] += one_sided::log_twice_share(sign * q[j] * (shrink[j] / *noise_var).sqrt());
         }
         conditional.normalise(*arch, log_none);
@@ -318,10 +259,10 @@ impl<'a> Chain<'a> {
 
     /// Coefficients of an effect at `column`.
     fn draw_effect(&mut self, column: usize) -> Vec<f64> {
-        let Self { q, shrink, squares, sign, noise_var, rng, .. } = self;
+        let Self { q, shrink, squares, prior, noise_var, rng, .. } = self;
         let (shrink, n) = (shrink[column], squares.len());
         let deviation = (*noise_var * shrink).sqrt();
-        let sign = sign.get(column).copied().unwrap_or(0.0);
+        let sign = prior.sign.get(column).copied().unwrap_or(0.0);
         if sign != 0.0 {
             return vec![sign * deviation * one_sided::draw(sign * shrink * q[column] / deviation, rng)];
         }
@@ -334,7 +275,7 @@ impl<'a> Chain<'a> {
         if times == 0 || !kept {
             return;
         }
-        let Self { arch, conditional, absent, mean, shrink, q, sign, noise_var, .. } = self;
+        let Self { arch, conditional, absent, mean, shrink, q, prior, noise_var, .. } = self;
         let (share, n) = (1.0 / conditional.total, absent.len());
         arch.dispatch(|| {
             for (absent, weight) in absent.iter_mut().zip(&conditional.weights) {
@@ -348,7 +289,7 @@ impl<'a> Chain<'a> {
                 }
             }
         });
-        for (j, sign) in sign.iter().enumerate().filter(|(_, sign)| **sign != 0.0) {
+        for (j, sign) in prior.sign.iter().enumerate().filter(|(_, sign)| **sign != 0.0) {
             let (weight, deviation) = (times as f64 * share * conditional.weights[j], (*noise_var * shrink[j]).sqrt());
             let free = shrink[j] * q[j];
             mean[j] += weight * (sign * deviation * one_sided::mean(sign * free / deviation) - free);
@@ -434,31 +375,13 @@ impl<'a> Chain<'a> {
         sums.size += self.effects.iter().flatten().count() as f64;
     }
 
-    /// Coefficients of the effects as they are, and of the background given them: a draw `u` from its prior, moved by
-    /// what its sum `X u + e` lacks of the residual (Matheron's rule).
+    /// Coefficients of the effects as they are, and of the background given them.
     fn draw_coefficients(&mut self) -> Vec<f64> {
-        let Self { coordinates, levels, rng, residual, noise_var, normals, reached, drawn, .. } = self;
+        let Self { coordinates, levels, rng, residual, background, .. } = self;
         let (level, n) = (&levels.all[self.level], coordinates.n_columns());
-        let share = &coordinates.share;
         let mut draw = vec![0.0; n * coordinates.n_axes];
         for (draw, residual) in draw.chunks_exact_mut(n).zip(residual.chunks_exact(level.weights.len().max(1))) {
-            let index = *drawn % DRAWN_AT_ONCE;
-            *drawn += 1;
-            if index == 0 {
-                *normals = Array2::from_shape_fn((DRAWN_AT_ONCE, n), |(_, j)| share[j].sqrt() * normal(rng));
-                *reached = normals.dot(&coordinates.columns);
-            }
-            if level.ratio > 0.0 {
-                let deviation = (level.ratio * *noise_var).sqrt();
-                let lacking =
-                    reached.row(index).into_iter().zip(residual.iter().zip(&level.weights)).map(|(seen, (r, w))| {
-                        let noise = noise_var.sqrt() * normal(rng);
-                        level.ratio * w * (r - deviation * seen - noise)
-                    });
-                coordinates.multiply_transposed(&lacking.collect::<Vec<f64>>(), draw);
-                let own = share.iter().zip(normals.row(index));
-                draw.iter_mut().zip(own).for_each(|(u, (share, z))| *u = share * *u + deviation * z);
-            }
+            background.draw(coordinates, level, self.noise_var, residual, rng, draw);
         }
         for Effect { column, coefficients } in self.effects.iter().flatten() {
             draw.iter_mut().skip(*column).step_by(n).zip(coefficients).for_each(|(draw, b)| *draw += b);
@@ -506,21 +429,6 @@ fn least_squares(coordinates: &Coordinates, start: &[usize], sign: &[f64]) -> (V
             residual,
         );
     }
-}
-
-/// `base^exponent`, by squares: `powi` calls a function, which no loop over it is vectorised with.
-#[inline(always)]
-fn power(mut base: f64, exponent: usize) -> f64 {
-    let mut power = 1.0;
-    for bit in 0..usize::BITS - exponent.leading_zeros() {
-        power *= if exponent >> bit & 1 == 1 { base } else { 1.0 };
-        base *= base;
-    }
-    power
-}
-
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    StandardNormal.sample(rng)
 }
 
 fn gamma(rng: &mut ChaCha8Rng, shape: f64) -> Result<f64> {

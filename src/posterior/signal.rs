@@ -1,6 +1,6 @@
 //! Whether there is anything at all: an exact test against pure noise.
 
-use super::coordinates::{Coordinates, Levels};
+use super::coordinates::{Coordinates, Levels, squared};
 use super::tolerances::{FALSE_ALARM, LONE_EFFECTS, NULL_DRAWS, NULL_DRAWS_OF_WHOLE, WEAK_SIZE, WHOLE_AT_ONCE};
 use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
@@ -130,10 +130,6 @@ impl Test<'_> {
 
 fn noise(rng: &mut ChaCha8Rng, len: usize) -> Vec<f64> {
     (0..len).map(|_| StandardNormal.sample(rng)).collect()
-}
-
-fn squared(values: &[f64]) -> f64 {
-    values.iter().map(|v| v * v).sum()
 }
 
 /// Logarithm of the mean of what `logs` are the logarithms of; of none, that of 0.

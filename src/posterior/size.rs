@@ -24,17 +24,16 @@ pub(super) struct Inclusion<'a> {
 
 /// Place on a path of the columns to choose; `loss` is that of each set of `columns`.
 pub(super) fn choose(columns: &[Vec<usize>], loss: &[f64], tolerance: f64, inclusion: Inclusion<'_>) -> usize {
+    let Inclusion { probability, log_prior, n_choices, size, most } = inclusion;
     let Some(enough) = loss.iter().position(|loss| *loss <= tolerance) else { return loss.len().saturating_sub(1) };
-    let n = inclusion.n_choices as f64;
-    let expected_f1 = |columns: &Vec<usize>| {
-        let likely = columns.iter().map(|&j| {
-            let share = inclusion.log_prior.get(j).map_or(1.0, |log| log.exp()) / n;
-            let (probability, prior) = (inclusion.probability[j], prior_probability(share.min(1.0), inclusion.most));
-            let is_evident = probability * (1.0 - prior) > EVIDENT * prior * (1.0 - probability);
-            if is_evident { probability } else { 0.0 }
-        });
-        2.0 * likely.sum::<f64>() / (columns.len() as f64 + inclusion.size)
+    let prior = |odds: f64| prior_probability((odds / n_choices as f64).min(1.0), most);
+    let same = prior(1.0);
+    let evident = |j: &usize| {
+        let (probability, prior) = (probability[*j], log_prior.get(*j).map_or(same, |log| prior(log.exp())));
+        if probability * (1.0 - prior) > EVIDENT * prior * (1.0 - probability) { probability } else { 0.0 }
     };
+    let expected_f1 =
+        |columns: &[usize]| 2.0 * columns.iter().map(evident).sum::<f64>() / (columns.len() as f64 + size);
     let mut best = (enough, expected_f1(&columns[enough]));
     for (place, columns) in columns.iter().enumerate().skip(enough + 1) {
         let f1 = expected_f1(columns);
@@ -46,10 +45,11 @@ pub(super) fn choose(columns: &[Vec<usize>], loss: &[f64], tolerance: f64, inclu
 }
 
 /// Prior probability that a column has an effect: `most` effects are there with a probability that is uniform, and then
-/// at this column with the probability `share`.
+/// at this column with the probability `share`. The integral of `1 - (1 - presence share)^most`, as a sum that no small
+/// share cancels in.
 fn prior_probability(share: f64, most: usize) -> f64 {
-    let power = most as f64 + 1.0;
-    1.0 - (1.0 - (1.0 - share).powf(power)) / (power * share)
+    let one = (-share).ln_1p();
+    (1..=most).map(|i| -(i as f64 * one).exp_m1()).sum::<f64>() / (most as f64 + 1.0)
 }
 
 #[cfg(test)]
@@ -64,6 +64,7 @@ mod tests {
             let none = (0..steps).map(of).sum::<f64>() / f64::from(steps);
             assert!((prior_probability(share, most as usize) - (1.0 - none)).abs() < 1e-6);
         }
+        assert!((prior_probability(1e-14, 20) / 1e-13 - 1.0).abs() < 1e-12);
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub(super) const SPARE_EFFECTS: usize = 10;
 pub(super) const LEVEL_EVERY: usize = 4;
 /// Sweeps whose mean is compared with that of others, to tell how well they mix.
 pub(super) const BATCH: usize = 20;
-/// Numbers that the draws which are kept may have in all (128 MiB), but at least so many draws.
-pub(super) const DRAWN: (usize, usize) = (1 << 24, 10);
+/// Numbers that the draws which are kept may have in all (128 MiB), but room for so many draws at least.
+pub(super) const DRAWN: (usize, usize) = (1 << 24, 20);
 /// Draws whose backgrounds are drawn in one product with the design.
 pub(super) const DRAWN_AT_ONCE: usize = 10;
 /// Products of columns that are kept, in numbers (32 MiB), but at least so many columns' own.

@@ -38,7 +38,8 @@ FLOORS = {
     ),
     "sparsevae.regression": (
         {"_credible_sets", "_prepared"},
-        {"_base", "_posterior"},
+        {"_base"},
+        {"_posterior"},
         {"parallel", "preconditioned_vae", "simultaneous_sparse_vae", "support_selector", "vae_slr"},
         {"__init__"},
     ),

@@ -8,9 +8,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
 from .._input.columns import multiply, take
-from .._input.parameters import as_float
+from .._input.parameters import as_float, check_flag, check_optional_count
 from ..exceptions import ParameterError
+from ._base import CoreEstimator
 from ._credible_sets import CredibleSet, find_credible_sets
+from ._prepared import Adjusted
+
+_COUNTS = ("n_nonzero", "max_nonzero", "n_choices")
 
 # What is set only where the posterior over supports is known.
 _ATTRIBUTES = (
@@ -32,8 +36,20 @@ _NONE = (
 )
 
 
-class SupportPosterior:
+class SupportPosterior(CoreEstimator):
     """Base of the estimators that sample the posterior over supports; not public."""
+
+    _mean_share: float
+    _adjusted: Adjusted | None
+
+    def _arguments(self) -> dict[str, Any]:
+        counts = {name: check_optional_count(name, getattr(self, name)) for name in _COUNTS}
+        flag = check_flag("model_averaging", self.model_averaging)
+        return super()._arguments() | counts | {"model_averaging": flag}
+
+    def _is_empty(self, Y: NDArray[np.float64]) -> bool:
+        """Tell whether there is nothing to predict by: an average has no zeros."""
+        return not self.model_averaging and super()._is_empty(Y)
 
     def _absorb_posterior(self, posterior: "_core.Posterior | None") -> None:
         """Set the attributes that speak of the posterior, and remove those of an earlier fit."""
@@ -49,6 +65,13 @@ class SupportPosterior:
         self.selection_path_ = list(zip(selection["columns"], selection["loss"].tolist(), strict=True))
         self.selection_tolerance_ = selection["tolerance"]
         self._places = posterior["places"]
+        if not self._is_sampled():
+            return
+        self.noise_var_ = posterior["noise_var"]
+        if self.model_averaging:
+            self.coef_var_ = self._var_of_draws()
+            if self._adjusted is not None:
+                self.coef_var_[self._adjusted.columns] += self.noise_var_ * np.diag(self._adjusted.covariance)
 
     def _is_sampled(self) -> bool:
         """Tell whether there are draws, as there are not where the posterior is unknown or without doubt."""
@@ -61,12 +84,14 @@ class SupportPosterior:
         var[self._drawn] = self._coef_draws.reshape(n_draws, n_axes, -1).var(axis=0, ddof=1).mean(axis=0)
         return var
 
-    def _spread_of_draws(self, X: Any) -> NDArray[np.float64]:
-        """Variance of predictions over the draws, the mean over axes."""
+    def _sampled_var(self, X: Any) -> NDArray[np.float64]:
+        """Variance of new responses: of the noise, and of predictions over the draws, the mean over axes."""
         n_draws, n_axes = self._intercept_draws.shape
         drawn = X if len(self._drawn) == X.shape[1] else take(X, self._drawn)
         predicted = multiply(drawn, self._coef_draws.reshape(n_draws * n_axes, -1).T) + self._intercept_draws.ravel()
-        return np.asarray(predicted.reshape(-1, n_draws, n_axes).var(axis=1, ddof=1).mean(axis=1))
+        spread = predicted.reshape(-1, n_draws, n_axes).var(axis=1, ddof=1).mean(axis=1)
+        share = 1 + self._mean_share + (0.0 if self._adjusted is None else self._adjusted.share(X))
+        return np.asarray(self.noise_var_ * share + spread)
 
     @property
     def credible_sets_(self) -> list[NDArray[np.int64]]:

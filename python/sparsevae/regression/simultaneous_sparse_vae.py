@@ -13,18 +13,17 @@ from .._input.arrays import real_array
 from .._input.columns import multiply, take
 from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.groups import group_labels
-from .._input.parameters import check_flag, check_optional_count, check_type
+from .._input.parameters import check_type
 from .._input.random import RandomState
 from .._input.whitening import Whitening, broken_promise
 from ..exceptions import ParameterError
-from ._base import CoreEstimator
 from ._posterior import SupportPosterior
-from ._prepared import Adjusted, Prepared
+from ._prepared import Prepared
 
 Array = NDArray[np.float64]
 
 
-class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
+class SimultaneousSparseVae(SupportPosterior):
     r"""Row-sparse regression of several responses by a linear variational autoencoder.
 
     All responses share their support: ``Y = X U`` with few nonzero rows of `U`. With its latent integrated out, the
@@ -281,13 +280,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
             promises.
         """
         check_type("covariance", self.covariance, str, "a string")
-        arguments = self._arguments() | {
-            "covariance": self.covariance,
-            "model_averaging": check_flag("model_averaging", self.model_averaging),
-            "n_nonzero": check_optional_count("n_nonzero", self.n_nonzero),
-            "max_nonzero": check_optional_count("max_nonzero", self.max_nonzero),
-            "n_choices": check_optional_count("n_choices", self.n_choices),
-        }
+        arguments = self._arguments() | {"covariance": self.covariance}
         X, Y, precision = fit_arrays(self, X, Y, multi_output=True, any_kind=self.noise_cov is None)
         arguments["precision"] = precision
         whitening: Whitening | None = None
@@ -332,7 +325,7 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         prepared: Prepared,
         whitening: Whitening | None,
     ) -> None:
-        self._adjusted: Adjusted | None = prepared.restore(report)
+        self._adjusted = prepared.restore(report)
         self._absorb_search(report)
         posterior = report["posterior"]
         self._absorb_posterior(posterior)
@@ -360,12 +353,6 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
         self._mean_share = 0.0
         if self.fit_intercept:
             self._mean_share = float(weights @ weights) if prepared.mean_share is None else prepared.mean_share
-        if posterior is not None and self._is_sampled():
-            self.noise_var_ = posterior["noise_var"]
-            if self.model_averaging:
-                self.coef_var_ = self._var_of_draws()
-                if self._adjusted is not None:
-                    self.coef_var_[self._adjusted.columns] += self.noise_var_ * np.diag(self._adjusted.covariance)
         if report["posterior_mean"] is not None:
             self.posterior_mean_ = report["posterior_mean"].reshape(shape)
 
@@ -404,10 +391,8 @@ class SimultaneousSparseVae(SupportPosterior, CoreEstimator):
             return mean
         if self.noise_cov is not None:
             raise ParameterError("`return_std` is True, but with `noise_cov` the noise of new samples is not known")
-        share: Any = 1 + self._mean_share
         if self._is_sampled():
-            share = share + (0.0 if self._adjusted is None else self._adjusted.share(X))
-            return mean, np.sqrt(self.noise_var_ * share + self._spread_of_draws(X))
+            return mean, np.sqrt(self._sampled_var(X))
         chosen = take(X, self.support_) - self._support_mean
         spread = np.einsum("ij,jk,ik->i", chosen, self.support_cov_, chosen)
-        return mean, np.sqrt(self.noise_var_ * share + spread)
+        return mean, np.sqrt(self.noise_var_ * (1 + self._mean_share) + spread)

@@ -7,7 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._input.data import result_dtype
-from .._input.parameters import check_flag, check_optional_count
 from .._input.random import RandomState
 from ._base import LinearVae
 from ._posterior import SupportPosterior
@@ -258,15 +257,6 @@ class VaeSlr(SupportPosterior, LinearVae):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _arguments(self) -> dict[str, Any]:
-        check_flag("model_averaging", self.model_averaging)
-        return super()._arguments() | {
-            "model_averaging": bool(self.model_averaging),
-            "n_nonzero": check_optional_count("n_nonzero", self.n_nonzero),
-            "max_nonzero": check_optional_count("max_nonzero", self.max_nonzero),
-            "n_choices": check_optional_count("n_choices", self.n_choices),
-        }
-
     def _prepare(self, X: Any, Y: NDArray[np.float64], arguments: dict[str, Any], sample_weight: Any) -> Prepared:
         names = getattr(self, "feature_names_in_", None)
         options = {name: getattr(self, name) for name in ("always_select", "prior_odds", "positive")}
@@ -278,25 +268,10 @@ class VaeSlr(SupportPosterior, LinearVae):
         super()._absorb(report, n_samples, precision, prepared, response)
         posterior = report["posterior"]
         self._absorb_posterior(posterior)
-        if posterior is None:
-            return
-        if self.model_averaging:
+        if posterior is not None and self.model_averaging:
             intercept = float(posterior["intercept"][0])
             dtype = result_dtype(precision, max(np.abs(posterior["coef"]).max(), abs(intercept)))
             self.coef_, self.intercept_ = posterior["coef"].astype(dtype), dtype(intercept)
-        if self._is_sampled():
-            self.noise_var_ = self._response_noise_var = posterior["noise_var"]
-            if self.model_averaging:
-                self.coef_var_ = self._var_of_draws()
-                if self._adjusted is not None:
-                    self.coef_var_[self._adjusted.columns] += self.noise_var_ * np.diag(self._adjusted.covariance)
-
-    def _is_empty(self, Y: NDArray[np.float64]) -> bool:
-        """Tell whether there is nothing to predict by: an average has no zeros."""
-        return not self.model_averaging and super()._is_empty(Y)
 
     def _predictive_var(self, X: Any) -> NDArray[np.float64]:
-        if not self._is_sampled():
-            return super()._predictive_var(X)
-        share = 1 + self._mean_share + (0.0 if self._adjusted is None else self._adjusted.share(X))
-        return np.asarray(self._response_noise_var * share + self._spread_of_draws(X))
+        return self._sampled_var(X) if self._is_sampled() else super()._predictive_var(X)

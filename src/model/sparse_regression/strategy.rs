@@ -343,7 +343,6 @@ fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Solv
 /// Whether what the best support leaves looks like noise.
 fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Solved>> {
     let score = context.noisy.score(&context.best);
-    context.looks_noisy = score < NOISY_SCORE;
     if context.is_lone() {
         context.allowed = match score {
             _ if score < SURELY_NOISY => 0,
@@ -352,9 +351,11 @@ fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Solved>> {
         };
         context.looks_noisy = context.allowed < usize::MAX;
         context.wants_whole = !context.looks_noisy && context.problem.whole().is_some();
+    } else {
+        context.looks_noisy = score < NOISY_SCORE;
+        let is_settled = context.is_sampled() || context.noisy.is_quiet(&context.best);
+        context.doubtful = !(context.looks_noisy && is_settled);
     }
-    let is_settled = context.is_sampled() || context.noisy.is_quiet(&context.best);
-    context.doubtful = !(context.is_lone() || context.looks_noisy && is_settled);
     Ok(None)
 }
 
