@@ -18,6 +18,7 @@ pub mod report;
 pub mod settings;
 pub mod solver;
 pub mod support;
+pub mod threads;
 
 pub use error::{Error, Result};
 pub use monitor::{Monitor, Progress, Stage};

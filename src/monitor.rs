@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// What a long call is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +13,12 @@ pub enum Stage {
     Steps,
     /// Linear programs.
     Programs,
+    /// Columns of a design, in one pass over all of them.
+    Columns,
 }
 
 impl Stage {
-    const ALL: [Self; 3] = [Self::Problems, Self::Steps, Self::Programs];
+    const ALL: [Self; 4] = [Self::Problems, Self::Steps, Self::Programs, Self::Columns];
 
     /// The name that Python shows.
     pub fn name(self) -> &'static str {
@@ -24,6 +26,7 @@ impl Stage {
             Self::Problems => "problems",
             Self::Steps => "steps",
             Self::Programs => "linear programs",
+            Self::Columns => "columns",
         }
     }
 }
@@ -74,6 +77,9 @@ pub struct Monitor<'a> {
     stage: AtomicUsize,
     done: AtomicUsize,
     total: AtomicUsize,
+    round: AtomicUsize,
+    /// Bits of the energy and of the noise variance.
+    numbers: [AtomicU64; 2],
 }
 
 impl<'a> Monitor<'a> {
@@ -128,19 +134,25 @@ impl<'a> Monitor<'a> {
         self.observe(progress)
     }
 
-    /// How far the call is; `total` is 0 before the first stage.
+    /// How far the call is; `total` is 0 before the first stage, and where nobody knows how much there is to do.
     pub fn progress(&self) -> Progress {
         let read = |number: &AtomicUsize| number.load(Ordering::Relaxed);
         let stage = Stage::ALL.get(read(&self.stage)).copied().unwrap_or(Stage::Problems);
         let total = read(&self.total);
+        let [energy, noise_var] = self.numbers.each_ref().map(|bits| f64::from_bits(bits.load(Ordering::Relaxed)));
+        let done = if total > 0 { read(&self.done).min(total) } else { read(&self.done) };
         // Between two stages the numbers of one may be seen beside those of the other.
-        Progress::new(stage, read(&self.done).min(total), total)
+        Progress { stage, done, total, round: read(&self.round), energy, noise_var }
     }
 
     fn record(&self, progress: &Progress) {
         self.done.store(progress.done, Ordering::Relaxed);
         self.total.store(progress.total, Ordering::Relaxed);
         self.stage.store(progress.stage as usize, Ordering::Relaxed);
+        self.round.store(progress.round, Ordering::Relaxed);
+        for (bits, number) in self.numbers.iter().zip([progress.energy, progress.noise_var]) {
+            bits.store(number.to_bits(), Ordering::Relaxed);
+        }
     }
 
     fn observe(&self, progress: &Progress) -> Result<()> {

@@ -232,15 +232,18 @@ def fit(
     x: Any,
     y: NDArray[np.float64],
     arguments: dict[str, Any],
-    progress: Callable[[int, int, float, float], object] | None,
+    n_threads: int,
+    progress: Callable[[str, int, int, int, float, float], object] | None,
 ) -> FitReport: ...
 def fit_simultaneous(
     x: Any,
     y: NDArray[np.float64],
     arguments: dict[str, Any],
-    progress: Callable[[int, int, float, float], object] | None,
+    n_threads: int,
+    progress: Callable[[str, int, int, int, float, float], object] | None,
 ) -> FitReport: ...
 def check(arguments: dict[str, Any]) -> None: ...
+def is_large(n_samples: int, n_features: int) -> bool: ...
 def fit_many(x: Any, y: NDArray[np.float64], arguments: dict[str, Any], n_threads: int) -> list[FitReport]: ...
 def basis_pursuit(a: NDArray[np.float64], b: NDArray[np.float64], n_threads: int) -> BasisPursuit: ...
 def train(
@@ -248,7 +251,7 @@ def train(
     b: NDArray[np.float64],
     arguments: dict[str, Any],
     n_threads: int,
-    progress: Callable[[str, int, int], object] | None,
+    progress: Callable[[str, int, int, int, float, float], object] | None,
 ) -> WelperFit: ...
 def recover(
     a: NDArray[np.float64],
@@ -314,7 +317,7 @@ def fit_robust_pca(
     outlier_weight: float | None,
     tol: float,
     max_iter: int,
-    progress: Callable[[int, int, float, float], object] | None,
+    progress: Callable[[str, int, int, int, float, float], object] | None,
 ) -> RobustPca: ...
 
 @type_check_only
@@ -333,7 +336,7 @@ def fit_robust(
     missing: bool,
     arguments: dict[str, Any],
     n_threads: int,
-    progress: Callable[[str, int, int], object] | None,
+    progress: Callable[[str, int, int, int, float, float], object] | None,
 ) -> RobustFit: ...
 def encode_robust(
     x: NDArray[np.float64],

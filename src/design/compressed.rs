@@ -1,9 +1,11 @@
 //! Sparse columns, in the compressed form of SciPy: only what is not zero is held, and zeros cost nothing in products.
 
-use super::{Design, Element};
+use super::dense::by_columns;
+use super::{Design, Element, SPAN};
 use crate::{Error, Result};
 use ndarray::ArrayViewMut2;
 use std::fmt::Debug;
+use std::ops::Range;
 
 /// A design by compressed columns: those of `T` with indices `I`, which are integers of any kind.
 ///
@@ -63,11 +65,19 @@ impl<T: Element, I: Copy + Sync + Debug + TryInto<usize>> Design for CompressedC
         }
     }
 
-    fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
-        let (rows, n) = self.shape;
-        for (vector, out) in vectors.chunks_exact(rows.max(1)).zip(out.chunks_exact_mut(n.max(1))) {
-            let each = out.iter_mut().enumerate();
-            each.for_each(|(j, out)| *out = self.column(j).map(|(i, value)| value * vector[i]).sum());
-        }
+    fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
+        let rows = self.shape.0;
+        let per_column = self.values.len() / self.shape.1.max(1);
+        by_columns(per_column, columns.len(), out, |part, mut out| {
+            for (l, vector) in vectors.chunks_exact(rows.max(1)).enumerate() {
+                for (i, j) in (columns.start + part.start..columns.start + part.end).enumerate() {
+                    out[(i, l)] = self.column(j).map(|(row, value)| value * vector[row]).sum();
+                }
+            }
+        });
+    }
+
+    fn span(&self) -> usize {
+        (SPAN / (self.values.len() / self.shape.1.max(1)).max(1)).max(1)
     }
 }

@@ -16,6 +16,10 @@ pub use standardised::Standardised;
 
 use ndarray::ArrayViewMut2;
 use std::fmt::Debug;
+use std::ops::Range;
+
+/// Entries that are multiplied at a time: with twelve vectors that takes some 30 ms.
+const SPAN: usize = 1 << 22;
 
 /// A matrix of real numbers, shape `(n_samples, n_features)`, that is read where it lies.
 pub trait Design: Sync + Debug {
@@ -28,11 +32,22 @@ pub trait Design: Sync + Debug {
     /// `O(n_samples columns.len())`.
     fn read(&self, columns: &[usize], out: ArrayViewMut2<'_, f64>);
 
-    /// `out <- X^T vectors`: vectors of `n_samples` values one after the other, `n_features` values out for each.
+    /// `out <- X[:, columns]^T vectors`: vectors of `n_samples` values one after the other, `columns.len()` values out for
+    /// each.
     ///
     /// # Complexity
-    /// `O(n_samples n_features)` for each vector, on this thread alone.
-    fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]);
+    /// `O(n_samples columns.len())` for each vector, on the threads that are lent.
+    fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]);
+
+    /// Columns that are multiplied at a time where all are: between two such spans a call can be ended.
+    fn span(&self) -> usize {
+        (SPAN / self.shape().0.max(1)).max(1)
+    }
+
+    /// Whether several threads may read at once, each somewhere else, and lose nothing by it.
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 impl<D: Design + ?Sized> Design for &D {
@@ -44,7 +59,15 @@ impl<D: Design + ?Sized> Design for &D {
         (**self).read(columns, out);
     }
 
-    fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
-        (**self).multiply_transposed(vectors, out);
+    fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
+        (**self).multiply_transposed(columns, vectors, out);
+    }
+
+    fn span(&self) -> usize {
+        (**self).span()
+    }
+
+    fn is_shared(&self) -> bool {
+        (**self).is_shared()
     }
 }

@@ -5,6 +5,7 @@ use super::Design;
 use crate::Error;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Columns that are compared first; few designs have samples that agree in all of them.
 const FIRST: usize = 64;
@@ -112,12 +113,20 @@ impl Design for Rows<'_> {
         }
     }
 
-    fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
+    fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
         let all = self.design.shape().0;
         let mut lifted = vec![0.0; vectors.len() / self.kept.len().max(1) * all];
         for (to, vector) in lifted.chunks_exact_mut(all.max(1)).zip(vectors.chunks_exact(self.kept.len().max(1))) {
             self.kept.iter().zip(vector).for_each(|(&i, v)| to[i] = *v);
         }
-        self.design.multiply_transposed(&lifted, out);
+        self.design.multiply_transposed(columns, &lifted, out);
+    }
+
+    fn span(&self) -> usize {
+        self.design.span()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.design.is_shared()
     }
 }

@@ -2,10 +2,12 @@
 //! read, not by a copy.
 
 use super::{Design, multiply_transposed};
-use crate::{Error, Result};
+use crate::monitor::{Monitor, Progress, Stage};
+use crate::{Error, Result, threads};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
 use ndarray::{Array2, ArrayView2, s};
+use std::ops::Range;
 use std::slice::{ChunksExact, ChunksExactMut};
 use std::sync::OnceLock;
 
@@ -13,6 +15,8 @@ use std::sync::OnceLock;
 pub const CONSTANT: f64 = 16.0 * f64::EPSILON;
 /// Entries that are read at a time: a panel of columns stays in the second-level cache.
 const PANEL: usize = 1 << 16;
+/// Panels that one thread looks at, one after the other: so many share the room that they are read into.
+const PANELS_AT_ONCE: usize = 8;
 /// Entries up to which a copy is kept once one was needed (64 MiB): all else is read from it then. Of larger designs what
 /// was read is held no longer than it is used.
 const KEPT: usize = 1 << 23;
@@ -80,29 +84,92 @@ fn rows_mut(panel: &mut Array2<f64>) -> ChunksExactMut<'_, f64> {
     panel.as_slice_mut().unwrap_or_default().chunks_exact_mut(width)
 }
 
-/// Calls `each` with the first column and the values, row by row, of one panel after the other of the columns `of`.
-fn read_panels(design: &dyn Design, of: &[usize], mut each: impl FnMut(usize, &mut Array2<f64>)) {
-    let rows = design.shape().0;
-    let width = (PANEL / rows.max(1)).clamp(16, 1 << 12).min(of.len());
-    let mut panel = Array2::zeros((rows, width));
-    for (i, columns) in of.chunks(width.max(1)).enumerate() {
-        if columns.len() < panel.ncols() {
-            panel = Array2::zeros((rows, columns.len()));
-        }
-        design.read(columns, panel.view_mut());
-        each(i * width, &mut panel);
+/// What `each` makes of the first column and the values, row by row, of every panel of columns; in order.
+fn of_panels<T: Send>(design: &dyn Design, each: impl Fn(usize, &mut Array2<f64>) -> T + Sync) -> Vec<T> {
+    let (rows, n) = design.shape();
+    let width = (PANEL / rows.max(1)).clamp(16, 1 << 12).min(n.max(1));
+    let of_group = |group: Range<usize>| -> Vec<T> {
+        let mut panel = Array2::zeros((rows, width));
+        let starts = group.clone().step_by(width);
+        let each = starts.map(|start| {
+            let columns: Vec<usize> = (start..group.end.min(start + width)).collect();
+            if columns.len() < panel.ncols() {
+                panel = Array2::zeros((rows, columns.len()));
+            }
+            design.read(&columns, panel.view_mut());
+            each(start, &mut panel)
+        });
+        each.collect()
+    };
+    if !design.is_shared() {
+        return of_group(0..n);
     }
+    let group = width * PANELS_AT_ONCE;
+    let groups = (0..n).step_by(group).map(|start| start..n.min(start + group)).collect();
+    threads::map(groups, of_group).into_iter().flatten().collect()
 }
 
 /// The entry that is not finite, first in the order of rows.
 fn first_not_finite(design: &dyn Design) -> Option<(usize, usize)> {
-    let all: Vec<usize> = (0..design.shape().1).collect();
-    let mut first: Option<(usize, usize)> = None;
-    read_panels(design, &all, |start, panel| {
-        let found = panel.indexed_iter().find(|(_, v)| !v.is_finite()).map(|((i, j), _)| (i, start + j));
-        first = [first, found].into_iter().flatten().min();
-    });
-    first
+    let of_panel = |start: usize, panel: &mut Array2<f64>| {
+        panel.indexed_iter().find(|(_, v)| !v.is_finite()).map(|((i, j), _)| (i, start + j))
+    };
+    of_panels(design, of_panel).into_iter().flatten().min()
+}
+
+/// What is known of a column before it is standardised.
+struct Column {
+    map: Map,
+    mean: f64,
+    /// 0 if it is constant.
+    norm: f64,
+    is_finite: bool,
+}
+
+/// Means and norms of the columns of a panel, whose values are changed, for samples of these roots of weights.
+fn moments(panel: &mut Array2<f64>, roots: &[f64], centred: bool) -> Vec<Column> {
+    let size: f64 = roots.iter().map(|root| root * root).sum();
+    let (root, first) = (size.sqrt(), roots.first().copied().unwrap_or(1.0));
+    let constant = if centred { CONSTANT * root } else { 0.0 };
+    let width = panel.ncols();
+    let (mut largest, mut mean, mut sums) = (vec![0.0_f64; width], vec![0.0; width], vec![0.0; width]);
+    let mut finite = vec![true; width];
+    for row in rows(panel) {
+        largest.iter_mut().zip(row).for_each(|(m, v)| *m = if v.abs() > *m { v.abs() } else { *m });
+        finite.iter_mut().zip(row).for_each(|(finite, v)| *finite &= v.is_finite());
+    }
+    let divisor: Vec<f64> = largest.iter().map(|&m| if m > 0.0 { m } else { 1.0 }).collect();
+    if centred {
+        for (row, root) in rows(panel).zip(roots) {
+            mean.iter_mut().zip(row.iter().zip(&divisor)).for_each(|(m, (v, d))| *m += root * root * (v / d));
+        }
+        mean.iter_mut().for_each(|m| *m /= size);
+    }
+    for (row, root) in rows_mut(panel).zip(roots) {
+        for ((t, sum), (d, m)) in row.iter_mut().zip(&mut sums).zip(divisor.iter().zip(&mean)) {
+            *t = *t / d - m;
+            *sum += root * root * *t;
+        }
+    }
+    let reflected = |t: &f64, sum: &f64| if centred { (sum / root + first * t) / (root + first) } else { 0.0 };
+    let shares: Vec<f64> = panel.row(0).iter().zip(&sums).map(|(t, sum)| reflected(t, sum)).collect();
+    let mut squares = vec![0.0; width];
+    for (row, root) in rows(panel).zip(roots).skip(usize::from(centred)) {
+        squares.iter_mut().zip(row.iter().zip(&shares)).for_each(|(sum, (t, share))| {
+            let left = (t - share) * root;
+            *sum += left * left;
+        });
+    }
+    let column = |j: usize| {
+        let norm = squares[j].sqrt();
+        Column {
+            map: Map { divisor: divisor[j], mean: mean[j], share: shares[j], factor: 1.0 / norm },
+            mean: mean[j] * divisor[j],
+            norm: if norm > constant { norm * divisor[j] } else { 0.0 },
+            is_finite: finite[j],
+        }
+    };
+    (0..width).map(column).collect()
 }
 
 impl<'a> Standardised<'a> {
@@ -115,64 +182,32 @@ impl<'a> Standardised<'a> {
     /// [`Error::NonFinite`], naming `what`.
     ///
     /// # Complexity
-    /// `O(n_samples n_features)`; the design is read once, a panel at a time.
+    /// `O(n_samples n_features)` on the threads that are lent; the design is read once, a panel at a time.
     pub fn new(what: &'static str, design: &'a dyn Design, roots: &[f64], centred: bool) -> Result<Self> {
-        let n = design.shape().1;
-        let dropped = usize::from(centred);
-        let size: f64 = roots.iter().map(|root| root * root).sum();
-        let (root, first) = (size.sqrt(), roots.first().copied().unwrap_or(1.0));
-        let constant = if centred { CONSTANT * root } else { 0.0 };
-        let all: Vec<usize> = (0..n).collect();
-        let (mut columns, mut maps) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        let (mut means, mut norms) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        let (mut finite, mut moderate) = (true, true);
-        read_panels(design, &all, |start, panel| {
-            let width = panel.ncols();
-            let (mut largest, mut mean, mut sums) = (vec![0.0_f64; width], vec![0.0; width], vec![0.0; width]);
-            for row in rows(panel) {
-                largest.iter_mut().zip(row).for_each(|(m, v)| *m = if v.abs() > *m { v.abs() } else { *m });
-                finite &= row.iter().fold(true, |finite, v| finite & v.is_finite());
-            }
-            let divisor: Vec<f64> = largest.iter().map(|&m| if m > 0.0 { m } else { 1.0 }).collect();
-            if centred {
-                for (row, root) in rows(panel).zip(roots) {
-                    mean.iter_mut().zip(row.iter().zip(&divisor)).for_each(|(m, (v, d))| *m += root * root * (v / d));
-                }
-                mean.iter_mut().for_each(|m| *m /= size);
-            }
-            for (row, root) in rows_mut(panel).zip(roots) {
-                for ((t, sum), (d, m)) in row.iter_mut().zip(&mut sums).zip(divisor.iter().zip(&mean)) {
-                    *t = *t / d - m;
-                    *sum += root * root * *t;
-                }
-            }
-            let reflected = |t: &f64, sum: &f64| if centred { (sum / root + first * t) / (root + first) } else { 0.0 };
-            let shares: Vec<f64> = panel.row(0).iter().zip(&sums).map(|(t, sum)| reflected(t, sum)).collect();
-            let mut squares = vec![0.0; width];
-            for (row, root) in rows(panel).zip(roots).skip(dropped) {
-                squares.iter_mut().zip(row.iter().zip(&shares)).for_each(|(sum, (t, share))| {
-                    let left = (t - share) * root;
-                    *sum += left * left;
-                });
-            }
-            for j in 0..width {
-                let norm = squares[j].sqrt();
-                means.push(mean[j] * divisor[j]);
-                if norm > constant {
-                    columns.push(start + j);
-                    norms.push(norm * divisor[j]);
-                    let map = Map { divisor: divisor[j], mean: mean[j], share: shares[j], factor: 1.0 / norm };
-                    moderate &= (map.mean + map.share).abs() * root * map.factor < MODERATE_MEAN
-                        && (1.0 / MODERATE_SCALE..MODERATE_SCALE).contains(&map.divisor);
-                    maps.push(map);
-                }
-            }
-        });
-        if !finite && let Some((i, j)) = first_not_finite(design) {
+        let root = roots.iter().map(|root| root * root).sum::<f64>().sqrt();
+        let found: Vec<Column> =
+            of_panels(design, |_, panel| moments(panel, roots, centred)).into_iter().flatten().collect();
+        if !found.iter().all(|column| column.is_finite)
+            && let Some((i, j)) = first_not_finite(design)
+        {
             return Err(Error::NonFinite { what, index: vec![i, j] });
         }
-        let (source, roots) = (Source::Borrowed(design), roots.to_vec());
-        Ok(Self { source, roots, dropped, columns, maps, means, norms, moderate, copy: OnceLock::new() })
+        let kept = || found.iter().enumerate().filter(|(_, column)| column.norm > 0.0);
+        let moderate = kept().all(|(_, Column { map, .. })| {
+            (map.mean + map.share).abs() * root * map.factor < MODERATE_MEAN
+                && (1.0 / MODERATE_SCALE..MODERATE_SCALE).contains(&map.divisor)
+        });
+        Ok(Self {
+            source: Source::Borrowed(design),
+            roots: roots.to_vec(),
+            dropped: usize::from(centred),
+            columns: kept().map(|(j, _)| j).collect(),
+            maps: kept().map(|(_, column)| column.map).collect(),
+            means: found.iter().map(|column| column.mean).collect(),
+            norms: kept().map(|(_, column)| column.norm).collect(),
+            moderate,
+            copy: OnceLock::new(),
+        })
     }
 
     /// A matrix whose columns are standardised already, or are to be taken as they are.
@@ -305,11 +340,14 @@ impl<'a> Standardised<'a> {
     /// # Complexity
     /// `O(rows columns)`; a panel is held at a time.
     pub fn panels(&self, mut each: impl FnMut(usize, ArrayView2<'_, f64>)) {
-        let width = (PANEL / self.nrows().max(1)).clamp(16, 1 << 12);
         let all: Vec<usize> = (0..self.ncols()).collect();
-        for panel in all.chunks(width) {
+        for panel in all.chunks(self.panel_width()) {
             each(panel[0], self.gather(panel).view());
         }
+    }
+
+    fn panel_width(&self) -> usize {
+        (PANEL / self.nrows().max(1)).clamp(16, 1 << 12)
     }
 
     /// `out <- X^T vectors`: vectors of as many values as rows, one after the other.
@@ -317,35 +355,102 @@ impl<'a> Standardised<'a> {
     /// # Complexity
     /// `O(rows columns)` for each vector.
     pub fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
-        let (rows, n) = self.dim();
+        let n = self.ncols();
         if let Some(matrix) = self.as_matrix() {
             return multiply_transposed(matrix, vectors, out);
         }
-        let width = out.len().checked_div(n).unwrap_or(0);
-        if !self.moderate {
-            return self.panels(|first, panel| {
-                let mut part = vec![0.0; width * panel.ncols()];
-                multiply_transposed(panel, vectors, &mut part);
-                for (to, part) in out.chunks_exact_mut(n).zip(part.chunks_exact(panel.ncols())) {
-                    to[first..first + part.len()].copy_from_slice(part);
-                }
-            });
+        let (lifted, mut part) = (self.lifted(vectors), Vec::new());
+        for columns in self.spans() {
+            self.multiply_span(columns.clone(), vectors, &lifted, &mut part);
+            for (to, part) in out.chunks_exact_mut(n).zip(part.chunks_exact(columns.len())) {
+                to[columns.clone()].copy_from_slice(part);
+            }
         }
-        // (x / d - c) f r times v, with c the mean and what the reflection takes away, is (x (r v) / d - c sum r v) f.
-        let n_samples = self.roots.len();
-        let mut lifted = vec![0.0; width * n_samples];
+    }
+
+    /// Calls `each` with one span of columns after the other and their products with the vectors, those with the first
+    /// vector first; says meanwhile how far it is.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    ///
+    /// # Complexity
+    /// As [`multiply_transposed`](Self::multiply_transposed); each column is read once, and products of one span are held.
+    pub fn products(
+        &self,
+        vectors: &[f64],
+        monitor: &Monitor<'_>,
+        mut each: impl FnMut(Range<usize>, &mut [f64]),
+    ) -> Result<()> {
+        let (lifted, mut part) = (self.lifted(vectors), Vec::new());
+        for columns in self.spans() {
+            self.multiply_span(columns.clone(), vectors, &lifted, &mut part);
+            let done = columns.end;
+            each(columns, &mut part);
+            monitor.step(&Progress::new(Stage::Columns, done, self.ncols()))?;
+        }
+        Ok(())
+    }
+
+    /// The columns in spans that are multiplied at a time.
+    fn spans(&self) -> impl Iterator<Item = Range<usize>> {
+        let (n_features, span) = (self.source().shape().1, self.source().span());
+        let place = move |j: usize| self.columns.partition_point(|&column| column < j);
+        let spans = (0..n_features).step_by(span).map(move |start| place(start)..place(start.saturating_add(span)));
+        spans.filter(|columns| !columns.is_empty())
+    }
+
+    /// Vectors that give with the columns as they lie what `vectors` give with weighted and centred ones, but for a
+    /// multiple of their sums.
+    fn lifted(&self, vectors: &[f64]) -> Vec<f64> {
+        let (rows, n_samples) = (self.nrows(), self.roots.len());
+        let mut lifted = vec![0.0; vectors.len() / rows.max(1) * n_samples];
         for (to, vector) in lifted.chunks_exact_mut(n_samples).zip(vectors.chunks_exact(rows)) {
             let each = to.iter_mut().zip(&self.roots).skip(self.dropped).zip(vector);
             each.for_each(|((to, root), v)| *to = root * v);
         }
-        let n_features = self.source().shape().1;
-        let mut products = vec![0.0; width * n_features];
-        self.source().multiply_transposed(&lifted, &mut products);
-        let each = products.chunks_exact(n_features).zip(lifted.chunks_exact(n_samples));
-        for (out, (products, vector)) in out.chunks_exact_mut(n).zip(each) {
+        lifted
+    }
+
+    /// `out <- X[:, columns]^T vectors`, made as long as it must be.
+    fn multiply_span(&self, columns: Range<usize>, vectors: &[f64], lifted: &[f64], out: &mut Vec<f64>) {
+        let (n_samples, width) = (self.roots.len(), columns.len());
+        let count = lifted.len() / n_samples;
+        out.resize(count * width, 0.0);
+        if !self.moderate {
+            return self.multiply_span_accurately(columns, vectors, out);
+        }
+        // (x / d - c) f r times v, with c the mean and what the reflection takes away, is (x (r v) / d - c sum r v) f.
+        let own = &self.columns[columns.clone()];
+        let (first, last) = (own[0], own[width - 1]);
+        let span = last + 1 - first;
+        let mut products;
+        let wanted = if span == width {
+            self.source().multiply_transposed(first..last + 1, lifted, out);
+            None
+        } else {
+            products = vec![0.0; count * span];
+            self.source().multiply_transposed(first..last + 1, lifted, &mut products);
+            Some(products.as_slice())
+        };
+        for (l, (out, vector)) in out.chunks_exact_mut(width).zip(lifted.chunks_exact(n_samples)).enumerate() {
             let sum: f64 = vector.iter().sum();
-            for ((to, map), &j) in out.iter_mut().zip(&self.maps).zip(&self.columns) {
-                *to = (products[j] / map.divisor - (map.mean + map.share) * sum) * map.factor;
+            for ((to, map), &j) in out.iter_mut().zip(&self.maps[columns.clone()]).zip(own) {
+                let product = wanted.map_or(*to, |products| products[l * span + j - first]);
+                *to = (product / map.divisor - (map.mean + map.share) * sum) * map.factor;
+            }
+        }
+    }
+
+    /// As [`multiply_span`](Self::multiply_span), where a correction for means would cost digits: with columns that are
+    /// standardised first, a panel of them at a time.
+    fn multiply_span_accurately(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
+        let (start, width) = (columns.start, columns.len());
+        for panel in columns.collect::<Vec<usize>>().chunks(self.panel_width()) {
+            let mut part = vec![0.0; out.len() / width * panel.len()];
+            multiply_transposed(self.gather(panel).view(), vectors, &mut part);
+            for (to, part) in out.chunks_exact_mut(width).zip(part.chunks_exact(panel.len())) {
+                to[panel[0] - start..][..part.len()].copy_from_slice(part);
             }
         }
     }

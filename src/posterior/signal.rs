@@ -34,7 +34,7 @@ impl Test<'_> {
     pub fn largest_size(&self, response: &Response, seed: u64, monitor: &Monitor<'_>) -> Result<usize> {
         let Self { problem, coordinates, .. } = self;
         let observed = match problem.whole() {
-            Some(whole) => self.of_whole(whole, &response.values)?[0],
+            Some(whole) => self.of_whole(whole, &response.values, monitor)?[0],
             None => self.of_part(&coordinates.response, coordinates.off_range),
         };
         if observed > -FALSE_ALARM.ln() {
@@ -57,7 +57,7 @@ impl Test<'_> {
             let values = match problem.whole() {
                 Some(whole) => {
                     let at_once = (WHOLE_AT_ONCE / whole.columns.len()).clamp(1, n_draws - drawn);
-                    self.of_whole(whole, &noise(&mut rng, at_once * whole.design.nrows()))?
+                    self.of_whole(whole, &noise(&mut rng, at_once * whole.design.nrows()), monitor)?
                 }
                 None => {
                     let in_range = noise(&mut rng, size);
@@ -90,10 +90,14 @@ impl Test<'_> {
     }
 
     /// That of each of some single responses in the rows of the design, with an effect at any column of `whole`.
-    fn of_whole(&self, whole: &Problem<'_>, responses: &[f64]) -> Result<Vec<f64>> {
+    fn of_whole(&self, whole: &Problem<'_>, responses: &[f64], monitor: &Monitor<'_>) -> Result<Vec<f64>> {
         let (rows, n) = whole.design.dim();
         let mut products = vec![0.0; n * responses.len() / rows];
-        whole.design.multiply_transposed(responses, &mut products);
+        whole.design.products(responses, monitor, |columns, part| {
+            for (to, part) in products.chunks_exact_mut(n).zip(part.chunks_exact(columns.len())) {
+                to[columns.clone()].copy_from_slice(part);
+            }
+        })?;
         let spectral = self.problem.spectral()?;
         let each = responses.chunks_exact(rows).zip(products.chunks_exact_mut(n)).map(|(response, products)| {
             let (total, in_range) = (squared(response), spectral.rotate(response));

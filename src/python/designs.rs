@@ -7,6 +7,7 @@ use ndarray::{ArrayViewMut2, Axis, s};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// Columns of a block that are asked for at once, from which the whole block is read and kept.
@@ -248,21 +249,27 @@ impl Design for Watched<'_> {
         }
     }
 
-    fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
-        let (n, width) = (self.shape().1, self.columns.source.block_columns);
+    fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
+        let (n, width) = (columns.len(), self.columns.source.block_columns);
         let count = out.len().checked_div(n).unwrap_or(0);
         out.fill(0.0);
-        for number in 0..n.div_ceil(width) {
+        for number in columns.start / width..columns.end.div_ceil(width) {
             self.try_read(|state| {
                 let block = self.columns.block(state, number)?;
-                let columns = block.shape().1;
-                let mut part = vec![0.0; count * columns];
-                block.multiply_transposed(vectors, &mut part);
-                for (to, part) in out.chunks_exact_mut(n).zip(part.chunks_exact(columns)) {
-                    to[number * width..][..part.len()].copy_from_slice(part);
+                let first = number * width;
+                let own = columns.start.max(first) - first..columns.end.min(first + block.shape().1) - first;
+                let mut part = vec![0.0; count * own.len()];
+                block.multiply_transposed(own.clone(), vectors, &mut part);
+                for (to, part) in out.chunks_exact_mut(n).zip(part.chunks_exact(own.len())) {
+                    to[first + own.start - columns.start..][..part.len()].copy_from_slice(part);
                 }
                 Ok(())
             });
         }
+    }
+
+    fn is_shared(&self) -> bool {
+        // One block is kept at a time.
+        false
     }
 }

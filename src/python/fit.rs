@@ -153,6 +153,12 @@ fn posterior<'py>(py: Python<'py>, posterior: &Posterior) -> PyResult<Bound<'py,
     Ok(out)
 }
 
+/// Whether one fit of a design of this shape is so much work that threads should share it.
+#[pyfunction]
+fn is_large(n_samples: usize, n_features: usize) -> bool {
+    n_samples.saturating_mul(n_features) >= model::LARGE_DESIGN
+}
+
 /// Refuses arguments that a fit would refuse before it looks at the data.
 #[pyfunction]
 fn check(arguments: Arguments<'_>) -> PyResult<()> {
@@ -166,12 +172,13 @@ fn fit<'py>(
     x: Matrix<'py>,
     y: PyReadonlyArray1<'py, f64>,
     arguments: Arguments<'py>,
+    n_threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let start = arguments.starts().pop();
     let settings = arguments.settings(start)?;
     let (design, y) = (x.view()?, y.as_array().to_vec());
-    let found = run::run_serial(py, progress.as_ref(), |monitor| {
+    let found = run::run_shared(py, n_threads, progress.as_ref(), |monitor| {
         design.with(monitor, |x| model::fit(x, &y, &settings, monitor))
     });
     report(py, &x.finish(found)?)
@@ -184,12 +191,13 @@ fn fit_simultaneous<'py>(
     x: Matrix<'py>,
     y: PyReadonlyArray2<'py, f64>,
     arguments: Arguments<'py>,
+    n_threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let start = arguments.starts().pop();
     let settings = arguments.settings(start)?;
     let (design, y) = (x.view()?, y.as_array());
-    let found = run::run_serial(py, progress.as_ref(), |monitor| {
+    let found = run::run_shared(py, n_threads, progress.as_ref(), |monitor| {
         design.with(monitor, |x| model::fit_simultaneous(x, y, &settings, monitor))
     });
     report(py, &x.finish(found)?)
@@ -285,6 +293,7 @@ fn tolerances(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 /// Adds what this file defines to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check, module)?)?;
+    module.add_function(wrap_pyfunction!(is_large, module)?)?;
     module.add_function(wrap_pyfunction!(fit, module)?)?;
     module.add_function(wrap_pyfunction!(fit_simultaneous, module)?)?;
     module.add_function(wrap_pyfunction!(fit_many, module)?)?;

@@ -1,7 +1,7 @@
 //! The one gate for long calls: the interpreter released, signals checked, progress passed on, errors converted.
 
 use crate::monitor::{Monitor, Progress};
-use crate::{Error, Result};
+use crate::{Error, Result, threads};
 use pyo3::prelude::*;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
@@ -10,8 +10,26 @@ use std::time::{Duration, Instant};
 /// How often a running fit looks at the interpreter.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Runs `work` on this thread. Between two of its steps, every 50 ms, signals are checked and `progress` is called with
-/// `(round, step, energy, noise_var)`.
+/// Calls `progress` with `(stage, done, total, round, energy, noise_var)`.
+fn tell(py: Python<'_>, progress: &Py<PyAny>, now: &Progress) -> PyResult<()> {
+    let Progress { stage, done, total, round, energy, noise_var } = *now;
+    progress.call1(py, (stage.name(), done, total, round, energy, noise_var)).map(drop)
+}
+
+/// Runs `work` as one problem, on this thread or on several that it may share: 0 for one a core.
+pub fn run_shared<T: Send>(
+    py: Python<'_>,
+    n_threads: usize,
+    progress: Option<&Py<PyAny>>,
+    work: impl FnOnce(&Monitor<'_>) -> Result<T> + Send,
+) -> PyResult<T> {
+    if n_threads == 1 {
+        return run_serial(py, progress, work);
+    }
+    run_parallel(py, n_threads, progress, |monitor| threads::lend(|| work(monitor)))
+}
+
+/// Runs `work` on this thread. Between two of its steps, every 50 ms, signals are checked and `progress` is told.
 pub fn run_serial<T: Send>(
     py: Python<'_>,
     progress: Option<&Py<PyAny>>,
@@ -26,7 +44,7 @@ pub fn run_serial<T: Send>(
         looks.0 = Instant::now();
         let looked = Python::attach(|py| {
             py.check_signals()?;
-            progress.map_or(Ok(()), |call| call.call1(py, (now.round, now.done, now.energy, now.noise_var)).map(drop))
+            progress.map_or(Ok(()), |progress| tell(py, progress, now))
         });
         looked.map_or_else(
             |error| {
@@ -44,7 +62,7 @@ pub fn run_serial<T: Send>(
 }
 
 /// Runs `work` on `n_threads` threads of its own (0: as many as there are cores), while this one checks signals and,
-/// every 50 ms, calls `progress` with `(stage, done, total)`.
+/// every 50 ms, tells `progress`.
 pub fn run_parallel<T: Send>(
     py: Python<'_>,
     n_threads: usize,
@@ -76,9 +94,9 @@ pub fn run_parallel<T: Send>(
                 }
                 let looked = Python::attach(|py| {
                     py.check_signals()?;
-                    let Progress { stage, done, total, .. } = monitor.progress();
-                    let known = progress.filter(|_| wait == LOOK && total > 0);
-                    known.map_or(Ok(()), |call| call.call1(py, (stage.name(), done, total)).map(drop))
+                    let now = monitor.progress();
+                    let known = progress.filter(|_| wait == LOOK && now.done.max(now.total) > 0);
+                    known.map_or(Ok(()), |progress| tell(py, progress, &now))
                 });
                 if let Err(error) = looked {
                     raised = Some(error);

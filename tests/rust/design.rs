@@ -1,12 +1,13 @@
 //! Kinds of designs, held to the same numbers as a dense array of float64.
 
-use crate::common::{assert_close, fitted, gaussian, norm, normal, positive};
+use crate::common::{Planted, assert_close, fitted, gaussian, norm, normal, positive};
 use ndarray::{Array2, ArrayView2, ShapeBuilder, s};
 use sparsevae::Error;
 use sparsevae::design::{CompressedColumns, Design, Element};
 use sparsevae::model::settings::{Settings, SupportRule};
 use sparsevae::model::{fit, fit_many};
 use sparsevae::monitor::Monitor;
+use sparsevae::threads;
 
 /// Whole numbers from -3 to 3, more than half of them 0.
 fn counts(rows: usize, cols: usize, seed: u64) -> Array2<i8> {
@@ -37,13 +38,17 @@ fn assert_same(design: &dyn Design, dense: &Array2<f64>) {
         design.read(&columns, out.view_mut());
         assert_eq!(out, dense.select(ndarray::Axis(1), &columns));
     }
-    let vectors = normal(2 * rows, 5);
-    let mut out = vec![f64::NAN; 2 * n];
-    design.multiply_transposed(&vectors, &mut out);
-    for (l, vector) in vectors.chunks(rows).enumerate() {
-        let scale = dense.iter().fold(1.0_f64, |largest, v| largest.max(v.abs()));
-        let expected = dense.t().dot(&ndarray::aview1(vector)) / scale;
-        out[l * n..].iter().zip(&expected).for_each(|(found, e)| assert_close(found / scale, *e, 1e-13, "X^T v"));
+    let scale = dense.iter().fold(1.0_f64, |largest, v| largest.max(v.abs()));
+    // One vector and a few take different ways, and so do all columns and some.
+    for (count, columns) in [(1, 0..n), (2, 0..n), (5, 0..n), (1, n / 3..n - 1), (4, n / 3..n - 1), (2, 1..1)] {
+        let vectors = normal(count * rows, 5);
+        let mut out = vec![f64::NAN; count * columns.len()];
+        design.multiply_transposed(columns.clone(), &vectors, &mut out);
+        for (l, vector) in vectors.chunks(rows).enumerate() {
+            let expected = dense.slice(s![.., columns.clone()]).t().dot(&ndarray::aview1(vector)) / scale;
+            let found = out[l * columns.len()..].iter().zip(&expected);
+            found.for_each(|(found, e)| assert_close(found / scale, *e, 1e-13, "X^T v"));
+        }
     }
 }
 
@@ -247,5 +252,40 @@ fn weights_that_are_none_are_refused() {
         let settings = Settings { sample_weight: vec![1.0; length], ..Settings::default() };
         let error = fit(x.view(), &y, &settings, &Monitor::default()).unwrap_err();
         assert!(matches!(error, Error::Shape { what: "sample_weight", .. }), "{error}");
+    }
+}
+
+/// More than one part of columns for each thread, and some left over.
+#[test]
+fn products_are_the_same_bits_on_any_number_of_threads() {
+    let (rows, n) = (300, 9_001);
+    let dense = gaussian(rows, n, 11);
+    let small = dense.mapv(|v| (v * 20.0) as i8);
+    let fortran = dense.t().as_standard_layout().reversed_axes().to_owned();
+    let kinds: [&dyn Design; 4] = [&dense, &small, &fortran, &dense.slice(s![..;2, ..])];
+    for design in kinds {
+        let vectors = normal(4 * design.shape().0, 12);
+        let products = || {
+            let mut out = vec![f64::NAN; 4 * n];
+            design.multiply_transposed(0..n, &vectors, &mut out);
+            out
+        };
+        let alone = products();
+        for n_threads in [1, 2, 5] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            assert_eq!(pool.install(|| threads::lend(products)), alone);
+        }
+    }
+}
+
+#[test]
+fn fits_that_share_threads_are_the_same_bits() {
+    let planted = Planted::new(gaussian(80, 6_000, 13), 5, 14);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    for db in [30.0, 5.0] {
+        let y = planted.noisy(db, 15);
+        let alone = fitted(planted.x.view(), &y, &Settings::default());
+        let shared = pool.install(|| threads::lend(|| fitted(planted.x.view(), &y, &Settings::default())));
+        assert_eq!((shared.support, shared.coef, shared.energy), (alone.support, alone.coef, alone.energy));
     }
 }

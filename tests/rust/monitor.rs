@@ -49,3 +49,11 @@ fn an_inner_call_ends_with_the_outer_one_and_is_not_counted() {
     sibling.inner().stop();
     assert!(!sibling.is_stopped());
 }
+
+#[test]
+fn who_watches_from_another_thread_sees_all_of_the_last_step() {
+    let monitor = Monitor::default();
+    let last = Progress { energy: -2.5, noise_var: 0.1, ..Progress::of_round(3, 17) };
+    monitor.step(&last).unwrap();
+    assert_eq!(monitor.progress(), last);
+}

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Top-level modules, from the ground up. A module may use those on floors below its own.
 const FLOORS: &[&[&str]] = &[
     &["error"],
-    &["report", "monitor", "settings"],
+    &["report", "monitor", "settings", "threads"],
     &["design"],
     &["linalg"],
     &["problem"],

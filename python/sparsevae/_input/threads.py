@@ -24,3 +24,18 @@ def thread_count(n_jobs: Any, n_tasks: int) -> int:
         raise ParameterError(f"`n_jobs` is {n_jobs!r}, but it must be {_WANTED}")
     # More threads than tasks or cores would idle.
     return min(max(count, 0), n_tasks, os.cpu_count() or 1)
+
+
+def fit_threads(n_jobs: Any, *, is_large: bool) -> int:
+    """Turn `n_jobs` into the number of threads that share one fit, of a large design or another; 0 for one a core.
+
+    Raises
+    ------
+    ParameterError
+        As from :func:`thread_count`.
+    """
+    cores = os.cpu_count() or 1
+    if n_jobs is None and is_large:
+        most = os.environ.get("OMP_NUM_THREADS", "")
+        return min(cores, int(most)) if most.isdecimal() and int(most) > 0 else cores
+    return thread_count(n_jobs, cores)

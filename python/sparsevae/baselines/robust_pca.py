@@ -182,6 +182,6 @@ class RobustPca(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         return self
 
 
-def _progress(_: int, step: int, residual: float, __: float) -> None:
+def _progress(_stage: str, step: int, _total: int, _round: int, residual: float, _noise_var: float) -> None:
     sys.stderr.write(f"\rstep {step}  residual {residual:.1e}    ")
     sys.stderr.flush()

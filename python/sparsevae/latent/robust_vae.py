@@ -318,6 +318,6 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return self.rank_
 
 
-def _progress(_: str, done: int, total: int) -> None:
+def _progress(_: str, done: int, total: int, *__: object) -> None:
     sys.stderr.write(f"\rstep {done} of at most {total}    ")
     sys.stderr.flush()

@@ -18,6 +18,7 @@ from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.interchange import Interchange, exchange
 from .._input.parameters import MOST, as_float, check_count, check_flag, check_type, check_verbose
 from .._input.random import draw_seed
+from .._input.threads import fit_threads
 from .._input.weights import Weighting
 from ._prepared import Adjusted, Prepared
 
@@ -97,9 +98,11 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
 
     def _call(self, fit: Any, X: Any, y: Any, arguments: dict[str, Any]) -> "_core.FitReport":
         """Call the core, with progress if asked for."""
-        report: _core.FitReport = fit(X, y, arguments, _progress if self.verbose else None)
-        if self.verbose:
-            _progress_end(report)
+        progress = _Progress(X) if self.verbose else None
+        n_threads = fit_threads(self.n_jobs, is_large=_core.is_large(*X.shape))
+        report: _core.FitReport = fit(X, y, arguments, n_threads, progress)
+        if progress is not None:
+            progress.end(report)
         return report
 
     def _is_empty(self, Y: NDArray[np.float64]) -> bool:
@@ -287,13 +290,33 @@ class LinearVae(CoreEstimator):
         return np.asarray(self._response_noise_var * (1 + self._mean_share) + spread)
 
 
-def _progress(round_: int, step: int, energy: float, noise_var: float) -> None:
-    level = f"  noise {noise_var:.1e}" if noise_var > 0 else ""
-    value = f"  energy {energy:.6g}" if np.isfinite(energy) else ""
-    sys.stderr.write(f"\rround {round_}  step {step}{value}{level}    ")
+class _Progress:
+    """Show on standard error how far a fit is."""
+
+    def __init__(self, X: Any) -> None:
+        dtype = getattr(X, "dtype", None)
+        self._column_bytes = X.shape[0] * dtype.itemsize if isinstance(X, np.ndarray) and dtype is not None else None
+        self._passes, self._columns = 0, 0
+
+    def __call__(self, stage: str, done: int, total: int, round_: int, energy: float, noise_var: float) -> None:
+        if stage == "columns":
+            self._passes += self._passes == 0 or done < self._columns
+            self._columns = done
+            size = f" ({done * self._column_bytes / 1e9:.1f} GB)" if self._column_bytes else ""
+            text = f"pass {self._passes}  {done:,} of {total:,} columns{size}"
+        else:
+            level = f"  noise {noise_var:.1e}" if noise_var > 0 else ""
+            value = f"  energy {energy:.6g}" if np.isfinite(energy) else ""
+            text = f"round {round_}  step {done}{value}{level}"
+        _write(text)
+
+    def end(self, report: "_core.FitReport") -> None:
+        passes = f", {report['n_passes']} passes" if report["n_passes"] else ""
+        size, steps, rounds = len(report["support"]), report["n_iter"], report["n_rounds"]
+        _write(f"{report['status']}: {size} columns, {steps} steps, {rounds} rounds{passes}")
+        sys.stderr.write("\n")
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(f"\r{text:<70}")
     sys.stderr.flush()
-
-
-def _progress_end(report: "_core.FitReport") -> None:
-    size, steps, rounds = len(report["support"]), report["n_iter"], report["n_rounds"]
-    sys.stderr.write(f"\r{report['status']}: {size} columns, {steps} steps, {rounds} rounds{' ' * 20}\n")

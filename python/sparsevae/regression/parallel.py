@@ -46,7 +46,8 @@ def fit_many(
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Weights of the samples, the same for all responses; as in :meth:`VaeSlr.fit`.
     n_jobs : int or None, default=None
-        Threads: None for one, -1 for as many as there are cores. Results do not depend on it.
+        Threads, of which each has its own responses: None for one, -1 for as many as there are cores. Results do not
+        depend on it. `n_jobs` of the estimator is not looked at.
 
     Returns
     -------

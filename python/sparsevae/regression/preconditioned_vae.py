@@ -43,6 +43,9 @@ class PreconditionedVae(LinearVae):
         As in :class:`VaeSlr`.
     random_state : int, Generator, RandomState or None, default=0
         As in :class:`VaeSlr`.
+    n_jobs : int or None, default=None
+        Threads that share a fit, -1 for one a core. None stands for one a core, but no more than OMP_NUM_THREADS says,
+        if the design has 2^23 entries or more, else for one. The same bits on any number of threads.
     verbose : bool or int, default=False
         As in :class:`VaeSlr`.
 
@@ -124,6 +127,7 @@ class PreconditionedVae(LinearVae):
         support_rule: str = "projection",
         fit_intercept: bool = True,
         random_state: RandomState = 0,
+        n_jobs: int | None = None,
         verbose: bool | int = False,
     ) -> None:
         self.power = power
@@ -138,4 +142,5 @@ class PreconditionedVae(LinearVae):
         self.support_rule = support_rule
         self.fit_intercept = fit_intercept
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.verbose = verbose

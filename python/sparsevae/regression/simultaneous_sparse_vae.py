@@ -93,6 +93,9 @@ class SimultaneousSparseVae(SupportPosterior):
         Whether each response has an intercept. Set it to False for designs without one: it costs one sample.
     random_state : int, Generator, RandomState or None, default=0
         Seed of the restarts and of the sampler. The same seed gives the same bits on any number of threads.
+    n_jobs : int or None, default=None
+        Threads that share a fit, -1 for one a core. None stands for one a core, but no more than OMP_NUM_THREADS says,
+        if the design has 2^23 entries or more, else for one. The same bits on any number of threads.
     verbose : bool or int, default=False
         Whether to show progress on standard error.
 
@@ -207,6 +210,7 @@ class SimultaneousSparseVae(SupportPosterior):
         n_choices: int | None = None,
         fit_intercept: bool = True,
         random_state: RandomState = 0,
+        n_jobs: int | None = None,
         verbose: bool | int = False,
     ) -> None:
         self.covariance = covariance
@@ -230,6 +234,7 @@ class SimultaneousSparseVae(SupportPosterior):
         self.n_choices = n_choices
         self.fit_intercept = fit_intercept
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.verbose = verbose
 
     def __sklearn_tags__(self) -> Any:

@@ -89,6 +89,9 @@ class VaeSlr(SupportPosterior, LinearVae):
         Whether to centre the data. Set it to False for designs without an intercept: it costs one sample.
     random_state : int, Generator, RandomState or None, default=0
         Seed of the restarts and of the sampler. The same seed gives the same bits on any number of threads.
+    n_jobs : int or None, default=None
+        Threads that share a fit, -1 for one a core. None stands for one a core, but no more than OMP_NUM_THREADS says,
+        if the design has 2^23 entries or more, else for one. The same bits on any number of threads.
     verbose : bool or int, default=False
         Whether to show progress on standard error.
 
@@ -235,6 +238,7 @@ class VaeSlr(SupportPosterior, LinearVae):
         positive: Any = False,
         fit_intercept: bool = True,
         random_state: RandomState = 0,
+        n_jobs: int | None = None,
         verbose: bool | int = False,
     ) -> None:
         self.optimizer = optimizer
@@ -255,6 +259,7 @@ class VaeSlr(SupportPosterior, LinearVae):
         self.positive = positive
         self.fit_intercept = fit_intercept
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.verbose = verbose
 
     def _prepare(self, X: Any, Y: NDArray[np.float64], arguments: dict[str, Any], sample_weight: Any) -> Prepared:

@@ -118,7 +118,7 @@ def _descend(X: Tensor, y: Tensor, gamma: Tensor, max_iter: int, tol: float, n_t
     else:
         designs = X.expand(len(y), *X.shape[-2:])
         each = zip(designs, y, gamma.tolist(), strict=True)
-        reports = [_core.fit(own.numpy(), one.numpy(), arguments(noise), None) for own, one, noise in each]
+        reports = [_core.fit(own.numpy(), one.numpy(), arguments(noise), 1, None) for own, one, noise in each]
     return torch.stack([torch.from_numpy(report["prior_var"]) for report in reports])
 
 

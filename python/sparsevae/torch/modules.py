@@ -332,7 +332,7 @@ class LinearVae(nn.Module):
         start = self.decoder.prior_var.double()[None, :].numpy(force=True), [0]
         arguments = estimator._arguments() | {"start": start, "max_iter": 1, "precision": precision}
         prepared = estimator._prepare(design, response.reshape(-1, 1), arguments, None)
-        estimator._absorb(_core.fit(design, response, arguments, None), len(design), precision, prepared)
+        estimator._absorb(_core.fit(design, response, arguments, 1, None), len(design), precision, prepared)
         estimator.n_features_in_ = design.shape[1]
         estimator.intercept_ = estimator.intercept_ + type(estimator.intercept_)(self.intercept.item())
         fitted: VaeSlr = to_numpy("y", y)[1].give_back(estimator)

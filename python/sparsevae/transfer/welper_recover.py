@@ -381,6 +381,6 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
         return found.coef
 
 
-def _progress(stage: str, done: int, total: int) -> None:
+def _progress(stage: str, done: int, total: int, *_: object) -> None:
     sys.stderr.write(f"\r{stage}: {done} of {total}{' ' * 20}")
     sys.stderr.flush()

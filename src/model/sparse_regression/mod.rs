@@ -28,6 +28,7 @@ use given_noise::{condition_numbers, descend};
 use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use settings::{Noise, Optimizer, Settings, Start};
+pub use tolerances::LARGE_DESIGN;
 
 /// Fits one response: `x` of shape `(n_samples, n_features)`, `y` of length `n_samples`.
 ///

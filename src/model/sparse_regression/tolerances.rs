@@ -115,7 +115,6 @@ pub(crate) const MISSED_SHARE: f64 = 0.8;
 pub(crate) const MISSED_AT_ONCE: usize = 60;
 /// Passes over all columns before the search ends anyway; most end after two to four.
 pub(crate) const MOST_PASSES: usize = 8;
-/// Products of columns with residuals that are held at a time, in numbers (16 MiB).
-pub(crate) const HELD: usize = 1 << 21;
-/// Residuals that all columns are multiplied with at a time, at least: fewer cost as much, since columns are read anew.
-pub(crate) const LEAST_AT_ONCE: usize = 4;
+/// Entries of a design from which on one fit should share threads: below, most of a fit is on small matrices, where two
+/// threads gain little (docs/scale.md).
+pub const LARGE_DESIGN: usize = 1 << 23;

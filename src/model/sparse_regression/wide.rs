@@ -11,11 +11,10 @@ use super::noisy::{Noisy, evidence};
 use super::settings::{Noise, Settings};
 use super::strategy;
 use super::tolerances::{
-    BACKGROUND_COLUMNS, HELD, LEADING_COLUMNS, LEAST_AT_ONCE, MISSED_AT_ONCE, MISSED_SHARE, MOST_PASSES, RESIDUALS,
-    WIDE,
+    BACKGROUND_COLUMNS, LEADING_COLUMNS, MISSED_AT_ONCE, MISSED_SHARE, MOST_PASSES, RESIDUALS, WIDE,
 };
 use crate::Result;
-use crate::design::Design;
+use crate::design::{Design, multiply_transposed};
 use crate::linalg::least_squares::NestedLeastSquares;
 use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
@@ -24,6 +23,7 @@ use crate::solver::EncoderCovariance;
 use crate::support::search::Candidate;
 use crate::support::tolerances::{EXCHANGE_MARGIN, MATTERS};
 use ndarray::{Array1, Array2, Axis, aview1, concatenate};
+use std::ops::Range;
 
 /// Searches a wide design by a working set, any other one as it is.
 pub(super) fn search(
@@ -67,7 +67,7 @@ fn by_working_set(
         steps: 0,
         passes: 0,
     };
-    wide.screen(leading, background);
+    wide.screen(leading, background)?;
     let path = wide.grow(settings)?;
     let Some(mut found) = wide.run(settings, path)? else { return Ok(None) };
     if found.certified {
@@ -102,11 +102,10 @@ struct Wide<'a> {
 impl Wide<'_> {
     /// The columns of largest correlation with the response, and a sample of all: one from the middle of each of as many
     /// ranges of ranks as are wanted, so that it holds no more that look like the response than all columns do.
-    fn screen(&mut self, leading: usize, background: usize) {
+    fn screen(&mut self, leading: usize, background: usize) -> Result<()> {
         let n = self.problem.design.ncols();
         let mut products = vec![0.0; n];
-        self.pass(&self.response.values, &mut products);
-        self.passes += 1;
+        self.pass(&self.response.values, |columns, part| products[columns].copy_from_slice(part))?;
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_unstable_by(|&a, &b| products[b].abs().total_cmp(&products[a].abs()).then(a.cmp(&b)));
         self.background = (0..background).map(|i| order[(2 * i + 1) * n / (2 * background)]).collect();
@@ -114,10 +113,7 @@ impl Wide<'_> {
         order.truncate(leading);
         order.extend(&self.background);
         self.take(order);
-    }
-
-    fn pass(&self, vectors: &[f64], products: &mut [f64]) {
-        self.problem.design.multiply_transposed(vectors, products);
+        Ok(())
     }
 
     /// The problem on the working set.
@@ -164,33 +160,32 @@ impl Wide<'_> {
     /// Takes in columns whose product with a residual is not far below the largest in the working set; whether there
     /// are any.
     fn take_missed(&mut self, residuals: &[f64]) -> Result<bool> {
+        let (rows, width) = self.copy.dim();
+        let mut inside = vec![0.0; residuals.len() / rows * width];
+        multiply_transposed(self.copy.view(), residuals, &mut inside);
+        let largest = |products: &[f64]| products.iter().fold(0.0_f64, |most, q| most.max(q.abs()));
+        let enough: Vec<f64> = inside.chunks_exact(width).map(|own| MISSED_SHARE * largest(own)).collect();
+        let mut missed = vec![Vec::new(); enough.len()];
         let mut held = vec![false; self.problem.design.ncols()];
         self.columns.iter().for_each(|&j| held[j] = true);
-        let mut missed: Vec<usize> = Vec::new();
-        self.products_with(residuals, |products| {
-            let inside =
-                products.iter().zip(&held).filter(|(_, held)| **held).fold(0.0_f64, |most, (q, _)| most.max(q.abs()));
-            let is_large = |j: &usize| !held[*j] && products[*j].abs() > MISSED_SHARE * inside;
-            let mut large: Vec<usize> = (0..products.len()).filter(is_large).collect();
-            large.sort_unstable_by(|&a, &b| products[b].abs().total_cmp(&products[a].abs()).then(a.cmp(&b)));
-            missed.extend(&large[..large.len().min(MISSED_AT_ONCE)]);
+        self.pass(residuals, |columns, products| {
+            for ((missed, enough), products) in missed.iter_mut().zip(&enough).zip(products.chunks_exact(columns.len()))
+            {
+                let found = columns.clone().zip(products.iter().map(|q| q.abs()));
+                missed.extend(found.filter(|(j, q)| !held[*j] && q > enough));
+                missed.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+                missed.truncate(MISSED_AT_ONCE);
+            }
         })?;
-        Ok(self.take(missed))
+        Ok(self.take(missed.into_iter().flatten().map(|(j, _)| j).collect()))
     }
 
-    /// Calls `each` with the products of all columns with each of the vectors, in one pass.
-    fn products_with(&mut self, vectors: &[f64], mut each: impl FnMut(&[f64])) -> Result<()> {
-        let (rows, n) = self.problem.design.dim();
-        let at_once = (HELD / n).max(LEAST_AT_ONCE);
-        let mut products = Vec::new();
-        for vectors in vectors.chunks(at_once * rows) {
-            self.monitor.check()?;
-            products.resize(vectors.len() / rows * n, 0.0);
-            self.pass(vectors, &mut products);
-            products.chunks_exact(n).for_each(&mut each);
-        }
+    /// One pass over all columns: `each` gets their products with the vectors, as [`Standardised::products`] says.
+    ///
+    /// [`Standardised::products`]: crate::design::Standardised::products
+    fn pass(&mut self, vectors: &[f64], each: impl FnMut(Range<usize>, &mut [f64])) -> Result<()> {
         self.passes += 1;
-        Ok(())
+        self.problem.design.products(vectors, self.monitor, each)
     }
 
     fn take(&mut self, mut columns: Vec<usize>) -> bool {
@@ -240,8 +235,10 @@ impl Wide<'_> {
             return Ok(None);
         }
         let mut reached = vec![0.0; self.problem.design.ncols()];
-        self.products_with(&vectors, |products| {
-            reached.iter_mut().zip(products).for_each(|(sum, q)| *sum += q * q);
+        self.pass(&vectors, |columns, products| {
+            for products in products.chunks_exact(columns.len()) {
+                reached[columns.clone()].iter_mut().zip(products).for_each(|(sum, q)| *sum += *q * *q);
+            }
         })?;
         let near: Vec<usize> = (0..reached.len()).filter(|&j| 1.0 - reached[j] <= limit * limit).collect();
         Ok((near.len() <= self.columns.len()).then(|| self.take(near)))

@@ -58,7 +58,7 @@ def test_defaults_are_those_of_the_core(model, left_out, own):
     assert all(p.kind is p.KEYWORD_ONLY for p in parameters.values())
     defaults = {name: value for name, value in _core.defaults().items() if name not in left_out}
     assert {name: parameters[name].default for name in defaults} == defaults
-    assert set(parameters) - set(defaults) == {"random_state", "verbose"} | own
+    assert set(parameters) - set(defaults) == {"random_state", "n_jobs", "verbose"} | own
 
 
 @pytest.mark.parametrize("model", [*MODELS, SimultaneousSparseVae])

@@ -1,9 +1,12 @@
 """Wide designs, searched by a working set of columns."""
 
+import re
+
 import numpy as np
 import pytest
 from sparsevae import VaeSlr
 from sparsevae.datasets import make_sparse_regression
+from sparsevae.exceptions import ParameterError
 
 N_SAMPLES, N_FEATURES = 60, 4_000
 
@@ -53,3 +56,27 @@ def test_weights_of_samples_reach_the_working_set(data):
 def test_float32_and_fortran_order_find_the_same_columns(data):
     for X in (data.X.astype(np.float32), np.asfortranarray(data.X)):
         assert np.array_equal(VaeSlr().fit(X, data.y).support_, data.support)
+
+
+def test_threads_share_a_fit_and_change_no_bit(capfd):
+    data = make_sparse_regression(80, 4000, n_nonzero=4, snr_db=20, random_state=7)
+    alone = VaeSlr().fit(data.X, data.y)
+    for n_jobs in (2, -1):
+        shared = VaeSlr(n_jobs=n_jobs, verbose=True).fit(data.X, data.y)
+        assert shared.coef_.tobytes() == alone.coef_.tobytes()
+        assert shared.inclusion_prob_.tobytes() == alone.inclusion_prob_.tobytes()
+    assert f"{alone.n_passes_} passes" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("n_jobs", [0, -2, 1.5, "2"])
+def test_other_numbers_of_threads_are_refused(n_jobs):
+    with pytest.raises(ParameterError, match="`n_jobs`"):
+        VaeSlr(n_jobs=n_jobs).fit(np.eye(4)[:, :3], np.arange(4.0))
+
+
+def test_a_pass_shows_columns_and_bytes(capfd):
+    X = np.asfortranarray(np.random.default_rng(0).integers(0, 3, (100, 400_000), dtype=np.int8))
+    y = X[:, 7] - 2.0 * X[:, 70_000] + np.random.default_rng(1).standard_normal(100)
+    model = VaeSlr(verbose=True).fit(X, y)
+    assert model.support_.tolist() == [7, 70_000]
+    assert re.search(r"pass 1  [\d,]+ of 400,000 columns \([\d.]+ GB\)", capfd.readouterr().err)
