@@ -79,9 +79,9 @@ figures-statistics: $(VENV)/.figures ## Run all experiments on noisy data, 13 CP
 	$(BIN)/sparsevae reproduce benchmark calibration prediction finemapping null --methods all && \
 	$(BIN)/python notebooks/paper.py statistics
 
-bench: $(VENV)/.bench ## Time the kernel, then the solvers beside their rivals
+bench: $(VENV)/.bench ## Time the kernel, then everything beside its rivals; write docs/benchmarks.md
 	cargo bench --locked
-	$(BIN)/python benches/peers/run.py
+	$(BIN)/python benches/peers/all.py
 
 docs: $(VENV)/.docs ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -1,0 +1,240 @@
+"""Large designs: CPU time, memory beyond the data, and F1 of the support, beside abess and NumPy's Gram matrix.
+
+    python benches/peers/scale.py [--draws N] [--only GROUP ...]
+
+Each fit runs in a process of its own, on one thread, after a small one that loads what is loaded once; medians over the
+draws, with the slowest. abess has its defaults, which choose the size of the support. "Gram" is `X.T @ X`, which
+any solver of tall data needs, and no fit. Memory is the largest resident size above that with the data there; the pages
+of a mapped file are not counted. Groups: wide, files, sparse, tall, rows, growth.
+"""
+
+import environment  # sets the number of threads; keep it before numpy
+
+# isort: split
+import argparse
+import importlib
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import report
+import scipy.sparse
+from sparsevae import SimultaneousSparseVae, VaeSlr
+from sparsevae.datasets import make_sparse_regression
+from sparsevae.metrics import support_f1
+
+GROWTH = (10_000, 31_623, 100_000, 316_228, 1_000_000)
+
+
+class Case(NamedTuple):
+    group: str
+    shape: tuple[int, int]
+    draw: Callable
+    solvers: tuple[str, ...] = ("VaeSlr()",)
+
+
+def with_noise(rng, signal, snr_db):
+    return signal + rng.standard_normal(signal.shape) * signal.std() / 10 ** (snr_db / 20)
+
+
+def planted(X, n_nonzero, snr_db, rng):
+    support = np.sort(rng.choice(X.shape[1], n_nonzero, replace=False))
+    signal = np.asarray(X[:, support] @ rng.standard_normal(n_nonzero), dtype=np.float64)
+    return X, with_noise(rng, signal, snr_db), support
+
+
+def gaussian(n_samples, n_features, n_nonzero, snr_db, order="F"):
+    def draw(seed, _):
+        rng = np.random.default_rng(seed)
+        return planted(np.asarray(rng.standard_normal((n_samples, n_features)), order=order), n_nonzero, snr_db, rng)
+
+    return draw
+
+
+def toeplitz(n_samples, n_features, n_nonzero, snr_db):
+    def draw(seed, _):
+        sizes = {"n_nonzero": n_nonzero, "snr_db": snr_db, "correlation": 0.9}
+        data = make_sparse_regression(n_samples, n_features, design="toeplitz", random_state=seed, **sizes)
+        return data.X, data.y, data.support
+
+    return draw
+
+
+def genotypes(n_samples, n_features, n_nonzero, snr_db):
+    """A memory map of int8 in Fortran order."""
+
+    def draw(seed, folder):
+        rng, path = np.random.default_rng(seed), folder / "genotypes.npy"
+        shape = {"shape": (n_samples, n_features), "fortran_order": True}
+        X = np.lib.format.open_memmap(path, mode="w+", dtype=np.int8, **shape)
+        for start in range(0, n_features, 50_000):
+            width = min(50_000, n_features - start)
+            X[:, start : start + width] = rng.binomial(2, rng.uniform(0.05, 0.5, width), (n_samples, width))
+        X.flush()
+        return planted(np.load(path, mmap_mode="r"), n_nonzero, snr_db, rng)
+
+    return draw
+
+
+def sparse(n_samples, n_features, density, n_nonzero, snr_db):
+    def draw(seed, _):
+        rng = np.random.default_rng(seed)
+        sizes = {"density": density, "format": "csc", "rng": rng, "data_sampler": rng.standard_normal}
+        return planted(scipy.sparse.random_array((n_samples, n_features), **sizes), n_nonzero, snr_db, rng)
+
+    return draw
+
+
+def rows(n_samples, n_features, n_responses, n_nonzero, snr_db):
+    def draw(seed, _):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((n_samples, n_features))
+        support = np.sort(rng.choice(n_features, n_nonzero, replace=False))
+        signal = X[:, support] @ rng.standard_normal((n_nonzero, n_responses))
+        return X, with_noise(rng, signal, snr_db), support
+
+    return draw
+
+
+BOTH, TALL = ("VaeSlr()", "abess"), ("VaeSlr()", "abess", "Gram")
+CASES = {
+    "500 x 100,000, 30 dB": Case("wide", (500, 100_000), gaussian(500, 100_000, 20, 30), BOTH),
+    "500 x 100,000, 10 dB": Case("wide", (500, 100_000), gaussian(500, 100_000, 20, 10), BOTH),
+    "200 x 50,000, 10 dB": Case("wide", (200, 50_000), gaussian(200, 50_000, 10, 10), BOTH),
+    "Toeplitz(.9) 200 x 10,000, 10 dB": Case("wide", (200, 10_000), toeplitz(200, 10_000, 10, 10), BOTH),
+    "int8 file 500 x 1,000,000, 30 dB": Case("files", (500, 1_000_000), genotypes(500, 1_000_000, 20, 30)),
+    "int8 file 500 x 1,000,000, 10 dB": Case("files", (500, 1_000_000), genotypes(500, 1_000_000, 20, 10)),
+    "sparse 1,000 x 200,000, density .01, 10 dB": Case(
+        "sparse", (1_000, 200_000), sparse(1_000, 200_000, 0.01, 20, 10)
+    ),
+    "20,000 x 1,000, 0 dB": Case("tall", (20_000, 1_000), gaussian(20_000, 1_000, 10, 0, "C"), TALL),
+    "100,000 x 50, 0 dB": Case("tall", (100_000, 50), gaussian(100_000, 50, 10, 0, "C"), TALL),
+    "1,000,000 x 20, 0 dB": Case("tall", (1_000_000, 20), gaussian(1_000_000, 20, 10, 0, "C"), TALL),
+    **{
+        f"{n} x {p:,} x {r}, 20 dB": Case("rows", (n, p), rows(n, p, r, 20, 20), ("SimultaneousSparseVae()",))
+        for n, p, r in ((200, 5_000, 50), (200, 20_000, 50), (306, 20_000, 100))
+    },
+    **{f"200 x {p:,}, 20 dB": Case("growth", (200, p), gaussian(200, p, 10, 20)) for p in GROWTH},
+}
+GROUPS = tuple(dict.fromkeys(case.group for case in CASES.values()))
+
+
+def fit_abess(X, y):
+    # abess only knows contiguous float64.
+    return np.flatnonzero(
+        importlib.import_module("abess.linear")
+        .LinearRegression()
+        .fit(np.ascontiguousarray(X, dtype=np.float64), y)
+        .coef_
+    )
+
+
+SOLVERS = {
+    "VaeSlr()": lambda X, y: VaeSlr(n_jobs=1).fit(X, y),
+    "SimultaneousSparseVae()": lambda X, y: SimultaneousSparseVae(n_jobs=1).fit(X, y),
+    "abess": fit_abess,
+    "Gram": lambda X, _: X.T @ X,
+}
+
+
+class Peak:
+    """The largest anonymous memory of this process while it is entered, beyond that before, in MiB (Linux)."""
+
+    def __enter__(self):
+        self.before = self.most = self._now()
+        self._end = threading.Event()
+        self._watch = threading.Thread(target=self._look)
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._watch.join()
+        self.mib = self.most - self.before
+
+    def _look(self):
+        while not self._end.wait(0.02):
+            self.most = max(self.most, self._now())
+
+    def _now(self):
+        status = Path("/proc/self/status")
+        lines = status.read_text().splitlines() if status.is_file() else []
+        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")), float("nan"))
+
+
+def measure(case, solver, seed):
+    """In a process of its own: what one fit takes and finds."""
+    warnings.simplefilter("ignore")
+    solve = SOLVERS[solver]
+    small = np.random.default_rng(0).standard_normal((40, 50))
+    solve(small, small[:, :2] if "Simultaneous" in solver else small[:, 0])
+    with tempfile.TemporaryDirectory() as folder:
+        X, y, support = CASES[case].draw(seed, Path(folder))
+        with Peak() as peak:
+            begin = time.process_time()
+            found = solve(X, y)
+            seconds = time.process_time() - begin
+    chosen = getattr(found, "support_", found) if solver != "Gram" else None
+    f1 = float("nan") if chosen is None else support_f1(_indicator(support, X), _indicator(chosen, X))
+    return {"seconds": seconds, "mib": peak.mib, "f1": f1, "passes": getattr(found, "n_passes_", 0)}
+
+
+def _indicator(support, X):
+    out = np.zeros(X.shape[1])
+    out[support] = 1
+    return out
+
+
+def run(case, solver, draws):
+    """A row of the table: medians over the draws, each in a process of its own."""
+    found = []
+    for seed in range(draws):
+        command = [sys.executable, __file__, "--measure", case, solver, str(seed)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return {"data": case, "solver": solver, "s": f"failed: {done.stderr.strip().splitlines()[-1][:80]}"}
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    seconds = [one["seconds"] for one in found]
+    middle = {name: float(np.median([one[name] for one in found])) for name in found[0]}
+    passes = f"{middle['passes']:.0f}" if middle["passes"] else "-"
+    size = {"MiB": round(middle["mib"]), "F1": middle["f1"], "passes": passes}
+    return {"data": case, "solver": solver, "s": middle["seconds"], "slowest": max(seconds), **size}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--draws", type=int, default=3, help="draws of each case (default: 3)")
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS, help="groups to run (default: all)")
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        case, solver, seed = arguments.measure
+        print(json.dumps(measure(case, solver, int(seed))))
+        return
+    print(environment.machine(), f"{arguments.draws} draws.")
+    for group in arguments.only:
+        found = []
+        for name, case in CASES.items():
+            if case.group == group:
+                found.extend(run(name, solver, arguments.draws) for solver in case.solvers)
+        columns = {key: None for row in found for key in row}
+        print(
+            f"\n**{group}**\n\n{report.table([{key: row.get(key, '-') for key in columns} for row in found])}",
+            flush=True,
+        )
+        if group == "growth" and all("slowest" in row for row in found):
+            exponent = np.polyfit(np.log(GROWTH), np.log([row["s"] for row in found]), 1)[0]
+            last = np.polyfit(np.log(GROWTH[2:]), np.log([row["s"] for row in found[2:]]), 1)[0]
+            print(f"\nTime grows as the number of columns to the power of {exponent:.2f}, {last:.2f} from 100,000 on.")
+
+
+if __name__ == "__main__":
+    main()
