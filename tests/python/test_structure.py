@@ -22,7 +22,7 @@ FLOORS = {
         {"_input"},
         {"datasets", "energies", "metrics", "plotting"},
         {"baselines", "latent", "regression"},
-        {"transfer"},
+        {"planning", "transfer"},
         {"mne", "theory"},
         {"torch"},
         {"__init__"},
@@ -41,6 +41,13 @@ FLOORS = {
         {"_base"},
         {"_posterior"},
         {"parallel", "preconditioned_vae", "simultaneous_sparse_vae", "support_selector", "vae_slr"},
+        {"__init__"},
+    ),
+    "sparsevae.planning": (
+        {"_cost", "_limits", "_sources", "_statistics"},
+        {"_trial"},
+        {"_result"},
+        {"_planner"},
         {"__init__"},
     ),
     "sparsevae.torch": (
