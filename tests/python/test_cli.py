@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from sparsevae import __version__, cli, demo
+from sparsevae.exceptions import DataUnavailableError
 
 needs_genes = pytest.mark.skipif(
     not os.environ.get("SPARSEVAE_DATA"), reason="SPARSEVAE_DATA does not name a folder with the riboflavin data"
@@ -59,7 +60,7 @@ def test_demo_on_riboflavin_lists_the_genes_of_the_real_response(tmp_path, capsy
 
 def test_riboflavin_without_data_ends_with_a_message(tmp_path, capsys, monkeypatch):
     def unavailable(**_):
-        raise cli.DataUnavailableError("the riboflavin set is not at hand")
+        raise DataUnavailableError("the riboflavin set is not at hand")
 
     monkeypatch.setattr(demo, "fetch_riboflavin", unavailable)
     monkeypatch.setattr(demo, "KAPPAS", (2,))
