@@ -35,7 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "demo",
         help="compare with the Lasso and basis pursuit",
-        description="Recover sparse coefficients on badly conditioned designs; print a table, draw a figure.",
+        description="Recover sparse coefficients on badly conditioned designs, fit noisy real data; print tables, draw "
+        "figures.",
     )
     run.add_argument("--riboflavin", action="store_true", help="real genes as well, and the response measured on them")
     run.add_argument("--trials", type=_positive, default=10, help="problems for each number of nonzeros (default: 10)")
@@ -192,17 +193,20 @@ def _progress(text: str) -> None:
         sys.stderr.flush()
 
 
-def _draw(results: Sequence[demo.Recovery], folder: Path) -> Path:
+def _draw(results: Sequence[demo.Recovery], noisy: demo.Noisy, folder: Path) -> tuple[Path, Path]:
     figure, grid = plotting.new_figure(len(results), 2)
     for result, axes in zip(results, grid, strict=True):
         plotting.plot_recovery_rates(axes[0], demo.KAPPAS, result.rates, title=result.design)
         shown = {name: result.estimates[name] for name in ("VaeSlr", demo.LASSO)}
         count = int((result.truth != 0).sum())
         plotting.plot_coefficients(axes[1], result.truth, shown, title=f"one problem, {count} nonzeros")
+    second, grid = plotting.new_figure(1, 1)
+    noisy.draw(grid[0][0])
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "recovery.png"
-    figure.savefig(path, dpi=110)
-    return path
+    paths = folder / "recovery.png", folder / "inclusion.png"
+    figure.savefig(paths[0], dpi=110)
+    second.savefig(paths[1], dpi=110)
+    return paths
 
 
 def _fit(arguments: argparse.Namespace) -> int:
@@ -289,8 +293,11 @@ def _demo(arguments: argparse.Namespace) -> int:
         results.append(result)
     if arguments.riboflavin:
         print(f"\n{demo.selected_genes()}", flush=True)
+    noisy = demo.diabetes(seed)
+    print(f"\nNoisy data: ten measurements, their squares and products\n{noisy.text()}", flush=True)
     try:
-        print(f"\nfigure: {_draw(results, arguments.out)}")
+        recovery, inclusion = _draw(results, noisy, arguments.out)
+        print(f"\nfigures: {recovery}, {inclusion}")
     except ImportError as error:
         print(f"\nno figure: {error}")
     print(f"{time.perf_counter() - start:.0f} seconds")

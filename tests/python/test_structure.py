@@ -27,7 +27,8 @@ FLOORS = {
         {"torch"},
         {"__init__"},
         {"experiments"},
-        {"demo", "report"},
+        {"report"},
+        {"demo"},
         {"cli"},
     ),
     "sparsevae._input": (

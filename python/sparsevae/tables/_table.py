@@ -15,6 +15,8 @@ from ..exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeErr
 # What stands for a missing number in tables of R, pandas, SAS, databases and spreadsheets.
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", ".", "?", "#n/a"})
 _ADVICE = 'the number is missing; `exclude` leaves a column out, and `missing` "mean" puts in its mean'
+# Names that are compared with one that does not exist: a second.
+_COMPARED = 100_000
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def find(column: str | int, names: Sequence[str], argument: str, where: object) 
     try:
         number = int(column)
     except ValueError:
-        near = difflib.get_close_matches(str(column), names, n=3)
+        near = difflib.get_close_matches(str(column), names[:_COMPARED], n=3)
         advice = f": did you mean {' or '.join(map(repr, near))}?" if near else ""
         message = f"`{argument}` is {column!r}, but {where} has no column of this name{advice}"
         raise ParameterError(message) from None

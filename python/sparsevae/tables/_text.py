@@ -39,15 +39,16 @@ def read_text(path: Path, response: str | int | None, exclude: Sequence[str | in
         has_names = not all(_is_number(text) for text in head[1])
         names = [name.strip() if has_names else str(i) for i, name in enumerate(head[1])]
         choice = choose(path, names, response, exclude, missing)
+        wanted = choice.all
         for line, row in rows if has_names else chain([head], rows):
             if len(row) != len(names):
                 raise ShapeError(f"{path}, line {line}: {len(row)} fields, but {len(names)} are needed")
-            chosen = [row[i] for i in choice.all]
+            chosen = [row[i] for i in wanted]
             try:
                 values.extend([*map(float, chosen)])
             except ValueError:
                 where = f"{path}, line {line}"
-                values.extend(read_number(text, where, names[i]) for text, i in zip(chosen, choice.all, strict=True))
+                values.extend(read_number(text, where, names[i]) for text, i in zip(chosen, wanted, strict=True))
             lines.append(line)
     if not lines:
         raise ShapeError(f"{path} has names of columns, but no numbers")
