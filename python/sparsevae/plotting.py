@@ -234,7 +234,8 @@ def plot_plan(axes: "Axes", plan: "Plan", *, measure: str = "power", title: str 
     """Draw what a plan measured with its 95% intervals.
 
     Over the number of samples, one line for each signal-to-noise ratio and number of effects; over the ratio where one
-    number of samples was tried. What rests on a model of the design has open markers and broken lines.
+    number of samples was tried, with a dotted line for no noise. What rests on a model of the design has open markers
+    and broken lines.
 
     Parameters
     ----------
@@ -261,14 +262,18 @@ def plot_plan(axes: "Axes", plan: "Plan", *, measure: str = "power", title: str 
     >>> plot_plan(axes[0][0], found, measure="f1")
     """
     check_option("measure", measure, tuple(_MEASURES))
-    over_ratio = len({point.n_samples for point in plan.points}) == 1
     ratios = {point.snr for point in plan.points}
+    over_ratio = len({point.n_samples for point in plan.points}) == 1 and len(ratios) > 1
     curves: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
     for point in plan.points:
-        effects = f"{point.n_nonzero} effects"
-        noise = "no noise" if point.snr == np.inf else f"SNR {point.snr:g}"
-        name = effects if over_ratio and len(ratios) > 1 else f"{effects}, {noise}"
-        at = point.snr if over_ratio and len(ratios) > 1 else point.n_samples
+        name, at = f"{point.n_nonzero} effects", float(point.n_samples)
+        if over_ratio and np.isfinite(point.snr):
+            at = point.snr
+        else:
+            name += ", no noise" if point.snr == np.inf else f", SNR {point.snr:g}"
+        if over_ratio and point.snr == np.inf:
+            axes.axhline(getattr(point, measure).value, color="0.6", linestyle=":", label=name)
+            continue
         curves.setdefault((name, point.source), []).append((at, *getattr(point, measure)))
     colors = {name: f"C{number % 10}" for number, name in enumerate(dict.fromkeys(name for name, _ in curves))}
     for (name, source), points in curves.items():
@@ -292,7 +297,7 @@ def plot_plan(axes: "Axes", plan: "Plan", *, measure: str = "power", title: str 
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set(
-        xlabel="signal-to-noise ratio" if over_ratio and len(ratios) > 1 else "samples",
+        xlabel="signal-to-noise ratio" if over_ratio else "samples",
         ylabel=_MEASURES[measure],
         ylim=(-0.05, 1.05),
         title=title,

@@ -109,7 +109,7 @@ def plan(
     covariance of `X`, shrunk towards independent columns by the rule of Ledoit and Wolf: an extrapolation, which is
     labelled so. Shrinkage takes away correlation, and normal rows are not those of genotypes or counts. So the model is
     tried at the samples of `X` as well: where it differs there from the rows themselves, so do its answers. Designs of
-    more than 2**26 entries are not drawn: such numbers of samples are left out with a note, and of a shape as large
+    more than 2**25 entries are not drawn: such numbers of samples are left out with a note, and of a shape as large
     only so many columns are drawn.
 
     Trials share their effects over numbers of samples, which makes differences between these clearer than their
@@ -139,7 +139,7 @@ def plan(
         X = predict_array(VaeSlr(), to_numpy("X", X)[0], reset=True, any_kind=True)
         shape = X.shape
     counts = _counts("n_nonzero", n_nonzero, 1)
-    ratios = [read_snr(ratio) for ratio in np.ravel(np.asarray(snr, dtype=object))]
+    ratios = sorted({read_snr(ratio) for ratio in np.ravel(np.asarray(snr, dtype=object))})
     if not ratios:
         raise ParameterError("`snr` is empty, but one ratio is needed")
     known = [limits(shape[1], count, ratio, fit_intercept=model.fit_intercept) for ratio in ratios for count in counts]

@@ -134,7 +134,7 @@ class Plan:
     seconds: float
 
     def curve(self, *, snr: float | None = None, n_nonzero: int | None = None) -> tuple[PlanPoint, ...]:
-        """Points of one signal-to-noise ratio and number of effects by `n_samples`, the caller's rows before a model.
+        """Return the points of one signal-to-noise ratio and number of effects, by number of samples.
 
         Parameters
         ----------
@@ -305,7 +305,7 @@ class Plan:
         measure, target = _GOAL[free]
         needed = self.samples_needed(snr=limits.snr, n_nonzero=limits.n_nonzero)
         goal = f"all found with probability {target:g}" if free else f"{measure} {target:g}"
-        lines = [f"  {goal}: {_answer(needed, [point.n_samples for point in points])}"]
+        lines = [f"  {goal}: {self._answer(needed, [point.n_samples for point in points])}"]
         if free:
             return [
                 *lines,
@@ -314,13 +314,27 @@ class Plan:
             ]
         n_samples = self.shape[0]
         reached, equal = limits.least_effect(n_samples), math.sqrt(limits.snr / limits.n_nonzero)
-        bound, lasso = f"{limits.information_samples:,.0f}", f"{limits.lasso_samples:,.0f}"
+        bound, lasso = limits.information_samples, max(limits.information_samples, limits.lasso_samples)
         return [
             *lines,
             f"  for all of {limits.n_nonzero} equal effects, of {equal:.2g} each, in independent columns:",
-            f"    any method needs {bound} samples, the Lasso {lasso}",
-            f"    chance makes columns look like effects of {reached:.2g} at {n_samples:,} samples",
+            f"    any method needs {bound:,.0f} samples at least, the Lasso {lasso:,.0f}",
+            f"    the largest chance correlation looks like an effect of {reached:.2g} at {n_samples:,} samples",
         ]
+
+    def _answer(self, needed: Needed, sizes: Sequence[int]) -> str:
+        """Say how many samples are needed, given what was tried."""
+        if needed.value == math.inf:
+            return f"more than {max(sizes):,} samples"
+        if needed.value == min(sizes):
+            return f"{min(sizes):,} samples or fewer"
+        high = f"{needed.high:,.0f}" if needed.high < math.inf else f"more than {max(sizes):,}"
+        more = round(needed.value) - self.shape[0]
+        return (
+            f"about {needed.value:,.0f} samples [{needed.low:,.0f}, {high}]"
+            + (f", {more:,} more than there are" if more > 0 else "")
+            + (", by extrapolation" if needed.extrapolated else "")
+        )
 
     def _notes(self) -> list[str]:
         lines = [f"{kind}: {_SOURCES[kind]}" for kind in dict.fromkeys(point.source for point in self.points)]
@@ -359,14 +373,3 @@ def _estimate(estimate: Estimate) -> str:
         return ""
     value, low, high = (f"{number:.2f}".removeprefix("0") for number in estimate)
     return f"{value} [{low}, {high}]"
-
-
-def _answer(needed: Needed, sizes: Sequence[int]) -> str:
-    """Say how many samples are needed, given what was tried."""
-    if needed.value == math.inf:
-        return f"more than {max(sizes):,} samples"
-    if needed.value == min(sizes):
-        return f"{min(sizes):,} samples or fewer"
-    high = f"{needed.high:,.0f}" if needed.high < math.inf else f"more than {max(sizes):,}"
-    source = ", by extrapolation" if needed.extrapolated else ""
-    return f"about {needed.value:,.0f} samples [{needed.low:,.0f}, {high}]{source}"

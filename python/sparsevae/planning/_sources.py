@@ -6,13 +6,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .._input.arrays import product
 from .._input.columns import take
 from ..datasets._design import make_design
 
 Array = NDArray[np.float64]
 
-# Entries of a design that is drawn: 512 MiB as float64.
-MOST_ENTRIES = 2**26
+# Entries of a design that is drawn: 256 MiB as float64.
+MOST_ENTRIES = 2**25
 
 
 class Source(Protocol):
@@ -53,10 +54,10 @@ class Model:
 
     def __init__(self, X: Any) -> None:
         rows = take(X, np.arange(X.shape[1]))
-        self._mean, deviation = rows.mean(axis=0), rows.std(axis=0)
-        self._scale = deviation
+        varies = np.ptp(rows, axis=0) > 0
+        self._mean, self._scale = rows.mean(axis=0), np.where(varies, rows.std(axis=0), 0.0)
         rows -= self._mean
-        rows /= np.where(deviation > 0, deviation, 1.0)
+        rows *= np.divide(varies, self._scale, out=np.zeros(len(varies)), where=varies)
         self._rows = rows
         self.shrinkage = ledoit_wolf(rows)
 
@@ -64,7 +65,7 @@ class Model:
         """Draw rows."""
         n_rows, n_features = self._rows.shape
         mixture = rng.standard_normal((n_samples, n_rows)) * np.sqrt((1 - self.shrinkage) / n_rows)
-        drawn = mixture @ self._rows
+        drawn = product(mixture, self._rows)
         drawn += np.sqrt(self.shrinkage) * rng.standard_normal((n_samples, n_features))
         drawn *= self._scale
         drawn += self._mean
@@ -78,7 +79,7 @@ def ledoit_wolf(rows: Array) -> float:
     Multivariate Analysis 88.
     """
     n_rows, n_features = rows.shape
-    products = rows @ rows.T
+    products = product(rows, rows.T)
     norms = np.diag(products)
     mean = norms.sum() / (n_rows * n_features)
     square = (products**2).sum() / n_rows**2

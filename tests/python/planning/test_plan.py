@@ -256,8 +256,12 @@ def test_pictures_have_a_line_for_each_ratio_and_broken_ones_for_the_model(gauss
     found.plot(middle, measure="captured")
     assert [container[0].get_linestyle() for container in middle.containers] == ["-", "--"]
     (only,) = new_figure(1, 1)[1][0]
-    plan((30, 40), n_nonzero=2, snr=[1.0, 5.0], n_samples=30, n_trials=2).plot(only)
+    ratios = plan((30, 40), n_nonzero=2, snr=[math.inf, 5.0, 1.0], n_samples=30, n_trials=2)
+    assert [point.snr for point in ratios.points] == [1.0, 5.0, math.inf]
+    assert ratios.plot(only).axes == [only]
     assert only.get_xlabel() == "signal-to-noise ratio"
+    assert only.get_xticks().tolist() == [1.0, 5.0]
+    assert [text.get_text() for text in only.get_legend().get_texts()] == ["2 effects, no noise", "2 effects"]
 
 
 def test_progress_counts_the_fits(capsys):
