@@ -103,7 +103,7 @@ class Needed(NamedTuple):
     extrapolated: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """What :func:`sparsevae.plan` found; printed, it is a table.
 
@@ -273,6 +273,8 @@ class Plan:
             lines += self._conclusions(limits, points)
         return "\n".join([*lines, "", *self._notes()])
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         """Write the same for notebooks."""
         parts = [f"<p>{html.escape(self._head())}</p>"]
@@ -363,7 +365,7 @@ def _cells(point: PlanPoint) -> tuple[str, ...]:
         *(_estimate(getattr(point, name)) for name in _HEADS),
         "" if math.isnan(point.effect_found) else f"{point.effect_found:.2g}",
         f"{point.n_passes:g}",
-        f"{point.seconds:.2g}",
+        f"{point.seconds:.2g}" if point.seconds < 99 else f"{point.seconds:,.0f}",
         f"{point.memory_bytes / 2**20:,.0f}",
     )
 
