@@ -32,7 +32,7 @@ PY_SOURCES := $(wildcard python tests/python tests/data benches notebooks docs)
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo ## Solve a badly conditioned sparse regression; print a table and draw a figure
+demo: $(VENV)/.demo ## Solve badly conditioned sparse regressions and noisy real data; print tables, draw figures
 	$(BIN)/sparsevae demo
 
 dev: $(VENV)/.dev ## Create .venv with the package and every tool that make test needs

@@ -3,10 +3,11 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
-from . import datasets, energies, exceptions, metrics, theory
+from . import datasets, energies, exceptions, metrics, planning, theory
 from ._core import __version__
 from ._input.columns import ColumnBlocks
 from .latent import AffineVae, RobustVae, affine_vae, robust_vae
+from .planning import Plan, plan
 from .regression import (
     PreconditionedVae,
     SimultaneousSparseVae,
@@ -26,6 +27,7 @@ __all__ = [
     "AffineVae",
     "BasisPursuitResult",
     "ColumnBlocks",
+    "Plan",
     "PreconditionedVae",
     "Recovery",
     "RobustVae",
@@ -40,6 +42,8 @@ __all__ = [
     "exceptions",
     "fit_many",
     "metrics",
+    "plan",
+    "planning",
     "theory",
 ]
 

@@ -1,15 +1,23 @@
-"""The command line: ``sparsevae demo``, ``sparsevae reproduce`` and ``sparsevae plot``."""
+"""The command line: ``sparsevae fit``, ``plan``, ``demo``, ``reproduce`` and ``plot``."""
 
 import argparse
+import json
+import math
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
-from . import __version__, demo, experiments, plotting
-from .exceptions import DataUnavailableError, ParameterError
+from . import VaeSlr, __version__, demo, experiments, plan, plotting
+from .exceptions import ParameterError, SparseVaeError
+from .report import fit_table
+from .tables import SUFFIXES, read_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _EXPLANATION = """\
 Share of problems whose support is found exactly, by number of nonzero coefficients; their sum; median CPU time.
@@ -22,10 +30,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sparsevae", description="Sparse regression by a linear VAE.")
     parser.add_argument("--version", action="version", version=f"sparsevae {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    _add_fit(commands)
+    _add_plan(commands)
     run = commands.add_parser(
         "demo",
         help="compare with the Lasso and basis pursuit",
-        description="Recover sparse coefficients on badly conditioned designs; print a table, draw a figure.",
+        description="Recover sparse coefficients on badly conditioned designs, fit noisy real data; print tables, draw "
+        "figures.",
     )
     run.add_argument("--riboflavin", action="store_true", help="real genes as well, and the response measured on them")
     run.add_argument("--trials", type=_positive, default=10, help="problems for each number of nonzeros (default: 10)")
@@ -42,6 +53,68 @@ def _parser() -> argparse.ArgumentParser:
     plot.add_argument("--paper-scale", action="store_true", help="trials of the paper's sizes, where a figure has two")
     plot.set_defaults(run=_plot)
     return parser
+
+
+def _add_fit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = commands.add_parser(
+        "fit",
+        help="fit a table in a file",
+        description="Choose the columns of a table that explain a response; print them with inclusion probabilities, "
+        "intervals and credible sets.",
+    )
+    _add_table(run, required=True)
+    run.add_argument("--n-nonzero", type=_positive, metavar="N", help="how many columns to choose")
+    run.add_argument("--max-nonzero", type=_positive, metavar="N", help="how many columns to choose at most")
+    run.add_argument(
+        "--always-select", type=_names, default=[], metavar="COLUMNS", help="covariates, which are always in"
+    )
+    run.add_argument("--model-averaging", action="store_true", help="coefficients averaged over all supports")
+    run.add_argument(
+        "--test-fraction", type=_share, metavar="F", help="share of samples to hold out for an R^2 on them"
+    )
+    _add_outputs(run, "inclusion probabilities")
+    run.set_defaults(run=_fit)
+
+
+def _add_plan(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = commands.add_parser(
+        "plan",
+        help="tell what a design can find, and how many samples would do",
+        description="Plant effects on the columns of a table, or on random designs, and measure what is found.",
+    )
+    _add_table(run, required=False)
+    run.add_argument("--shape", type=_positive, nargs=2, metavar=("N", "P"), help="random designs instead of a table")
+    run.add_argument(
+        "--design", default="gaussian", help="gaussian, random_walk, toeplitz or block (default: gaussian)"
+    )
+    run.add_argument("--correlation", type=float, default=0.9, help="of toeplitz and block (default: 0.9)")
+    run.add_argument(
+        "--n-nonzero", type=_positive, nargs="+", required=True, metavar="K", help="columns with an effect"
+    )
+    ratios = "signal-to-noise ratios of variances (default: inf, no noise)"
+    run.add_argument("--snr", type=_ratio, nargs="+", default=[math.inf], help=ratios)
+    run.add_argument("--samples", type=_positive, nargs="+", metavar="N", help="numbers of samples to try")
+    run.add_argument("--trials", type=_positive, default=40, help="trials for each (default: 40)")
+    run.add_argument("--max-seconds", type=float, default=120.0, metavar="S", help="time for all (default: 120)")
+    _add_outputs(run, "power, or recovery without noise")
+    run.set_defaults(run=_plan)
+
+
+def _add_table(run: argparse.ArgumentParser, *, required: bool) -> None:
+    kinds = ", ".join(SUFFIXES)
+    run.add_argument("data", type=Path, nargs=None if required else "?", metavar="FILE", help=f"table: {kinds}")
+    response = "name or number (from 0) of its column, or a file of one column; pheno for .bed"
+    run.add_argument("--response", required=required, metavar="COLUMN", help=response)
+    names = "columns to leave out: names or numbers with commas between them"
+    run.add_argument("--exclude", type=_names, default=[], metavar="COLUMNS", help=names)
+    missing = "missing numbers are an error (default), or the mean of their column"
+    run.add_argument("--missing", choices=["error", "mean"], default="error", help=missing)
+
+
+def _add_outputs(run: argparse.ArgumentParser, picture: str) -> None:
+    run.add_argument("--plot", type=Path, metavar="FILE", help=f"draw {picture}: .png, .pdf or .svg")
+    run.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    run.add_argument("--seed", type=_natural, default=0, help="seed (default: 0)")
 
 
 def _add_reproduce(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -93,23 +166,119 @@ def _positive(text: str) -> int:
     return value
 
 
+def _share(text: str) -> float:
+    value = _ratio(text)
+    if not value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+    return value
+
+
+def _ratio(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not greater than 0")
+    return value
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{text}\033[K")
         sys.stderr.flush()
 
 
-def _draw(results: Sequence[demo.Recovery], folder: Path) -> Path:
+def _draw(results: Sequence[demo.Recovery], noisy: demo.Noisy, folder: Path) -> tuple[Path, Path]:
     figure, grid = plotting.new_figure(len(results), 2)
     for result, axes in zip(results, grid, strict=True):
         plotting.plot_recovery_rates(axes[0], demo.KAPPAS, result.rates, title=result.design)
         shown = {name: result.estimates[name] for name in ("VaeSlr", demo.LASSO)}
         count = int((result.truth != 0).sum())
         plotting.plot_coefficients(axes[1], result.truth, shown, title=f"one problem, {count} nonzeros")
+    second, grid = plotting.new_figure(1, 1)
+    noisy.draw(grid[0][0])
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "recovery.png"
-    figure.savefig(path, dpi=110)
-    return path
+    paths = folder / "recovery.png", folder / "inclusion.png"
+    figure.savefig(paths[0], dpi=110)
+    second.savefig(paths[1], dpi=110)
+    return paths
+
+
+def _fit(arguments: argparse.Namespace) -> int:
+    table = read_table(arguments.data, arguments.response, exclude=arguments.exclude, missing=arguments.missing)
+    model = VaeSlr(
+        n_nonzero=arguments.n_nonzero,
+        max_nonzero=arguments.max_nonzero,
+        always_select=table.find(arguments.always_select, argument="always_select") or None,
+        model_averaging=arguments.model_averaging,
+        random_state=arguments.seed,
+        verbose=sys.stderr.isatty(),
+    )
+    report = fit_table(table, model, source=str(arguments.data), test_fraction=arguments.test_fraction)
+    print(report.text())
+    if arguments.json:
+        _write_json(arguments.json, report.to_dict())
+    if arguments.plot and not hasattr(model, "inclusion_prob_"):
+        print("\nno figure: this fit has no posterior over supports; --model-averaging asks for it")
+    elif arguments.plot:
+        figure, grid = plotting.new_figure(1, 1)
+        plotting.plot_inclusion(grid[0][0], model, title=str(table.response))
+        _save(figure, arguments.plot)
+    return 0
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    if (arguments.data is None) == (arguments.shape is None):
+        raise ParameterError("name a FILE with a table, or a --shape, but not both")
+    if arguments.data is None:
+        X: Any = tuple(arguments.shape)
+    else:
+        X = read_table(arguments.data, arguments.response, exclude=arguments.exclude, missing=arguments.missing).X
+    found = plan(
+        X,
+        n_nonzero=arguments.n_nonzero,
+        snr=arguments.snr,
+        n_samples=arguments.samples,
+        design=arguments.design,
+        correlation=arguments.correlation,
+        n_trials=arguments.trials,
+        max_seconds=arguments.max_seconds,
+        random_state=arguments.seed,
+        verbose=sys.stderr.isatty(),
+    )
+    print(found)
+    if arguments.json:
+        _write_json(arguments.json, found.to_dict())
+    if arguments.plot:
+        _save(found.plot(), arguments.plot)
+    return 130 if found.ended == "interrupted" else 0
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file; what is no finite number is null."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: plain(each) for name, each in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [plain(each) for each in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    path.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print(f"\nresults: {path}")
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    try:
+        figure.savefig(path, dpi=110)
+    except ValueError as error:
+        raise ParameterError(f"`--plot` is {str(path)!r}, but no such figure can be written: {error}") from error
+    print(f"\nfigure: {path}")
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -124,8 +293,11 @@ def _demo(arguments: argparse.Namespace) -> int:
         results.append(result)
     if arguments.riboflavin:
         print(f"\n{demo.selected_genes()}", flush=True)
+    noisy = demo.diabetes(seed)
+    print(f"\nNoisy data: ten measurements, their squares and products\n{noisy.text()}", flush=True)
     try:
-        print(f"\nfigure: {_draw(results, arguments.out)}")
+        recovery, inclusion = _draw(results, noisy, arguments.out)
+        print(f"\nfigures: {recovery}, {inclusion}")
     except ImportError as error:
         print(f"\nno figure: {error}")
     print(f"{time.perf_counter() - start:.0f} seconds")
@@ -223,8 +395,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 where data, a folder, a store or a cluster cannot be used, or nothing could run; 2 where a name or a
-        number is wrong; 130 after Ctrl-C.
+        0; 1 where data, a file, a store or a cluster cannot be used, or nothing could run; 2 where a name or a number
+        is wrong; 130 after Ctrl-C.
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -235,7 +407,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ParameterError as error:
         print(f"sparsevae: {error}", file=sys.stderr)
         return 2
-    except (DataUnavailableError, OSError) as error:
+    except (SparseVaeError, ImportError, OSError) as error:
         print(f"sparsevae: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

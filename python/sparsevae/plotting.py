@@ -8,15 +8,24 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ._input.interchange import to_numpy
+from ._input.parameters import check_option
 from .exceptions import ParameterError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from .planning import Plan
     from .regression import VaeSlr
 
-__all__ = ["new_figure", "plot_coefficients", "plot_inclusion", "plot_recovery_rates", "plot_selection_path"]
+__all__ = [
+    "new_figure",
+    "plot_coefficients",
+    "plot_inclusion",
+    "plot_plan",
+    "plot_recovery_rates",
+    "plot_selection_path",
+]
 
 _STYLES = (("o", "-"), ("x", "--"), ("s", "-"), ("^", "-"), ("v", "-"), ("D", "-"))
 
@@ -209,4 +218,89 @@ def plot_selection_path(axes: "Axes", model: "VaeSlr", *, title: str = "") -> No
     axes.plot(chosen, loss[chosen], "o", color="C0", label=f"chosen: {chosen} column{'s' * (chosen != 1)}", zorder=3)
     axes.axhline(model.selection_tolerance_, color="C1", linewidth=1, label="tolerance")
     axes.set(xlabel="columns", ylabel="squared difference from the average", title=title)
+    axes.legend(frameon=False, fontsize="small")
+
+
+_MEASURES = {
+    "recovery": "supports recovered exactly",
+    "power": "power",
+    "false_discovery": "share of false discoveries",
+    "f1": "F1 score",
+    "captured": "effects in a credible set",
+}
+
+
+def plot_plan(axes: "Axes", plan: "Plan", *, measure: str = "power", title: str = "") -> None:
+    """Draw what a plan measured with its 95% intervals.
+
+    Over the number of samples, one line for each signal-to-noise ratio and number of effects; over the ratio where one
+    number of samples was tried, with a dotted line for no noise. What rests on a model of the design has open markers
+    and broken lines.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    plan : Plan
+        What :func:`sparsevae.plan` returned.
+    measure : {"recovery", "power", "false_discovery", "f1", "captured"}, default="power"
+        What to draw.
+    title : str, default=""
+        Title of the panel.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such measure.
+
+    Examples
+    --------
+    >>> import sparsevae
+    >>> from sparsevae.plotting import new_figure, plot_plan
+    >>> figure, axes = new_figure(1, 1)
+    >>> found = sparsevae.plan((40, 60), n_nonzero=3, snr=2.0, n_samples=[20, 40], n_trials=5)
+    >>> plot_plan(axes[0][0], found, measure="f1")
+    """
+    check_option("measure", measure, tuple(_MEASURES))
+    ratios = {point.snr for point in plan.points}
+    over_ratio = len({point.n_samples for point in plan.points}) == 1 and len(ratios) > 1
+    curves: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
+    for point in plan.points:
+        name, at = f"{point.n_nonzero} effects", float(point.n_samples)
+        if over_ratio and np.isfinite(point.snr):
+            at = point.snr
+        else:
+            name += ", no noise" if point.snr == np.inf else f", SNR {point.snr:g}"
+        if over_ratio and point.snr == np.inf:
+            axes.axhline(getattr(point, measure).value, color="0.6", linestyle=":", label=name)
+            continue
+        curves.setdefault((name, point.source), []).append((at, *getattr(point, measure)))
+    colors = {name: f"C{number % 10}" for number, name in enumerate(dict.fromkeys(name for name, _ in curves))}
+    for (name, source), points in curves.items():
+        at, value, low, high = np.array(sorted(points)).T
+        modelled = source == "model"
+        axes.errorbar(
+            at,
+            value,
+            yerr=np.maximum([value - low, high - value], 0),
+            label=f"{name}, extrapolated" if modelled else name,
+            linestyle="--" if modelled else "-",
+            marker="o",
+            markersize=4,
+            markerfacecolor="none" if modelled else None,
+            color=colors[name],
+            capsize=2,
+            linewidth=1.2,
+        )
+    ticks = sorted({at for points in curves.values() for at, *_ in points})
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set(
+        xlabel="signal-to-noise ratio" if over_ratio else "samples",
+        ylabel=_MEASURES[measure],
+        ylim=(-0.05, 1.05),
+        title=title,
+    )
+    axes.grid(visible=True, alpha=0.3)
     axes.legend(frameon=False, fontsize="small")

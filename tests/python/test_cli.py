@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from sparsevae import __version__, cli, demo
+from sparsevae.exceptions import DataUnavailableError
 
 needs_genes = pytest.mark.skipif(
     not os.environ.get("SPARSEVAE_DATA"), reason="SPARSEVAE_DATA does not name a folder with the riboflavin data"
@@ -27,7 +28,22 @@ def test_demo_prints_a_table_and_draws_a_figure(tmp_path, capsys):
     assert rates["VaeSlr"] == rates["PreconditionedVae"] >= 6
     assert rates["VaeSlr"] > max(rates["basis pursuit"], rates["Lasso"])
     assert (tmp_path / "recovery.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "inclusion.png").read_bytes().startswith(b"\x89PNG")
     assert str(tmp_path / "recovery.png") in out
+
+
+def test_demo_fits_noisy_real_data_beside_the_lasso():
+    noisy = demo.diabetes(0)
+    names = noisy.names
+    assert len(names) == len(set(names)) == 64
+    strong = {"bmi", "s5", "bp"}
+    assert strong <= {each.column for each in noisy.report.effects}
+    assert strong <= {names[j] for j in noisy.lasso_support}
+    assert len(noisy.report.effects) < len(noisy.lasso_support)
+    assert all(0.4 < score < 0.6 for score in noisy.r2.values())
+    text = noisy.text()
+    assert "credible sets" in text
+    assert f"the Lasso chooses {len(noisy.lasso_support)} columns: " in text
 
 
 def test_demo_without_matplotlib_prints_the_table_and_names_the_extra(tmp_path, capsys, monkeypatch):
@@ -59,7 +75,7 @@ def test_demo_on_riboflavin_lists_the_genes_of_the_real_response(tmp_path, capsy
 
 def test_riboflavin_without_data_ends_with_a_message(tmp_path, capsys, monkeypatch):
     def unavailable(**_):
-        raise cli.DataUnavailableError("the riboflavin set is not at hand")
+        raise DataUnavailableError("the riboflavin set is not at hand")
 
     monkeypatch.setattr(demo, "fetch_riboflavin", unavailable)
     monkeypatch.setattr(demo, "KAPPAS", (2,))
