@@ -38,7 +38,7 @@ _LEGEND = (
     "all found: exactly the columns with an effect are selected; power: share of the effects that are selected",
     "false: share of the selected columns without an effect; in a set: share of the effects in a credible set",
     "[ ]: 95% intervals; effect: the size found 8 times in 10, per standard deviation of its column over the noise's",
-    "seconds: median of the fits; MiB: beside the design, an estimate, within a factor of two where it was measured",
+    "seconds: median of the fits; MiB: beside the design, an estimate, within a factor of two from 20 MiB on",
 )
 
 
