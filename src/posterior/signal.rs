@@ -34,7 +34,7 @@ impl Test<'_> {
     pub fn largest_size(&self, response: &Response, seed: u64, monitor: &Monitor<'_>) -> Result<usize> {
         let Self { problem, coordinates, .. } = self;
         let observed = match problem.whole() {
-            Some(whole) => self.of_whole(whole, &response.values)?[0],
+            Some(whole) => self.of_whole(whole, &response.values, coordinates.n_axes, monitor)?[0],
             None => self.of_part(&coordinates.response, coordinates.off_range),
         };
         if observed > -FALSE_ALARM.ln() {
@@ -56,8 +56,9 @@ impl Test<'_> {
             monitor.check()?;
             let values = match problem.whole() {
                 Some(whole) => {
-                    let at_once = (WHOLE_AT_ONCE / whole.columns.len()).clamp(1, n_draws - drawn);
-                    self.of_whole(whole, &noise(&mut rng, at_once * whole.design.nrows()))?
+                    let at_once = (WHOLE_AT_ONCE / (whole.columns.len() * responses)).clamp(1, n_draws - drawn);
+                    let drawn = noise(&mut rng, at_once * responses * whole.design.nrows());
+                    self.of_whole(whole, &drawn, responses, monitor)?
                 }
                 None => {
                     let in_range = noise(&mut rng, size);
@@ -89,18 +90,38 @@ impl Test<'_> {
         self.log_bayes_factor(&squares, response, off_range)
     }
 
-    /// That of each of some single responses in the rows of the design, with an effect at any column of `whole`.
-    fn of_whole(&self, whole: &Problem<'_>, responses: &[f64]) -> Result<Vec<f64>> {
+    /// That of each of some sets of `at_once` responses in the rows of the design, with an effect at any column of
+    /// `whole`.
+    fn of_whole(
+        &self,
+        whole: &Problem<'_>,
+        responses: &[f64],
+        at_once: usize,
+        monitor: &Monitor<'_>,
+    ) -> Result<Vec<f64>> {
         let (rows, n) = whole.design.dim();
-        let mut products = vec![0.0; n * responses.len() / rows];
-        whole.design.multiply_transposed(responses, &mut products);
         let spectral = self.problem.spectral()?;
-        let each = responses.chunks_exact(rows).zip(products.chunks_exact_mut(n)).map(|(response, products)| {
-            let (total, in_range) = (squared(response), spectral.rotate(response));
-            products.iter_mut().for_each(|q| *q = *q * *q / total);
-            self.log_bayes_factor(products, &in_range, (total - squared(&in_range)).max(0.0))
-        });
-        Ok(each.collect())
+        let (mut squares, mut products) = (vec![0.0; n], Vec::new());
+        let (mut seen, mut total) = (Vec::new(), 0.0);
+        let mut statistics = Vec::new();
+        for responses in responses.chunks((WHOLE_AT_ONCE / n).max(1) * rows) {
+            monitor.check()?;
+            products.resize(n * responses.len() / rows, 0.0);
+            whole.design.multiply_transposed(responses, &mut products);
+            for (response, products) in responses.chunks_exact(rows).zip(products.chunks_exact(n)) {
+                squares.iter_mut().zip(products).for_each(|(sum, q)| *sum += q * q);
+                total += squared(response);
+                seen.extend(spectral.rotate(response));
+                if seen.len() == at_once * self.coordinates.spectrum.len() {
+                    squares.iter_mut().for_each(|square| *square /= total);
+                    let off_range = (total - squared(&seen)).max(0.0);
+                    statistics.push(self.log_bayes_factor(&squares, &seen, off_range));
+                    squares.fill(0.0);
+                    (seen, total) = (Vec::new(), 0.0);
+                }
+            }
+        }
+        Ok(statistics)
     }
 
     /// `explained` is the share of the responses that each column explains.

@@ -1,6 +1,6 @@
 //! Wide designs: the search on a working set of columns, and passes over all others that say whether one was missed.
 //!
-//! A product of all columns with the response picks the working set: those of largest correlation, and some from all
+//! A product of all columns with the responses picks the working set: those of largest correlation, and some from all
 //! ranks of correlation, which stand for all where all count alike (the background, the covariance of new samples). Whatever the
 //! search does on them, it counts all columns to choose from: a screen that forgot the others would take the largest of
 //! many chance correlations for signals. A pass multiplies all columns with the residuals of supports along the path;
@@ -8,6 +8,7 @@
 
 use super::average::{average, path_sizes};
 use super::noisy::{Noisy, evidence};
+use super::residuals::Residuals;
 use super::settings::{Noise, Settings};
 use super::strategy;
 use super::tolerances::{
@@ -23,7 +24,7 @@ use crate::report::FitReport;
 use crate::solver::EncoderCovariance;
 use crate::support::search::Candidate;
 use crate::support::tolerances::{EXCHANGE_MARGIN, MATTERS};
-use ndarray::{Array1, Array2, Axis, aview1, concatenate};
+use ndarray::{Array2, Axis, concatenate};
 
 /// Searches a wide design by a working set, any other one as it is.
 pub(super) fn search(
@@ -38,8 +39,8 @@ pub(super) fn search(
     }
 }
 
-/// The search by a working set; `None` where all columns are needed: for designs that are not wide, several responses or
-/// groups, for data that look free of noise but are not certified.
+/// The search by a working set; `None` where all columns are needed: for designs that are not wide, for groups, for data
+/// that look free of noise but are not certified.
 fn by_working_set(
     problem: &Problem<'_>,
     response: &Response,
@@ -50,8 +51,7 @@ fn by_working_set(
     let of_rows = |(times, least): (usize, usize)| (times * rows).max(least);
     let (leading, background) = (of_rows(LEADING_COLUMNS), of_rows(BACKGROUND_COLUMNS));
     let is_plain = settings.covariance == EncoderCovariance::Full && problem.groups.is_empty();
-    let is_served =
-        is_plain && response.n_responses() == 1 && settings.noise == Noise::Auto && settings.start.is_none();
+    let is_served = is_plain && settings.noise == Noise::Auto && settings.start.is_none();
     // What is known of columns speaks of all of them.
     let is_served = is_served && settings.prior_odds.is_empty() && settings.positive.is_empty();
     if !is_served || n < WIDE * (leading + background) {
@@ -64,10 +64,11 @@ fn by_working_set(
         columns: Vec::new(),
         copy: Array2::zeros((rows, 0)),
         background: Vec::new(),
+        squares: Vec::new(),
         steps: 0,
         passes: 0,
     };
-    wide.screen(leading, background);
+    wide.screen(leading, background)?;
     let path = wide.grow(settings)?;
     let Some(mut found) = wide.run(settings, path)? else { return Ok(None) };
     if found.certified {
@@ -95,29 +96,30 @@ struct Wide<'a> {
     copy: Array2<f64>,
     /// Those of it that stand for all, ascending.
     background: Vec<usize>,
+    /// Of all columns, the sum over the responses of the squared product.
+    squares: Vec<f64>,
     steps: usize,
     passes: usize,
 }
 
 impl Wide<'_> {
-    /// The columns of largest correlation with the response, and a sample of all: one from the middle of each of as many
-    /// ranges of ranks as are wanted, so that it holds no more that look like the response than all columns do.
-    fn screen(&mut self, leading: usize, background: usize) {
+    /// The columns of largest correlation with the responses, and a sample of all: one from the middle of each of as many
+    /// ranges of ranks as are wanted, so that it holds no more that look like the responses than all columns do.
+    fn screen(&mut self, leading: usize, background: usize) -> Result<()> {
         let n = self.problem.design.ncols();
-        let mut products = vec![0.0; n];
-        self.pass(&self.response.values, &mut products);
-        self.passes += 1;
+        let (mut squares, response) = (vec![0.0; n], self.response);
+        self.products_with(&response.values, |products| {
+            squares.iter_mut().zip(products).for_each(|(sum, q)| *sum += q * q);
+        })?;
+        self.squares = squares;
         let mut order: Vec<usize> = (0..n).collect();
-        order.sort_unstable_by(|&a, &b| products[b].abs().total_cmp(&products[a].abs()).then(a.cmp(&b)));
+        order.sort_unstable_by(|&a, &b| self.squares[b].total_cmp(&self.squares[a]).then(a.cmp(&b)));
         self.background = (0..background).map(|i| order[(2 * i + 1) * n / (2 * background)]).collect();
         self.background.sort_unstable();
         order.truncate(leading);
         order.extend(&self.background);
         self.take(order);
-    }
-
-    fn pass(&self, vectors: &[f64], products: &mut [f64]) {
-        self.problem.design.multiply_transposed(vectors, products);
+        Ok(())
     }
 
     /// The problem on the working set.
@@ -140,8 +142,8 @@ impl Wide<'_> {
                         .path(&mut steps, self.monitor)?;
                 let best = path.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion));
                 let support = best.map_or_else(Vec::new, |best| best.support.clone());
-                let residuals: Vec<f64> =
-                    asked(&path, support.len()).flat_map(|c| self.residual(&part, &c.support)).collect();
+                let asked: Vec<&[usize]> = asked(&path, support.len()).map(|c| c.support.as_slice()).collect();
+                let residuals = Residuals::new(&part.design, &self.response.values, &asked);
                 let support: Vec<usize> = support.into_iter().map(|i| self.columns[i]).collect();
                 (path, support, residuals)
             };
@@ -154,25 +156,19 @@ impl Wide<'_> {
         Ok(None)
     }
 
-    /// What least squares on a support of the working set leaves.
-    fn residual(&self, part: &Problem<'_>, support: &[usize]) -> Array1<f64> {
-        let fit = NestedLeastSquares::new(part.design.gather(support).view(), &self.response.values);
-        let (basis, (_, rotated)) = (fit.basis(), fit.compressed());
-        &aview1(&self.response.values) - &basis.dot(&aview1(&rotated))
-    }
-
     /// Takes in columns whose product with a residual is not far below the largest in the working set; whether there
     /// are any.
-    fn take_missed(&mut self, residuals: &[f64]) -> Result<bool> {
+    fn take_missed(&mut self, residuals: &Residuals) -> Result<bool> {
         let mut held = vec![false; self.problem.design.ncols()];
         self.columns.iter().for_each(|&j| held[j] = true);
         let mut missed: Vec<usize> = Vec::new();
-        self.products_with(residuals, |products| {
-            let inside =
-                products.iter().zip(&held).filter(|(_, held)| **held).fold(0.0_f64, |most, (q, _)| most.max(q.abs()));
-            let is_large = |j: &usize| !held[*j] && products[*j].abs() > MISSED_SHARE * inside;
-            let mut large: Vec<usize> = (0..products.len()).filter(is_large).collect();
-            large.sort_unstable_by(|&a, &b| products[b].abs().total_cmp(&products[a].abs()).then(a.cmp(&b)));
+        let mut reader = residuals.reader(&self.squares);
+        self.products_with(&residuals.vectors, |products| {
+            let Some(squares) = reader.next(products) else { return };
+            let inside = squares.iter().zip(&held).filter(|(_, held)| **held).fold(0.0, |most, (q, _)| q.max(most));
+            let is_large = |j: &usize| !held[*j] && squares[*j] > MISSED_SHARE * MISSED_SHARE * inside;
+            let mut large: Vec<usize> = (0..squares.len()).filter(is_large).collect();
+            large.sort_unstable_by(|&a, &b| squares[b].total_cmp(&squares[a]).then(a.cmp(&b)));
             missed.extend(&large[..large.len().min(MISSED_AT_ONCE)]);
         })?;
         Ok(self.take(missed))
@@ -186,7 +182,7 @@ impl Wide<'_> {
         for vectors in vectors.chunks(at_once * rows) {
             self.monitor.check()?;
             products.resize(vectors.len() / rows * n, 0.0);
-            self.pass(vectors, &mut products);
+            self.problem.design.multiply_transposed(vectors, &mut products);
             products.chunks_exact(n).for_each(&mut each);
         }
         self.passes += 1;
