@@ -4,7 +4,7 @@ use super::tolerances::{BACKGROUND_RATIOS, CACHE};
 use crate::Result;
 use crate::linalg::{dot, multiply_transposed};
 use crate::problem::{Problem, Response};
-use ndarray::{Array2, Axis, aview1};
+use ndarray::{Array2, Axis};
 use pulp::{Arch, Simd, WithSimd};
 use std::collections::{HashMap, VecDeque};
 
@@ -110,12 +110,14 @@ impl Coordinates {
     pub fn coefficients_to_problem(&self, coefficients: &[f64]) -> Vec<f64> {
         // Responses have a mean square of 1 here, and a norm of 1 in all there.
         let unit = 1.0 / (self.n_responses as f64).sqrt();
-        let axes = coefficients.chunks_exact(self.n_columns().max(1)).zip(&self.axis_signs);
-        let axes = axes.flat_map(|(axis, axis_sign)| {
-            let signed: Vec<f64> = axis.iter().zip(&self.signs).map(|(b, sign)| b * sign * axis_sign * unit).collect();
-            self.to_problem(&signed)
-        });
-        axes.collect()
+        let mut out = vec![0.0; coefficients.len()];
+        let n = self.n_columns().max(1);
+        let axes = out.chunks_exact_mut(n).zip(coefficients.chunks_exact(n)).zip(&self.axis_signs);
+        for ((out, axis), axis_sign) in axes {
+            let signed = axis.iter().zip(&self.signs).map(|(b, sign)| b * sign * axis_sign * unit);
+            self.order.iter().zip(signed).for_each(|(&j, b)| out[j] = b);
+        }
+        out
     }
 
     /// The sign that the coefficients of columns have here if `positive` columns of the problem have a positive one; 0
@@ -139,7 +141,10 @@ impl Coordinates {
 
     /// `X vectors`, for vectors with an entry for each column.
     pub fn multiply(&self, vectors: &[f64]) -> Vec<f64> {
-        vectors.chunks_exact(self.n_columns()).flat_map(|vector| aview1(vector).dot(&self.columns)).collect()
+        let (n, rank) = self.columns.dim();
+        let mut out = vec![0.0; vectors.len() / n.max(1) * rank];
+        multiply_transposed(self.columns.view(), vectors, &mut out);
+        out
     }
 
     /// Correlations of some columns, shape `(chosen.len(), chosen.len())`.

@@ -2,19 +2,18 @@
 
 use super::coordinates::{Coordinates, Level};
 use super::tolerances::DRAWN_AT_ONCE;
-use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// Draws at even intervals of sweeps, however many sweeps there will be: where there is no room for another one, every
 /// second is given up and the interval doubled.
-pub(super) struct Draws {
-    kept: Vec<Vec<f64>>,
+pub(super) struct Draws<T> {
+    kept: Vec<T>,
     every: usize,
     room: usize,
 }
 
-impl Draws {
+impl<T> Draws<T> {
     /// A draw after each `every` sweeps, and at most `room` in all.
     pub fn new(every: usize, room: usize) -> Self {
         Self { kept: Vec::new(), every, room }
@@ -25,7 +24,7 @@ impl Draws {
         (sweep + 1).is_multiple_of(self.every)
     }
 
-    pub fn push(&mut self, draw: Vec<f64>) {
+    pub fn push(&mut self, draw: T) {
         self.kept.push(draw);
         if self.kept.len() > self.room {
             let mut place = 0;
@@ -37,27 +36,33 @@ impl Draws {
         }
     }
 
-    pub fn into_inner(self) -> Vec<Vec<f64>> {
+    pub fn into_inner(self) -> Vec<T> {
         self.kept
     }
 }
 
+/// A draw of all coefficients, background included, axis after axis; and what they fit.
+pub(super) struct Draw {
+    pub coef: Vec<f64>,
+    pub fit: Vec<f64>,
+}
+
 /// Draws of a background given what the effects leave.
 pub(super) struct Background {
-    /// Normal numbers of each column's share of variance, a row for each of the next draws, and `X` times them.
-    normals: Array2<f64>,
-    reached: Array2<f64>,
-    /// How many of those rows were used.
+    /// Normal numbers of each column's share of variance, one set after the other, and `X` times them.
+    normals: Vec<f64>,
+    reached: Vec<f64>,
+    /// How many of those sets were used.
     used: usize,
 }
 
 impl Background {
     pub fn new() -> Self {
-        Self { normals: Array2::zeros((0, 0)), reached: Array2::zeros((0, 0)), used: 0 }
+        Self { normals: Vec::new(), reached: Vec::new(), used: 0 }
     }
 
-    /// A draw `u` from its prior, moved by what its sum `X u + e` lacks of the residual (Matheron's rule), into `draw`,
-    /// for one axis.
+    /// Adds a draw `u` to `draw`: one from its prior, moved by what its sum `X u + e` lacks of the residual (Matheron's
+    /// rule).
     pub fn draw(
         &mut self,
         coordinates: &Coordinates,
@@ -65,28 +70,42 @@ impl Background {
         noise_var: f64,
         residual: &[f64],
         rng: &mut ChaCha8Rng,
-        draw: &mut [f64],
+        draw: &mut Draw,
     ) {
-        let share = &coordinates.share;
-        let index = self.used % DRAWN_AT_ONCE;
-        self.used += 1;
-        if index == 0 {
-            let shape = (DRAWN_AT_ONCE, share.len());
-            self.normals = Array2::from_shape_fn(shape, |(_, j)| share[j].sqrt() * normal(rng));
-            self.reached = self.normals.dot(&coordinates.columns);
+        let (share, n, rank, axes) =
+            (&coordinates.share, coordinates.n_columns(), level.weights.len(), coordinates.n_axes);
+        // One response takes its numbers even so: for a seed all that follows stays as it was.
+        if level.ratio == 0.0 && axes > 1 {
+            return;
+        }
+        let first = self.used % (axes * DRAWN_AT_ONCE.div_ceil(axes));
+        self.used += axes;
+        if first == 0 {
+            self.normals.clear();
+            for _ in 0..axes * DRAWN_AT_ONCE.div_ceil(axes) {
+                self.normals.extend(share.iter().map(|share| share.sqrt() * normal(rng)));
+            }
+            self.reached = coordinates.multiply(&self.normals);
         }
         if level.ratio == 0.0 {
             return;
         }
         let deviation = (level.ratio * noise_var).sqrt();
-        let seen = self.reached.row(index);
-        let lacking = seen.iter().zip(residual.iter().zip(&level.weights)).map(|(seen, (r, w))| {
-            let noise = noise_var.sqrt() * normal(rng);
-            level.ratio * w * (r - deviation * seen - noise)
-        });
-        coordinates.multiply_transposed(&lacking.collect::<Vec<f64>>(), draw);
-        let own = share.iter().zip(self.normals.row(index));
-        draw.iter_mut().zip(own).for_each(|(u, (share, z))| *u = share * *u + deviation * z);
+        let seen = &self.reached[first * rank..];
+        let each = residual.iter().zip(level.weights.iter().cycle()).zip(seen);
+        let lacking: Vec<f64> = each
+            .map(|((r, w), seen)| {
+                let noise = noise_var.sqrt() * normal(rng);
+                level.ratio * w * (r - deviation * seen - noise)
+            })
+            .collect();
+        let mut moved = vec![0.0; axes * n];
+        coordinates.multiply_transposed(&lacking, &mut moved);
+        let own = moved.iter().zip(share.iter().cycle()).zip(&self.normals[first * n..]);
+        draw.coef.iter_mut().zip(own).for_each(|(b, ((u, share), z))| *b += share * u + deviation * z);
+        // The eigenvectors are those of the background: `X diag(share) X^T` is the spectrum.
+        let own = lacking.iter().zip(coordinates.spectrum.iter().cycle()).zip(seen);
+        draw.fit.iter_mut().zip(own).for_each(|(fit, ((u, value), z))| *fit += value * u + deviation * z);
     }
 }
 

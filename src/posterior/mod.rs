@@ -120,29 +120,27 @@ pub fn posterior(
     let all: Vec<usize> = (0..n).collect();
     let axes = coordinates.n_axes;
     let (coef, intercept) = problem.coef_to_caller(&all, &coordinates.coefficients_to_problem(&coef), response);
-    let mut coef_draws = Array2::zeros((draws.len(), axes * n));
-    let mut intercept_draws = Array2::zeros((draws.len(), axes));
-    for ((mut coef, mut intercept), draw) in
-        coef_draws.outer_iter_mut().zip(intercept_draws.outer_iter_mut()).zip(draws)
-    {
-        let draw = coordinates.coefficients_to_problem(&draw);
-        for (l, draw) in draw.chunks_exact(n).enumerate() {
-            // The mean of an axis is that of no response, and drops out of all deviations.
-            intercept[l] = if axes == 1 { response.means[0] } else { 0.0 };
-            for (j, z) in draw.iter().enumerate() {
-                let b = z * problem.unit(response, j);
-                coef[l * n + j] = b;
-                intercept[l] -= b * problem.means[problem.columns[j]];
-            }
+    let units: Vec<f64> = (0..n).map(|j| problem.unit(response, j)).collect();
+    let means: Vec<f64> = problem.columns.iter().map(|&j| problem.means[j]).collect();
+    // The mean of an axis is that of no response, and drops out of all deviations.
+    let own = if axes == 1 { response.means[0] } else { 0.0 };
+    let (n_draws, mut coef_draws, mut intercept_draws) = (draws.len(), Vec::new(), Vec::new());
+    for draw in draws {
+        let mut draw = coordinates.coefficients_to_problem(&draw.coef);
+        for axis in draw.chunks_exact_mut(n) {
+            axis.iter_mut().zip(&units).for_each(|(b, unit)| *b *= unit);
+            intercept_draws.push(own - axis.iter().zip(&means).map(|(b, mean)| b * mean).sum::<f64>());
         }
+        coef_draws.extend(draw);
     }
+    let table = |values, width| Array2::from_shape_vec((n_draws, width), values).unwrap_or_default();
     let posterior = Posterior {
         inclusion_prob: problem.to_features(&all, &coordinates.to_problem(&inclusion), 1),
         coef,
         intercept,
         drawn: problem.columns.clone(),
-        coef_draws,
-        intercept_draws,
+        coef_draws: table(coef_draws, axes * n),
+        intercept_draws: table(intercept_draws, axes),
         noise_var: noise_var.unwrap_or(averages.noise_var * unit),
         background_var: background_var * unit,
         n_effects: size,

@@ -5,7 +5,8 @@
 //! `C` is the covariance of new samples. The one seen has few dimensions where columns are many, and whatever is fitted
 //! there is not what new samples have: `C` is its shrinkage towards the identity by Ledoit and Wolf (2004).
 
-use super::coordinates::{Coordinates, most_probable};
+use super::coordinates::{Coordinates, most_probable, squared};
+use super::draws::Draw;
 use super::size::{Inclusion, choose};
 use super::tolerances::{ALIKE, JITTER, ONE_EFFECT, PATH_END, PATH_LENGTH, PROBABLE, SPANNED, UNEXPLAINED};
 use crate::Result;
@@ -13,7 +14,7 @@ use crate::linalg::least_squares::symmetric_inverse;
 use crate::monitor::Monitor;
 use crate::problem::Problem;
 use crate::settings::Sizes;
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, aview1};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use std::collections::BTreeSet;
 
 /// Columns that stand for the average, by size.
@@ -89,7 +90,7 @@ pub(super) struct Average<'a> {
     /// Mean of all coefficients, axis after axis.
     pub mean: &'a [f64],
     /// Draws of them, which tell how uncertain it is.
-    pub draws: &'a [Vec<f64>],
+    pub draws: &'a [Draw],
     /// Probability of each column.
     pub inclusion: Inclusion<'a>,
     /// Those that are not improbable.
@@ -200,23 +201,35 @@ fn represent(alike: &[(usize, usize, f64)], coefficients: &mut [f64], n: usize) 
 
 /// Mean squared deviation, over the draws, of predictions from their mean, with columns that are alike represented; the
 /// sum over axes.
-fn uncertainty(metric: &Metric<'_>, draws: &[Vec<f64>], alike: &[(usize, usize, f64)]) -> f64 {
+fn uncertainty(metric: &Metric<'_>, draws: &[Draw], alike: &[(usize, usize, f64)]) -> f64 {
     let Metric { coordinates, shrinkage } = metric;
-    let n = coordinates.n_columns();
-    let mut all = Array2::zeros((draws.len(), n * coordinates.n_axes));
-    for (mut to, draw) in all.outer_iter_mut().zip(draws) {
-        let mut draw = draw.clone();
-        represent(alike, &mut draw, n);
-        to.assign(&aview1(&draw));
-    }
-    let square = |values: &Array2<f64>| values.iter().map(|v| v * v).sum::<f64>();
+    let (n, rank) = (coordinates.n_columns(), coordinates.spectrum.len());
+    let (coef, fit) = (mean(draws.iter().map(|draw| &draw.coef)), mean(draws.iter().map(|draw| &draw.fit)));
     let mut sum = 0.0;
-    for axis in all.axis_chunks_iter(Axis(1), n) {
-        let away = &axis - &axis.mean_axis(Axis(0)).unwrap_or_default();
-        let seen = square(&away.dot(&coordinates.columns)) / coordinates.freedom;
-        sum += (1.0 - shrinkage) * seen + shrinkage * square(&away);
+    for draw in draws {
+        let mut away: Vec<f64> = draw.coef.iter().zip(&coef).map(|(b, mean)| b - mean).collect();
+        let mut seen: Vec<f64> = draw.fit.iter().zip(&fit).map(|(fit, mean)| fit - mean).collect();
+        for (away, seen) in away.chunks_exact(n).zip(seen.chunks_exact_mut(rank.max(1))) {
+            for &(from, to, correlation) in alike {
+                let moved = coordinates.column(to).iter().zip(coordinates.column(from));
+                let step = moved.map(|(to, other)| away[from] * (correlation * to - other));
+                seen.iter_mut().zip(step).for_each(|(seen, step)| *seen += step);
+            }
+        }
+        represent(alike, &mut away, n);
+        sum += (1.0 - shrinkage) * squared(&seen) / coordinates.freedom + shrinkage * squared(&away);
     }
     sum / (draws.len() as f64 - 1.0).max(1.0)
+}
+
+/// The mean of vectors of one length.
+fn mean<'a>(vectors: impl ExactSizeIterator<Item = &'a Vec<f64>>) -> Vec<f64> {
+    let share = 1.0 / vectors.len() as f64;
+    vectors.fold(Vec::new(), |mut mean, vector| {
+        mean.resize(vector.len(), 0.0);
+        mean.iter_mut().zip(vector).for_each(|(mean, v)| *mean += share * v);
+        mean
+    })
 }
 
 /// The column that explains most joins, until as many as the limit have or no more than `end` is left; of one whose sign

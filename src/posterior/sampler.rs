@@ -7,12 +7,13 @@
 
 use super::conditional::{Conditional, power};
 use super::coordinates::{Coordinates, Levels};
-use super::draws::{Background, Draws, normal};
+use super::draws::{Background, Draw, Draws, normal};
 use super::mixing::Mixing;
 use super::one_sided;
 use super::settings::Settings;
 use super::tolerances::{
-    DRAWN, LEAST_NOISE, LEVEL_EVERY, NO_BACKGROUND, SLAB, SLAB_RANGE, SMALLEST, SPARE_EFFECTS, START,
+    DRAWN, FEW, LEAST_NOISE, LEVEL_EVERY, NEGLIGIBLE, NO_BACKGROUND, REFRESH_EVERY, SLAB, SLAB_RANGE, SMALLEST,
+    SPARE_EFFECTS, START,
 };
 use crate::linalg::least_squares::NestedLeastSquares;
 use crate::monitor::{Monitor, Progress};
@@ -57,7 +58,7 @@ pub(super) struct Averages {
     /// One list for each sweep.
     pub places: Vec<Vec<Place>>,
     /// Draws of all coefficients, background included, axis after axis.
-    pub draws: Vec<Vec<f64>>,
+    pub draws: Vec<Draw>,
 }
 
 /// What is known of columns beforehand, in the order of [`Coordinates`].
@@ -76,11 +77,15 @@ struct Chain<'a> {
     rng: ChaCha8Rng,
     given_noise: Option<f64>,
     effects: Vec<Option<Effect>>,
+    /// The effect, of these, that residual and products do not know of yet; and the products of all columns with its
+    /// own.
+    waiting: Option<usize>,
+    waiting_row: Vec<f64>,
     /// Axis after axis, as what follows.
     residual: Vec<f64>,
     /// `X^T diag(weights) residual`.
     q: Vec<f64>,
-    /// Of each column, the sum over axes of `q^2`.
+    /// Of each column, the sum over axes of `q^2`; always that of `q` as it is.
     squares: Vec<f64>,
     level: usize,
     noise_var: f64,
@@ -112,13 +117,13 @@ pub(super) fn sample(
 ) -> Result<Averages> {
     let mut mixing = Mixing::default();
     let mut chain = Chain::new(coordinates, levels, start, prior, settings, given_noise);
-    chain.draw_variances(true)?;
+    chain.draw_variances(0)?;
     let room = (DRAWN.0 / (coordinates.n_columns() * coordinates.n_axes)).max(DRAWN.1);
     let mut draws = Draws::new(settings.n_sweeps.div_ceil(settings.n_draws.max(1)), room);
     for sweep in 0..settings.n_burn_in + settings.n_sweeps {
         let kept = sweep.checked_sub(settings.n_burn_in);
         chain.sweep(kept.is_some());
-        chain.draw_variances(sweep % LEVEL_EVERY == 0)?;
+        chain.draw_variances(sweep)?;
         if let Some(kept) = kept {
             chain.keep();
             if draws.wants(kept) {
@@ -164,6 +169,8 @@ impl<'a> Chain<'a> {
             rng: ChaCha8Rng::seed_from_u64(settings.seed),
             given_noise,
             effects,
+            waiting: None,
+            waiting_row: zeros(),
             residual,
             q: vec![0.0; n * axes],
             squares: zeros(),
@@ -187,6 +194,13 @@ impl<'a> Chain<'a> {
         let weights = &self.levels.all[self.level].weights;
         let weighted: Vec<f64> = self.residual.iter().zip(weights.iter().cycle()).map(|(r, w)| r * w).collect();
         self.coordinates.multiply_transposed(&weighted, &mut self.q);
+        let Self { arch, q, squares, .. } = self;
+        arch.dispatch(|| {
+            squares.fill(0.0);
+            for q in q.chunks_exact(squares.len().max(1)) {
+                squares.iter_mut().zip(q).for_each(|(square, q)| *square += q * q);
+            }
+        });
     }
 
     /// Log Bayes factors as functions of `q`.
@@ -219,11 +233,12 @@ impl<'a> Chain<'a> {
         for l in order {
             let before = self.effects[l].take();
             let was_there = before.is_some();
-            if let Some(Effect { column, coefficients }) = before {
+            if let Some(before) = before {
                 self.record(kept, &mut times);
-                self.shift(column, &coefficients, 1.0);
+                self.exchange(Some(&before));
             }
             if times == 0 {
+                self.exchange(None);
                 self.condition(log_none);
             }
             times += 1;
@@ -233,23 +248,18 @@ impl<'a> Chain<'a> {
             }
             if let Some(column) = drawn {
                 let coefficients = self.draw_effect(column);
-                self.shift(column, &coefficients, -1.0);
                 self.effects[l] = Some(Effect { column, coefficients });
+                self.waiting = Some(l);
+                self.waiting_row.copy_from_slice(self.levels.row(self.coordinates, self.level, column));
             }
         }
         self.record(kept, &mut times);
+        self.exchange(None);
     }
 
     /// The distribution of the column of one effect, given the others.
     fn condition(&mut self, log_none: f64) {
         let Self { arch, conditional, offset, scale, shrink, q, squares, prior, noise_var, .. } = self;
-        let n = squares.len();
-        arch.dispatch(|| {
-            squares.fill(0.0);
-            for q in q.chunks_exact(n) {
-                squares.iter_mut().zip(q).for_each(|(square, q)| *square += q * q);
-            }
-        });
         conditional.tabulate(*arch, offset, scale, squares);
         for (j, sign) in prior.sign.iter().enumerate().filter(|(_, sign)| **sign != 0.0) {
             conditional.weights[j] += one_sided::log_twice_share(sign * q[j] * (shrink[j] / *noise_var).sqrt());
@@ -277,48 +287,68 @@ impl<'a> Chain<'a> {
         }
         let Self { arch, conditional, absent, mean, shrink, q, prior, noise_var, .. } = self;
         let (share, n) = (1.0 / conditional.total, absent.len());
-        arch.dispatch(|| {
-            for (absent, weight) in absent.iter_mut().zip(&conditional.weights) {
-                *absent *= power(1.0 - share * weight, times);
+        let weights = &conditional.weights;
+        let likely: Vec<usize> = (0..n).filter(|&j| weights[j] * share > NEGLIGIBLE).collect();
+        let axes = mean.chunks_exact_mut(n).zip(q.chunks_exact(n));
+        if likely.len() as f64 <= FEW * n as f64 {
+            likely.iter().for_each(|&j| absent[j] *= power(1.0 - share * weights[j], times));
+            for (mean, q) in axes {
+                likely.iter().for_each(|&j| mean[j] += times as f64 * share * weights[j] * shrink[j] * q[j]);
             }
-            for (mean, q) in mean.chunks_exact_mut(n).zip(q.chunks_exact(n)) {
-                for ((mean, q), (weight, shrink)) in
-                    mean.iter_mut().zip(q).zip(conditional.weights.iter().zip(&*shrink))
-                {
-                    *mean += times as f64 * share * weight * shrink * q;
+        } else {
+            arch.dispatch(|| {
+                for (absent, weight) in absent.iter_mut().zip(weights) {
+                    *absent *= power(1.0 - share * weight, times);
                 }
-            }
-        });
+                for (mean, q) in axes {
+                    for ((mean, q), (weight, shrink)) in mean.iter_mut().zip(q).zip(weights.iter().zip(&*shrink)) {
+                        *mean += times as f64 * share * weight * shrink * q;
+                    }
+                }
+            });
+        }
         for (j, sign) in prior.sign.iter().enumerate().filter(|(_, sign)| **sign != 0.0) {
             let (weight, deviation) = (times as f64 * share * conditional.weights[j], (*noise_var * shrink[j]).sqrt());
             let free = shrink[j] * q[j];
             mean[j] += weight * (sign * deviation * one_sided::mean(sign * free / deviation) - free);
         }
-        let large = conditional.weights.iter().enumerate().filter(|(_, weight)| **weight * share > SMALLEST);
-        let probabilities: Vec<_> = large.map(|(j, weight)| (j, weight * share)).collect();
+        let probabilities = likely.into_iter().map(|j| (j, weights[j] * share));
+        let probabilities: Vec<_> = probabilities.filter(|(_, probability)| *probability > SMALLEST).collect();
         if let (false, Some(sweep)) = (probabilities.is_empty(), self.sums.places.last_mut()) {
             sweep.push(Place { probabilities, times });
         }
     }
 
-    /// `residual <- residual + times coefficients x_j`, for each axis.
-    fn shift(&mut self, column: usize, coefficients: &[f64], times: f64) {
-        let Self { coordinates, levels, arch, residual, q, squares, level, .. } = self;
-        let row = levels.row(coordinates, *level, column);
-        let (x, n) = (coordinates.column(column), squares.len());
+    /// Moves from one set of effects to another: without `off`, and with the one that waits. In one pass over the products.
+    fn exchange(&mut self, off: Option<&Effect>) {
+        let Self { coordinates, levels, arch, effects, waiting, waiting_row, residual, q, squares, .. } = self;
+        let on = waiting.take().and_then(|l| effects[l].as_ref());
+        // A single one stands for both, once with coefficients of 0.
+        let Some((column_on, column_off)) = on.or(off).zip(off.or(on)).map(|(on, off)| (on.column, off.column)) else {
+            return;
+        };
+        let row_off = levels.row(coordinates, self.level, column_off);
+        let row_on = if on.is_some() { waiting_row.as_slice() } else { row_off };
+        let (x_on, x_off, n) = (coordinates.column(column_on), coordinates.column(column_off), squares.len());
+        let of = |effect: Option<&Effect>, l: usize| effect.map_or(0.0, |effect| effect.coefficients[l]);
         arch.dispatch(|| {
-            let axes = residual.chunks_exact_mut(x.len().max(1)).zip(q.chunks_exact_mut(n));
-            for ((residual, q), coefficient) in axes.zip(coefficients) {
-                let step = times * coefficient;
-                residual.iter_mut().zip(x).for_each(|(r, x)| *r += step * x);
-                q.iter_mut().zip(row).for_each(|(q, g)| *q += step * g);
+            squares.fill(0.0);
+            let axes = residual.chunks_exact_mut(x_on.len().max(1)).zip(q.chunks_exact_mut(n));
+            for (l, (residual, q)) in axes.enumerate() {
+                let (on, off) = (of(on, l), of(off, l));
+                residual.iter_mut().zip(x_on.iter().zip(x_off)).for_each(|(r, (a, b))| *r += off * b - on * a);
+                for ((q, square), (a, b)) in q.iter_mut().zip(squares.iter_mut()).zip(row_on.iter().zip(row_off)) {
+                    *q += off * b - on * a;
+                    *square += *q * *q;
+                }
             }
         });
     }
 
     /// Draws the variances and the probability that an effect is there; the ratio of background to noise with the noise
     /// integrated out.
-    fn draw_variances(&mut self, with_level: bool) -> Result<()> {
+    fn draw_variances(&mut self, sweep: usize) -> Result<()> {
+        let (before, with_level) = (self.level, sweep.is_multiple_of(LEVEL_EVERY));
         let Self { coordinates, levels, rng, residual, .. } = self;
         let mut squares = vec![0.0; coordinates.spectrum.len()];
         for residual in residual.chunks_exact(squares.len().max(1)) {
@@ -357,7 +387,7 @@ impl<'a> Chain<'a> {
         self.presence = (there / (there + not_there)).clamp(0.5 / most, 1.0 - 0.5 / most);
         let scale = SLAB.1 + explained / 2.0;
         self.slab_var = (scale / gamma(rng, SLAB.0 + k * responses / 2.0)?).clamp(SLAB_RANGE.0, SLAB_RANGE.1);
-        if with_level {
+        if self.level != before || sweep.is_multiple_of(REFRESH_EVERY) {
             self.refresh();
         }
         Ok(())
@@ -376,15 +406,14 @@ impl<'a> Chain<'a> {
     }
 
     /// Coefficients of the effects as they are, and of the background given them.
-    fn draw_coefficients(&mut self) -> Vec<f64> {
+    fn draw_coefficients(&mut self) -> Draw {
         let Self { coordinates, levels, rng, residual, background, .. } = self;
         let (level, n) = (&levels.all[self.level], coordinates.n_columns());
-        let mut draw = vec![0.0; n * coordinates.n_axes];
-        for (draw, residual) in draw.chunks_exact_mut(n).zip(residual.chunks_exact(level.weights.len().max(1))) {
-            background.draw(coordinates, level, self.noise_var, residual, rng, draw);
-        }
+        let fit = coordinates.response.iter().zip(&*residual).map(|(y, r)| y - r).collect();
+        let mut draw = Draw { coef: vec![0.0; n * coordinates.n_axes], fit };
+        background.draw(coordinates, level, self.noise_var, residual, rng, &mut draw);
         for Effect { column, coefficients } in self.effects.iter().flatten() {
-            draw.iter_mut().skip(*column).step_by(n).zip(coefficients).for_each(|(draw, b)| *draw += b);
+            draw.coef.iter_mut().skip(*column).step_by(n).zip(coefficients).for_each(|(draw, b)| *draw += b);
         }
         draw
     }

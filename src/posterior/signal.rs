@@ -34,7 +34,7 @@ impl Test<'_> {
     pub fn largest_size(&self, response: &Response, seed: u64, monitor: &Monitor<'_>) -> Result<usize> {
         let Self { problem, coordinates, .. } = self;
         let observed = match problem.whole() {
-            Some(whole) => self.of_whole(whole, &response.values, monitor)?[0],
+            Some(whole) => self.of_whole(whole, &response.values, coordinates.n_axes, monitor)?[0],
             None => self.of_part(&coordinates.response, coordinates.off_range),
         };
         if observed > -FALSE_ALARM.ln() {
@@ -56,8 +56,9 @@ impl Test<'_> {
             monitor.check()?;
             let values = match problem.whole() {
                 Some(whole) => {
-                    let at_once = (WHOLE_AT_ONCE / whole.columns.len()).clamp(1, n_draws - drawn);
-                    self.of_whole(whole, &noise(&mut rng, at_once * whole.design.nrows()), monitor)?
+                    let at_once = (WHOLE_AT_ONCE / (whole.columns.len() * responses)).clamp(1, n_draws - drawn);
+                    let drawn = noise(&mut rng, at_once * responses * whole.design.nrows());
+                    self.of_whole(whole, &drawn, responses, monitor)?
                 }
                 None => {
                     let in_range = noise(&mut rng, size);
@@ -89,22 +90,32 @@ impl Test<'_> {
         self.log_bayes_factor(&squares, response, off_range)
     }
 
-    /// That of each of some single responses in the rows of the design, with an effect at any column of `whole`.
-    fn of_whole(&self, whole: &Problem<'_>, responses: &[f64], monitor: &Monitor<'_>) -> Result<Vec<f64>> {
+    /// That of each of some sets of `at_once` responses in the rows of the design, with an effect at any column of
+    /// `whole`.
+    fn of_whole(
+        &self,
+        whole: &Problem<'_>,
+        responses: &[f64],
+        at_once: usize,
+        monitor: &Monitor<'_>,
+    ) -> Result<Vec<f64>> {
         let (rows, n) = whole.design.dim();
-        let mut products = vec![0.0; n * responses.len() / rows];
-        whole.design.products(responses, monitor, |columns, part| {
-            for (to, part) in products.chunks_exact_mut(n).zip(part.chunks_exact(columns.len())) {
-                to[columns.clone()].copy_from_slice(part);
+        let spectral = self.problem.spectral()?;
+        let mut squares = vec![0.0; responses.len() / rows / at_once * n];
+        whole.design.products(responses, monitor, |columns, products| {
+            for (l, products) in products.chunks_exact(columns.len()).enumerate() {
+                let sums = &mut squares[l / at_once * n..][columns.clone()];
+                sums.iter_mut().zip(products).for_each(|(sum, q)| *sum += *q * *q);
             }
         })?;
-        let spectral = self.problem.spectral()?;
-        let each = responses.chunks_exact(rows).zip(products.chunks_exact_mut(n)).map(|(response, products)| {
-            let (total, in_range) = (squared(response), spectral.rotate(response));
-            products.iter_mut().for_each(|q| *q = *q * *q / total);
-            self.log_bayes_factor(products, &in_range, (total - squared(&in_range)).max(0.0))
+        let sets = responses.chunks_exact(at_once * rows).zip(squares.chunks_exact_mut(n));
+        let statistics = sets.map(|(responses, squares)| {
+            let total = squared(responses);
+            let seen: Vec<f64> = responses.chunks_exact(rows).flat_map(|one| spectral.rotate(one)).collect();
+            squares.iter_mut().for_each(|square| *square /= total);
+            self.log_bayes_factor(squares, &seen, (total - squared(&seen)).max(0.0))
         });
-        Ok(each.collect())
+        Ok(statistics.collect())
     }
 
     /// `explained` is the share of the responses that each column explains.

@@ -17,13 +17,15 @@ pub(super) const LEAST_NOISE: f64 = 1e-12;
 pub(super) const START: (f64, f64, f64) = (0.5, 0.2, 0.3);
 /// Effects beyond those that the sampler starts with, at least.
 pub(super) const SPARE_EFFECTS: usize = 10;
-/// Sweeps between two draws of the ratio of background to noise: products of columns are made anew for each.
+/// Sweeps between two draws of the ratio of background to noise: products of columns are made anew for another one.
 pub(super) const LEVEL_EVERY: usize = 4;
+/// Sweeps after which they are made anew anyway, so that rounding does not grow; a multiple of the number above.
+pub(super) const REFRESH_EVERY: usize = 20;
 /// Sweeps whose mean is compared with that of others, to tell how well they mix.
 pub(super) const BATCH: usize = 20;
 /// Numbers that the draws which are kept may have in all (128 MiB), but room for so many draws at least.
 pub(super) const DRAWN: (usize, usize) = (1 << 24, 20);
-/// Draws whose backgrounds are drawn in one product with the design.
+/// Backgrounds, of one axis in one draw, that are drawn in one product with the design, at least.
 pub(super) const DRAWN_AT_ONCE: usize = 10;
 /// Products of columns that are kept, in numbers (32 MiB), but at least so many columns' own.
 pub(super) const CACHE: (usize, usize) = (1 << 22, 64);
@@ -31,6 +33,11 @@ pub(super) const CACHE: (usize, usize) = (1 << 22, 64);
 pub(super) const CANDIDATES: (f64, usize) = (0.005, 500);
 /// Smallest probability of a column, for one effect in one sweep, that is remembered for credible sets.
 pub(super) const SMALLEST: f64 = 1e-3;
+
+/// Probability of a column, for one effect in one sweep, below which averages do not see it: rounding.
+pub(super) const NEGLIGIBLE: f64 = 1e-14;
+/// Share of all columns up to which those that averages see are looked up one by one. Chosen by hand.
+pub(super) const FEW: f64 = 0.1;
 
 /// What a projection may leave unexplained, as a share of how uncertain the average itself is. Chosen by
 /// cross-validation on four data sets and the benchmark of Hastie, Tibshirani and Tibshirani: between .1 and .2 is a

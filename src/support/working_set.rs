@@ -3,6 +3,8 @@
 
 use super::tolerances::DEPENDENT;
 use crate::design::Standardised;
+use crate::linalg::multiply_transposed;
+use ndarray::ArrayView2;
 use pulp::Arch;
 
 /// Lanes of the hand-blocked loops.
@@ -11,7 +13,7 @@ const LANES: usize = 8;
 /// A set `A` of columns of a design with unit columns, and what follows from it for one response or more.
 ///
 /// Adding a column costs one product with the design; dropping one, and the table of all exchanges, cost `O(|A| n)`,
-/// the table for each response.
+/// the table for each response, in one product of matrices.
 pub struct WorkingSet<'a> {
     design: &'a Standardised<'a>,
     arch: Arch,
@@ -102,11 +104,11 @@ impl<'a> WorkingSet<'a> {
     /// The exchange of one member for one other column that lowers the residual sum of squares most.
     pub fn best_exchange(&self) -> Option<Exchange> {
         let mut best: Option<(usize, f64)> = None;
-        let mut power = self.power.clone();
+        let (mut power, shared) = (self.power.clone(), self.shared());
         for i in 0..self.len() {
             let scale = 1.0 / self.inverse[i][i];
             let loss = squared(&self.coefficients[i]) * scale;
-            self.power_without(i, &mut power);
+            self.power_without(i, &shared, &mut power);
             let (admissible, projection) = (&self.admissible, &self.projections[i]);
             let most = self.arch.dispatch(|| most_gained(&power, admissible, projection, scale));
             if most - loss > best.map_or(0.0, |(_, gain)| gain) {
@@ -115,7 +117,7 @@ impl<'a> WorkingSet<'a> {
         }
         let (position, gain) = best?;
         let scale = 1.0 / self.inverse[position][position];
-        self.power_without(position, &mut power);
+        self.power_without(position, &shared, &mut power);
         let gained = |j: usize| gained(power[j], self.admissible[j], self.projections[position][j], scale);
         let column = (0..self.distance.len()).max_by(|&a, &b| gained(a).total_cmp(&gained(b)).then(b.cmp(&a)))?;
         Some(Exchange { position, column, gain })
@@ -220,28 +222,52 @@ impl<'a> WorkingSet<'a> {
         self.refresh_power();
     }
 
+    /// Sums over the responses of what members have for coefficients times the products of every column with the
+    /// residual, member after member; nothing for one response, whose sums are single products.
+    fn shared(&self) -> Vec<f64> {
+        let n = self.distance.len();
+        let n_responses = self.correlation.len() / n.max(1);
+        if n_responses == 1 {
+            return Vec::new();
+        }
+        let mut shared = vec![0.0; self.len() * n];
+        if let Ok(correlation) = ArrayView2::from_shape((n_responses, n), &self.correlation) {
+            multiply_transposed(correlation, &self.coefficients.concat(), &mut shared);
+        }
+        shared
+    }
+
     /// What `power` would be with the member at `position` gone: a sum over responses of squares of sums.
-    fn power_without(&self, position: usize, power: &mut [f64]) {
+    fn power_without(&self, position: usize, shared: &[f64], power: &mut [f64]) {
         let scale = 1.0 / self.inverse[position][position];
-        let projection = &self.projections[position];
-        let each = self.correlation.chunks_exact(power.len().max(1)).zip(&self.coefficients[position]);
-        self.arch.dispatch(|| {
-            power.fill(0.0);
-            for (correlation, z) in each {
-                let shift = z * scale;
-                for ((power, b), p) in power.iter_mut().zip(correlation).zip(projection) {
+        let (projection, z) = (&self.projections[position], &self.coefficients[position]);
+        if let [z] = z[..] {
+            let shift = z * scale;
+            self.arch.dispatch(|| {
+                for ((power, b), p) in power.iter_mut().zip(&self.correlation).zip(projection) {
                     let u = b + shift * p;
-                    *power += u * u;
+                    *power = u * u;
                 }
+            });
+            return;
+        }
+        let (twice, square) = (2.0 * scale, scale * scale * squared(z));
+        let shared = &shared[position * power.len()..];
+        self.arch.dispatch(|| {
+            for ((power, own), (t, p)) in power.iter_mut().zip(&self.power).zip(shared.iter().zip(projection)) {
+                *power = (own + p * (twice * t + square * p)).max(0.0);
             }
         });
     }
 
     fn refresh_power(&mut self) {
-        self.power.fill(0.0);
-        for correlation in self.correlation.chunks_exact(self.power.len().max(1)) {
-            self.power.iter_mut().zip(correlation).for_each(|(power, b)| *power += b * b);
-        }
+        let Self { arch, power, correlation, .. } = self;
+        arch.dispatch(|| {
+            power.fill(0.0);
+            for correlation in correlation.chunks_exact(power.len().max(1)) {
+                power.iter_mut().zip(correlation).for_each(|(power, b)| *power += b * b);
+            }
+        });
     }
 
     fn refresh_admissible(&mut self) {

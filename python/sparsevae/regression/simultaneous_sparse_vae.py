@@ -134,7 +134,7 @@ class SimultaneousSparseVae(SupportPosterior):
     n_rounds_ : int
         Rounds of the noise-free search that were begun.
     n_passes_ : int
-        0: wide designs are searched by some of their columns for one response alone.
+        Products of all columns with residuals, where the search worked on some of the columns (see Notes); else 0.
     status_ : {"certified", "converged", "iteration_limit", "noise_collapsed"}
         How the fit ended.
     certified_ : bool
@@ -166,6 +166,10 @@ class SimultaneousSparseVae(SupportPosterior):
     -----
     Responses are compressed to their rank by a singular value decomposition first, which changes no energy. A step then
     costs ``O(n_samples**2 * n_features)``, and ``O(n_samples * n_features)`` more for each response after the first.
+
+    Wide designs are searched by a working set of their columns, as in :class:`VaeSlr`, where `noise_var` is "auto" and
+    there are no groups. What columns have in common with the residuals of many responses is told from how these change
+    along the path, at a cost that does not grow with the number of responses.
 
     With groups, one number scales the columns of a group, and the steps are ``w_g <- w_g sqrt(sum q**2 / sum s)`` for
     "mm" and the mean over the group for "em": descents on the energy itself. (MNE's ``gamma_map`` divides by the size

@@ -91,16 +91,18 @@ pub(super) fn descend(
     Ok(report)
 }
 
-/// A minimum of the plain energy whose noise is learned by EM.
+/// A minimum of the plain energy whose noise is learned by EM; from `last` on, where that was on the way to it.
 pub(super) fn learn(
     problem: &Problem<'_>,
     response: &Response,
     settings: &Settings,
+    last: Option<&Minimum>,
     steps: &mut usize,
     monitor: &Monitor<'_>,
 ) -> Result<Minimum> {
     let from = LEARN_FROM / (problem.freedom * response.n_responses()) as f64;
-    let minimum = minimise_plain(problem, response, settings, Rule::Em, None, from, true, monitor)?;
+    let (w, from) = last.map_or((None, from), |last| (Some(last.w.clone()), last.noise_var));
+    let minimum = minimise_plain(problem, response, settings, Rule::Em, w, from, true, monitor)?;
     *steps += minimum.energies.len();
     Ok(minimum)
 }

@@ -11,6 +11,7 @@ mod minimise;
 mod noise_free;
 mod noisy;
 mod report;
+mod residuals;
 pub mod settings;
 mod strategy;
 pub(crate) mod tolerances;

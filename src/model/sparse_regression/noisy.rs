@@ -221,7 +221,11 @@ impl Noisy<'_> {
         let whiteness = -((q / candidate.rss.max(1e-300)).ln() - mean.ln() + spread * spread / 2.0) / spread;
         let fit = NestedLeastSquares::new(design.gather(&support).view(), &self.response.values);
         if values > m {
-            let (_, distances) = fit.project(design.copied());
+            // Columns that were chosen by the responses would look coloured like them.
+            let (_, distances) = match self.problem.whole() {
+                Some(_) => fit.project(design.gather(&background).view()),
+                None => fit.project(design.copied()),
+            };
             let off_support = distances.iter().map(|v| v * v).sum::<f64>() / m;
             let coloured = (mean * off_support).ln() / spread;
             if coloured > DECISIVE {

@@ -219,6 +219,22 @@ impl<'a> Context<'a> {
         self.problem.whole().unwrap_or(self.problem).design.len() > LARGE && !self.is_tall()
     }
 
+    /// Takes a verdict: how many rounds of the noise-free search a score allows.
+    fn judge(&mut self, score: f64) {
+        let (noisy, noise_free) = match (self.is_lone(), self.is_sampled()) {
+            (true, _) => (SURELY_NOISY, SURELY_NOISE_FREE.0),
+            (false, true) => (NOISY_SCORE, SURELY_NOISE_FREE.1),
+            (false, false) => (NOISY_SCORE, NOISY_SCORE),
+        };
+        self.allowed = match score {
+            _ if score < noisy => 0,
+            _ if score < noise_free => self.doubtful_rounds(),
+            _ => usize::MAX,
+        };
+        self.looks_noisy = self.allowed < usize::MAX;
+        self.wants_whole = !self.looks_noisy && self.problem.whole().is_some();
+    }
+
     /// Rounds of the noise-free search where noise is in doubt.
     fn doubtful_rounds(&self) -> usize {
         let (rows, n) = self.problem.design.dim();
@@ -325,17 +341,30 @@ fn support_path(context: &mut Context<'_>) -> Result<Option<Solved>> {
 }
 
 /// A path cannot see a sum of many columns that none explains alone; several responses teach the noise, and a descent
-/// with them.
+/// with them. It ends where it comes to the same columns as the path.
 fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Solved>> {
     if !context.is_plain() || context.response.n_responses() == 1 || context.is_sampled() {
         return Ok(None);
     }
-    let Context { problem, response, settings, noisy, trace, monitor, .. } = context;
-    let few = Settings { max_iter: LEARNING.min(settings.max_iter), ..(*settings).clone() };
-    let minimum = learn(problem, response, &few, &mut trace.steps, monitor)?;
-    let other = noisy.local(&noisy.prefix(&minimum.norms).support, &mut trace.steps, monitor)?;
-    if other.criterion < context.best.criterion {
-        context.best = other;
+    let Context { problem, response, settings, noisy, trace, monitor, best, .. } = context;
+    let (most, mut done, mut last) = (LEARNING.1.min(settings.max_iter), 0, None);
+    let start = loop {
+        let few = Settings { max_iter: LEARNING.0.max(done).min(most - done), ..(*settings).clone() };
+        let minimum = learn(problem, response, &few, last.as_ref(), &mut trace.steps, monitor)?;
+        done += minimum.energies.len();
+        let mut start = noisy.prefix(&minimum.norms).support;
+        start.sort_unstable();
+        if start == best.support {
+            return Ok(None);
+        }
+        if done >= most || minimum.converged {
+            break start;
+        }
+        last = Some(minimum);
+    };
+    let other = noisy.local(&start, &mut trace.steps, monitor)?;
+    if other.criterion < best.criterion {
+        *best = other;
     }
     Ok(None)
 }
@@ -343,19 +372,9 @@ fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Solv
 /// Whether what the best support leaves looks like noise.
 fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Solved>> {
     let score = context.noisy.score(&context.best);
-    if context.is_lone() {
-        context.allowed = match score {
-            _ if score < SURELY_NOISY => 0,
-            _ if score < SURELY_NOISE_FREE => context.doubtful_rounds(),
-            _ => usize::MAX,
-        };
-        context.looks_noisy = context.allowed < usize::MAX;
-        context.wants_whole = !context.looks_noisy && context.problem.whole().is_some();
-    } else {
-        context.looks_noisy = score < NOISY_SCORE;
-        let is_settled = context.is_sampled() || context.noisy.is_quiet(&context.best);
-        context.doubtful = !(context.looks_noisy && is_settled);
-    }
+    context.judge(score);
+    let is_settled = context.is_sampled() || context.noisy.is_quiet(&context.best);
+    context.doubtful = !(context.is_lone() || score < NOISY_SCORE && is_settled);
     Ok(None)
 }
 
@@ -380,7 +399,7 @@ fn descent_through_a_background(context: &mut Context<'_>) -> Result<Option<Solv
         return Ok(Some(found));
     }
     if other.criterion < context.best.criterion {
-        context.looks_noisy = context.noisy.score(&other) < NOISY_SCORE;
+        context.judge(context.noisy.score(&other));
         context.best = other;
     }
     Ok(None)
@@ -390,9 +409,6 @@ fn descent_through_a_background(context: &mut Context<'_>) -> Result<Option<Solv
 fn restarts(context: &mut Context<'_>) -> Result<Option<Solved>> {
     let mut most = context.settings.n_restarts.saturating_add(1);
     if context.settings.noise != Noise::Anneal {
-        if context.looks_noisy && !context.is_lone() {
-            return Ok(None);
-        }
         most = most.min(context.allowed);
     }
     if most <= context.trace.rounds {
@@ -405,6 +421,7 @@ fn restarts(context: &mut Context<'_>) -> Result<Option<Solved>> {
     let rounds = context.trace.rounds..most;
     let found = context.rounds(rounds)?;
     if found.is_none()
+        && (!context.looks_noisy || context.settings.noise == Noise::Anneal)
         && let Some(support) = context.trace.unproved.take()
         && context.settings.sizes().allow(support.len())
     {

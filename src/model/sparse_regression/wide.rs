@@ -1,6 +1,6 @@
 //! Wide designs: the search on a working set of columns, and passes over all others that say whether one was missed.
 //!
-//! A product of all columns with the response picks the working set: those of largest correlation, and some from all
+//! A product of all columns with the responses picks the working set: those of largest correlation, and some from all
 //! ranks of correlation, which stand for all where all count alike (the background, the covariance of new samples). Whatever the
 //! search does on them, it counts all columns to choose from: a screen that forgot the others would take the largest of
 //! many chance correlations for signals. A pass multiplies all columns with the residuals of supports along the path;
@@ -8,6 +8,7 @@
 
 use super::average::{average, path_sizes};
 use super::noisy::{Noisy, evidence};
+use super::residuals::Residuals;
 use super::settings::{Noise, Settings};
 use super::strategy;
 use super::tolerances::{
@@ -22,7 +23,7 @@ use crate::report::FitReport;
 use crate::solver::EncoderCovariance;
 use crate::support::search::Candidate;
 use crate::support::tolerances::{EXCHANGE_MARGIN, MATTERS};
-use ndarray::{Array1, Array2, Axis, aview1, concatenate};
+use ndarray::{Array2, Axis, concatenate};
 use std::ops::Range;
 
 /// Searches a wide design by a working set, any other one as it is.
@@ -38,8 +39,8 @@ pub(super) fn search(
     }
 }
 
-/// The search by a working set; `None` where all columns are needed: for designs that are not wide, several responses or
-/// groups, for data that look free of noise but are not certified.
+/// The search by a working set; `None` where all columns are needed: for designs that are not wide, for groups, for data
+/// that look free of noise but are not certified.
 fn by_working_set(
     problem: &Problem<'_>,
     response: &Response,
@@ -50,8 +51,7 @@ fn by_working_set(
     let of_rows = |(times, least): (usize, usize)| (times * rows).max(least);
     let (leading, background) = (of_rows(LEADING_COLUMNS), of_rows(BACKGROUND_COLUMNS));
     let is_plain = settings.covariance == EncoderCovariance::Full && problem.groups.is_empty();
-    let is_served =
-        is_plain && response.n_responses() == 1 && settings.noise == Noise::Auto && settings.start.is_none();
+    let is_served = is_plain && settings.noise == Noise::Auto && settings.start.is_none();
     // What is known of columns speaks of all of them.
     let is_served = is_served && settings.prior_odds.is_empty() && settings.positive.is_empty();
     if !is_served || n < WIDE * (leading + background) {
@@ -64,6 +64,7 @@ fn by_working_set(
         columns: Vec::new(),
         copy: Array2::zeros((rows, 0)),
         background: Vec::new(),
+        squares: Vec::new(),
         steps: 0,
         passes: 0,
     };
@@ -95,19 +96,23 @@ struct Wide<'a> {
     copy: Array2<f64>,
     /// Those of it that stand for all, ascending.
     background: Vec<usize>,
+    /// Of all columns, the sum over the responses of the squared product.
+    squares: Vec<f64>,
     steps: usize,
     passes: usize,
 }
 
 impl Wide<'_> {
-    /// The columns of largest correlation with the response, and a sample of all: one from the middle of each of as many
-    /// ranges of ranks as are wanted, so that it holds no more that look like the response than all columns do.
+    /// The columns of largest correlation with the responses, and a sample of all: one from the middle of each of as many
+    /// ranges of ranks as are wanted, so that it holds no more that look like the responses than all columns do.
     fn screen(&mut self, leading: usize, background: usize) -> Result<()> {
         let n = self.problem.design.ncols();
-        let mut products = vec![0.0; n];
-        self.pass(&self.response.values, |columns, part| products[columns].copy_from_slice(part))?;
+        let mut squares = vec![0.0; n];
+        let response = self.response;
+        self.pass(&response.values, |columns, products| add_squares(&mut squares[columns], products))?;
+        self.squares = squares;
         let mut order: Vec<usize> = (0..n).collect();
-        order.sort_unstable_by(|&a, &b| products[b].abs().total_cmp(&products[a].abs()).then(a.cmp(&b)));
+        order.sort_unstable_by(|&a, &b| self.squares[b].total_cmp(&self.squares[a]).then(a.cmp(&b)));
         self.background = (0..background).map(|i| order[(2 * i + 1) * n / (2 * background)]).collect();
         self.background.sort_unstable();
         order.truncate(leading);
@@ -136,8 +141,8 @@ impl Wide<'_> {
                         .path(&mut steps, self.monitor)?;
                 let best = path.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion));
                 let support = best.map_or_else(Vec::new, |best| best.support.clone());
-                let residuals: Vec<f64> =
-                    asked(&path, support.len()).flat_map(|c| self.residual(&part, &c.support)).collect();
+                let asked: Vec<&[usize]> = asked(&path, support.len()).map(|c| c.support.as_slice()).collect();
+                let residuals = Residuals::new(&part.design, &self.response.values, &asked);
                 let support: Vec<usize> = support.into_iter().map(|i| self.columns[i]).collect();
                 (path, support, residuals)
             };
@@ -150,29 +155,28 @@ impl Wide<'_> {
         Ok(None)
     }
 
-    /// What least squares on a support of the working set leaves.
-    fn residual(&self, part: &Problem<'_>, support: &[usize]) -> Array1<f64> {
-        let fit = NestedLeastSquares::new(part.design.gather(support).view(), &self.response.values);
-        let (basis, (_, rotated)) = (fit.basis(), fit.compressed());
-        &aview1(&self.response.values) - &basis.dot(&aview1(&rotated))
-    }
-
     /// Takes in columns whose product with a residual is not far below the largest in the working set; whether there
     /// are any.
-    fn take_missed(&mut self, residuals: &[f64]) -> Result<bool> {
+    fn take_missed(&mut self, residuals: &Residuals) -> Result<bool> {
         let (rows, width) = self.copy.dim();
-        let mut inside = vec![0.0; residuals.len() / rows * width];
-        multiply_transposed(self.copy.view(), residuals, &mut inside);
-        let largest = |products: &[f64]| products.iter().fold(0.0_f64, |most, q| most.max(q.abs()));
-        let enough: Vec<f64> = inside.chunks_exact(width).map(|own| MISSED_SHARE * largest(own)).collect();
-        let mut missed = vec![Vec::new(); enough.len()];
+        let own: Vec<f64> = self.columns.iter().map(|&j| self.squares[j]).collect();
+        let mut inside = vec![0.0; residuals.vectors.len() / rows * width];
+        multiply_transposed(self.copy.view(), &residuals.vectors, &mut inside);
+        let mut reader = residuals.reader(&own);
+        let largest: Vec<f64> =
+            inside.chunks_exact(width).filter_map(|products| reader.next(products).map(largest_of)).collect();
+        let mut missed = vec![Vec::new(); largest.len()];
         let mut held = vec![false; self.problem.design.ncols()];
         self.columns.iter().for_each(|&j| held[j] = true);
-        self.pass(residuals, |columns, products| {
-            for ((missed, enough), products) in missed.iter_mut().zip(&enough).zip(products.chunks_exact(columns.len()))
-            {
-                let found = columns.clone().zip(products.iter().map(|q| q.abs()));
-                missed.extend(found.filter(|(j, q)| !held[*j] && q > enough));
+        let all = self.squares.clone();
+        self.pass(&residuals.vectors, |columns, products| {
+            let mut reader = residuals.reader(&all[columns.clone()]);
+            let mut of_support = missed.iter_mut().zip(&largest);
+            for products in products.chunks_exact(columns.len()) {
+                let Some(squares) = reader.next(products) else { continue };
+                let Some((missed, largest)) = of_support.next() else { return };
+                let found = columns.clone().zip(squares.iter().copied());
+                missed.extend(found.filter(|(j, q)| !held[*j] && *q > MISSED_SHARE * MISSED_SHARE * largest));
                 missed.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
                 missed.truncate(MISSED_AT_ONCE);
             }
@@ -235,14 +239,21 @@ impl Wide<'_> {
             return Ok(None);
         }
         let mut reached = vec![0.0; self.problem.design.ncols()];
-        self.pass(&vectors, |columns, products| {
-            for products in products.chunks_exact(columns.len()) {
-                reached[columns.clone()].iter_mut().zip(products).for_each(|(sum, q)| *sum += *q * *q);
-            }
-        })?;
+        self.pass(&vectors, |columns, products| add_squares(&mut reached[columns], products))?;
         let near: Vec<usize> = (0..reached.len()).filter(|&j| 1.0 - reached[j] <= limit * limit).collect();
         Ok((near.len() <= self.columns.len()).then(|| self.take(near)))
     }
+}
+
+/// Adds to the sum of each column the squares of its products with one vector after the other.
+fn add_squares(sums: &mut [f64], products: &[f64]) {
+    for products in products.chunks_exact(sums.len()) {
+        sums.iter_mut().zip(products).for_each(|(sum, q)| *sum += q * q);
+    }
+}
+
+fn largest_of(squares: &[f64]) -> f64 {
+    squares.iter().copied().fold(0.0, f64::max)
 }
 
 /// The supports of a path whose residuals are looked at: that of the best size, and others evenly.

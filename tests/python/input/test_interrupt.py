@@ -48,6 +48,7 @@ RUNS = {
     "wide": lambda: VaeSlr(**FOREVER).fit(WIDE.X, WIDE.y),
     "several responses": lambda: SimultaneousSparseVae(**FOREVER).fit(HOPELESS.X, HOPELESS_ROWS),
     "slow columns": lambda: VaeSlr().fit(SLOW, WIDE.y),
+    "slow columns, several responses": lambda: SimultaneousSparseVae().fit(SLOW, np.c_[WIDE.y, WIDE.y[::-1]]),
     "slow columns, many responses": lambda: fit_many(VaeSlr(), SLOW, np.c_[WIDE.y, -WIDE.y], n_jobs=2),
     "basis pursuit": lambda: basis_pursuit(LESSONS.A, LESSONS.B, n_jobs=2),
     "training": lambda: WelperRecover().fit(LESSONS.A, LESSONS.B),

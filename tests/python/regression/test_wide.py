@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 import pytest
-from sparsevae import VaeSlr
-from sparsevae.datasets import make_sparse_regression
+from sparsevae import SimultaneousSparseVae, VaeSlr
+from sparsevae.datasets import make_row_sparse_regression, make_sparse_regression
 from sparsevae.exceptions import ParameterError
 
 N_SAMPLES, N_FEATURES = 60, 4_000
@@ -80,3 +80,42 @@ def test_a_pass_shows_columns_and_bytes(capfd):
     model = VaeSlr(verbose=True).fit(X, y)
     assert model.support_.tolist() == [7, 70_000]
     assert re.search(r"pass 1  [\d,]+ of 400,000 columns \([\d.]+ GB\)", capfd.readouterr().err)
+
+
+# Several responses.
+
+
+@pytest.fixture(scope="module", params=[5, 80])
+def rows(request):
+    return make_row_sparse_regression(
+        N_SAMPLES, N_FEATURES, n_responses=request.param, n_nonzero=6, snr_db=15, design="gaussian", random_state=2
+    )
+
+
+@pytest.mark.parametrize("rule", ["projection", "evidence"])
+def test_rows_are_found_by_a_working_set(rows, rule):
+    model = SimultaneousSparseVae(support_rule=rule).fit(rows.X, rows.Y)
+    assert model.n_passes_ >= 2
+    np.testing.assert_array_equal(model.support_, rows.support)
+    assert model.coef_.shape == (rows.Y.shape[1], N_FEATURES)
+
+
+def test_fits_of_one_seed_are_the_same_bits(rows):
+    first, second = (SimultaneousSparseVae(random_state=3).fit(rows.X, rows.Y) for _ in range(2))
+    np.testing.assert_array_equal(first.coef_, second.coef_)
+    np.testing.assert_array_equal(first.inclusion_prob_, second.inclusion_prob_)
+
+
+def test_averages_over_rows_of_a_working_set_predict_with_their_uncertainty(rows):
+    model = SimultaneousSparseVae(model_averaging=True).fit(rows.X, rows.Y)
+    new = np.random.default_rng(0).standard_normal((200, N_FEATURES))
+    mean, std = model.predict(new, return_std=True)
+    # Predictive intervals of 95% are for the responses, noise included.
+    noise = (rows.Y - rows.X @ rows.coef.T).std()
+    truth = new @ rows.coef.T + noise * np.random.default_rng(1).standard_normal(mean.shape)
+    assert 0.9 < (np.abs(mean - truth) < 1.96 * std[:, None]).mean() < 0.99
+
+
+def test_identical_responses_choose_the_columns_of_one(data):
+    model = SimultaneousSparseVae().fit(data.X, np.tile(data.y[:, None], 10))
+    assert set(data.support) <= set(model.support_)
