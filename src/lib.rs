@@ -21,4 +21,4 @@ pub mod support;
 
 pub use error::{Error, Result};
 pub use monitor::{Monitor, Progress, Stage};
-pub use report::{FitReport, Status};
+pub use report::{FitReport, PackedReport, Status};
