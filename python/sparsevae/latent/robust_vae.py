@@ -106,7 +106,7 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     -----
     A step costs ``O(n_samples * n_features * k**2)`` for the `k` components at that step. During the annealing a random
     bound tells whether components are missing; where it does not exclude it, ``O(n_samples * n_features *
-    min(n_samples, n_features))`` more. Memory is about ``5 * n_samples * n_features`` numbers, results included.
+    min(n_samples, n_features))`` more. Memory is about ``6 * n_samples * n_features`` numbers, results included.
 
     Plain expectation maximisation on :math:`W W^T` needs a matrix of ``n_features**2`` numbers for each sample. Here
     :math:`W` has columns only for directions that matter at the present floor; it starts from the principal axes, each
