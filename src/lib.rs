@@ -22,4 +22,4 @@ pub mod threads;
 
 pub use error::{Error, Result};
 pub use monitor::{Monitor, Progress, Stage};
-pub use report::{FitReport, Status};
+pub use report::{FitReport, PackedReport, Status};

@@ -3,6 +3,10 @@
 use crate::{Error, Result};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// How long [`Monitor::leave`] waits, at most, before it looks whether the call is to end.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What a long call is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +113,24 @@ impl<'a> Monitor<'a> {
     /// [`Error::Interrupted`].
     pub fn check(&self) -> Result<()> {
         if self.is_stopped() { Err(Error::Interrupted { step: self.done.load(Ordering::Relaxed) }) } else { Ok(()) }
+    }
+
+    /// Calls `work`, which knows no monitor, on a thread of its own. Where the call is to end before it, that thread is left
+    /// to itself and its result is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]; [`Error::InvalidParameter`] where no thread can be started.
+    pub fn leave<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let worker = std::thread::Builder::new()
+            .spawn(work)
+            .map_err(|error| Error::invalid("n_jobs", error, "a number of threads that this machine can start"))?;
+        let mut wait = Duration::from_micros(100);
+        while !worker.is_finished() {
+            std::thread::sleep(wait);
+            wait = (wait * 2).min(LOOK);
+            self.check()?;
+        }
+        worker.join().or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     /// Begins a stage of `total` parts.

@@ -122,6 +122,71 @@ pub struct FitReport {
     pub condition_number: Option<(f64, f64)>,
 }
 
+/// Numbers, of which zeros are left out where most are zero.
+#[derive(Debug, Clone, PartialEq)]
+enum Packed {
+    All(Vec<f64>),
+    Nonzero { len: usize, places: Vec<u32>, values: Vec<f64> },
+}
+
+impl Packed {
+    /// Takes the numbers away from where they are.
+    fn take(from: &mut Vec<f64>) -> Self {
+        let all = std::mem::take(from);
+        // A zero has a sign.
+        let is_zero = |v: &f64| v.to_bits() == 0;
+        let len = all.len();
+        if 2 * all.iter().filter(|v| !is_zero(v)).count() > len || u32::try_from(len).is_err() {
+            return Self::All(all);
+        }
+        let (places, values) = (0_u32..).zip(all).filter(|(_, v)| !is_zero(v)).unzip();
+        Self::Nonzero { len, places, values }
+    }
+
+    fn unpack(self) -> Vec<f64> {
+        match self {
+            Self::All(all) => all,
+            Self::Nonzero { len, places, values } => {
+                let mut all = vec![0.0; len];
+                places.iter().zip(values).for_each(|(&place, value)| all[place as usize] = value);
+                all
+            }
+        }
+    }
+}
+
+/// A report that is kept while others are made: without the zeros of its columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PackedReport {
+    rest: FitReport,
+    packed: Vec<Packed>,
+}
+
+impl From<FitReport> for PackedReport {
+    fn from(mut report: FitReport) -> Self {
+        let packed = report.of_columns().map(Packed::take).collect();
+        Self { rest: report, packed }
+    }
+}
+
+impl From<PackedReport> for FitReport {
+    fn from(PackedReport { mut rest, packed }: PackedReport) -> Self {
+        rest.of_columns().zip(packed).for_each(|(to, packed)| *to = packed.unpack());
+        rest
+    }
+}
+
+impl FitReport {
+    /// All that has a number for each column.
+    fn of_columns(&mut self) -> impl Iterator<Item = &mut Vec<f64>> {
+        let posterior = self.posterior.iter_mut().flat_map(|found| [&mut found.inclusion_prob, &mut found.coef]);
+        [&mut self.coef, &mut self.prior_var, &mut self.coef_var]
+            .into_iter()
+            .chain(&mut self.posterior_mean)
+            .chain(posterior)
+    }
+}
+
 /// The posterior over supports, which several responses share, in the caller's units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Posterior {

@@ -1,12 +1,13 @@
 # Checked against the built wheel by mypy's stubtest.
 
-from collections.abc import Callable
-from typing import Any, TypedDict, type_check_only
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypedDict, final, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Reports",
     "__version__",
     "add_noise",
     "add_response_noise",
@@ -227,6 +228,12 @@ class FitReport(TypedDict):
     condition_number: tuple[float, float] | None
     posterior: Posterior | None
 
+@final
+class Reports(Iterator[FitReport]):
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> FitReport: ...
+
 # Designs are arrays of real elements, csc_array or csc_matrix of SciPy, or have `shape`, `block_columns` and `read`.
 def fit(
     x: Any,
@@ -244,7 +251,7 @@ def fit_simultaneous(
 ) -> FitReport: ...
 def check(arguments: dict[str, Any]) -> None: ...
 def is_large(n_samples: int, n_features: int) -> bool: ...
-def fit_many(x: Any, y: NDArray[np.float64], arguments: dict[str, Any], n_threads: int) -> list[FitReport]: ...
+def fit_many(x: Any, y: NDArray[np.float64], arguments: dict[str, Any], n_threads: int) -> Reports: ...
 def basis_pursuit(a: NDArray[np.float64], b: NDArray[np.float64], n_threads: int) -> BasisPursuit: ...
 def train(
     a: NDArray[np.float64],

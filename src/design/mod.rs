@@ -9,7 +9,7 @@ mod rows;
 mod standardised;
 
 pub use compressed::CompressedColumns;
-pub use dense::{Element, multiply_transposed};
+pub use dense::{Element, Entries, multiply_transposed};
 pub use rows::Rows;
 pub use standardised::CONSTANT;
 pub use standardised::Standardised;

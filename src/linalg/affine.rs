@@ -1,11 +1,10 @@
 //! The covariance `W W^T + gamma I` of an affine decoder, factorised, and the SVD that its minima come from.
 
 use super::decompose::{Svd, cholesky, copy, inverse, product, thin_svd};
-use super::outer_product;
 use crate::Result;
 use faer::linalg::triangular_solve;
 use faer::{Mat, Par};
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2};
 
 /// `X = U diag(s) V^T` with `min(n_rows, n_cols)` singular values, falling.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,31 +31,6 @@ impl ThinSvd {
         let right = Array2::from_shape_fn((v.ncols(), v.nrows()), |(k, j)| v[(j, k)]);
         Ok(Self { left, singular: s, right })
     }
-}
-
-/// The eigenvalues of `B^T B` above `limit` with their eigenvectors, falling, on rayon's current threads.
-///
-/// # Errors
-/// [`Error::NoDecomposition`](crate::Error::NoDecomposition).
-///
-/// # Complexity
-/// One Gram matrix of the shorter side and its Cholesky factor, and an SVD of it where there are any.
-pub fn eigenvalues_above(b: ArrayView2<'_, f64>, limit: f64, what: &'static str) -> Result<Vec<(f64, Array1<f64>)>> {
-    let wide = b.nrows() < b.ncols();
-    let gram = outer_product(if wide { b.t() } else { b });
-    let size = gram.nrows();
-    // With all below the limit, the difference is positive definite: a factor is cheaper than a decomposition.
-    let difference = |i: usize, j: usize| if i == j { limit - gram[[i, j]] } else { -gram[[i, j]] };
-    if cholesky(Mat::from_fn(size, size, difference)).is_some() {
-        return Ok(Vec::new());
-    }
-    let svd = ThinSvd::new(gram.view(), what)?;
-    let above = svd.singular.iter().take_while(|&&value| value > limit).enumerate();
-    let vector = |k: usize, value: f64| match wide {
-        true => b.t().dot(&svd.right.row(k)) / value.sqrt(),
-        false => svd.right.row(k).to_owned(),
-    };
-    Ok(above.map(|(k, &value)| (value, vector(k, value))).collect())
 }
 
 /// The Cholesky factor of `W W^T + gamma I`.

@@ -4,7 +4,7 @@ use crate::{Error, Result};
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::{
-    cholesky::llt, householder, matmul::matmul, qr::no_pivoting::factor as qr, svd, triangular_inverse,
+    cholesky::llt, evd, householder, matmul::matmul, qr::no_pivoting::factor as qr, svd, triangular_inverse,
 };
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
 use ndarray::ArrayView2;
@@ -103,6 +103,18 @@ pub(super) fn thin_svd(matrix: MatRef<'_, f64>, what: &'static str) -> Result<Sv
         .map_err(|_| Error::NoDecomposition { what })?;
     let s = s.column_vector().iter().copied().collect();
     Ok(Svd { u, s, v })
+}
+
+/// The eigenvalues of a symmetric matrix, rising, and its eigenvectors as columns.
+pub(super) fn eigen(matrix: MatRef<'_, f64>, what: &'static str) -> Result<(Vec<f64>, Mat<f64>)> {
+    let size = matrix.nrows();
+    let (mut values, mut vectors) = (faer::diag::Diag::zeros(size), Mat::zeros(size, size));
+    let scratch = evd::self_adjoint_evd_scratch::<f64>;
+    let mut stack = MemBuffer::new(scratch(size, evd::ComputeEigenvectors::Yes, Par::Seq, Default::default()));
+    let stack = MemStack::new(&mut stack);
+    evd::self_adjoint_evd(matrix, values.as_mut(), Some(vectors.as_mut()), Par::Seq, stack, Default::default())
+        .map_err(|_| Error::NoDecomposition { what })?;
+    Ok((values.column_vector().iter().copied().collect(), vectors))
 }
 
 /// The lower triangle of `X X^T`.

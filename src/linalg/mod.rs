@@ -17,6 +17,7 @@ pub mod packed_spd;
 pub mod principal;
 pub mod refined;
 pub mod rotation;
+pub mod row_blocks;
 pub mod row_space;
 mod solve;
 pub mod spectral;

@@ -109,7 +109,16 @@ impl<'a> Rows<'a> {
 
 /// `out <- a b`, row after row, on this thread alone.
 pub fn multiply(a: Rows<'_>, b: Rows<'_>, out: &mut [f64]) {
+    product(a, b, Accum::Replace, out);
+}
+
+/// `out <- out + a b`, row after row, on this thread alone.
+pub fn add_product(a: Rows<'_>, b: Rows<'_>, out: &mut [f64]) {
+    product(a, b, Accum::Add, out);
+}
+
+fn product(a: Rows<'_>, b: Rows<'_>, accumulate: Accum, out: &mut [f64]) {
     let (a, b) = (a.view(), b.view());
     let to = MatMut::from_row_major_slice_mut(out, a.nrows(), b.ncols());
-    matmul(to, Accum::Replace, a, b, 1.0, Par::Seq);
+    matmul(to, accumulate, a, b, 1.0, Par::Seq);
 }

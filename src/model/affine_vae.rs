@@ -1,11 +1,22 @@
 //! The affine autoencoder, whose minima are known in closed form. Letters: ev_j are the eigenvalues of the covariance
 //! of the data, gamma is `noise_var` (the paper's lambda), kappa is `n_components`, d is `n_features` (docs/notation).
 
-use crate::linalg::affine::ThinSvd;
-use crate::problem::validate::check_matrix;
+use crate::design::Entries;
+use crate::linalg::packed_spd::{Rows, multiply};
+use crate::linalg::row_blocks::{Axes, RowGram, RowTriangle, orthonormal};
+use crate::monitor::Monitor;
+use crate::problem::validate::check_shape;
 use crate::settings::{Checked, Settings, require};
 use crate::{Error, Result, Status};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, Zip, s};
+
+/// Entries that are read at a time, 2 MiB of float64.
+const BLOCK: usize = 1 << 18;
+/// Rows that are taken at a time at the least: with fewer, a product reads its result as often as its factors.
+const LEAST: usize = 256;
+/// The least noise variance, as a share of the largest eigenvalue, for which eigenvalues come from the covariance. Rounding
+/// moves those by about 1e-16 of the largest: above this they have ten digits.
+const CONDITIONED: f64 = 1e-6;
 
 /// Parameters of a fit.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -59,14 +70,16 @@ pub struct AffineFit {
 /// their squares overflow; [`Error::NoDecomposition`].
 ///
 /// # Complexity
-/// One thin SVD, `O(n_samples n_features min(n_samples, n_features))`.
+/// Two passes over `x` and `n_samples n_features min(n_samples, n_features)` operations, for the Gram matrix of the shorter
+/// side; where digits would be lost in it, three times as many, for a QR decomposition of blocks. On rayon's current
+/// threads; the same bits for any number of them, and for any order of `x` in memory.
 ///
 /// # References
 /// Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", Lemma 1, Theorem 2, Corollary 3.
 /// Tipping and Bishop (1999), "Probabilistic Principal Component Analysis".
-pub fn fit(x: ArrayView2<'_, f64>, settings: &Checked<AffineVaeSettings>) -> Result<AffineFit> {
-    check_matrix("X", x)?;
+pub fn fit(x: &dyn Entries, settings: &Checked<AffineVaeSettings>, monitor: &Monitor<'_>) -> Result<AffineFit> {
     let (n, d) = x.dim();
+    check_shape("X", n, d)?;
     if n < 2 {
         return Err(Error::Shape {
             what: "X",
@@ -77,19 +90,29 @@ pub fn fit(x: ArrayView2<'_, f64>, settings: &Checked<AffineVaeSettings>) -> Res
     if let Some(count) = settings.n_components.filter(|count| !(1..=d).contains(count)) {
         return Err(Error::invalid("n_components", count, &format!("from 1 to the number of features, {d}")));
     }
-    // Sums are taken in one order, whatever that of the memory.
-    let x = x.as_standard_layout();
-    // The mean of the offsets from the first sample: equal samples leave exact zeros.
-    let first = x.row(0);
-    let offsets = &x - &first;
-    let mean_offset = offsets.mean_axis(Axis(0)).unwrap_or_default();
-    let svd = ThinSvd::new((&offsets - &mean_offset).view(), "X")?;
-    let mut spectrum: Vec<f64> = svd.singular.iter().map(|s| s * s / n as f64).collect();
-    spectrum.resize(d, 0.0);
-    let total: f64 = spectrum.iter().sum();
-    if !total.is_finite() {
-        return Err(Error::invalid("X", "so large that its variance overflows", "rescaled"));
+    let centred = Centred::new(x, monitor)?;
+    let mut axes = centred.gram(monitor)?;
+    let is_conditioned = |values: &[f64]| {
+        let least = match (settings.noise_var, settings.n_components) {
+            (Some(noise_var), _) => noise_var,
+            (None, Some(kappa)) => optimal_noise_var(values, kappa),
+            // Centred samples have one dimension less than there are.
+            (None, None) => values[(n - 1).min(d) - 1],
+        };
+        least >= CONDITIONED * values[0]
+    };
+    let eigenvalues = |axes: &Axes| {
+        let mut values: Vec<f64> = axes.values.iter().map(|value| value / n as f64).collect();
+        values[(n - 1).min(d)..].fill(0.0);
+        values.resize(d, 0.0);
+        values
+    };
+    let mut spectrum = eigenvalues(&axes);
+    if !is_conditioned(&spectrum) {
+        axes = centred.triangle(monitor)?;
+        spectrum = eigenvalues(&axes);
     }
+    let total: f64 = spectrum.iter().sum();
     // Rounding alone leaves so much.
     let floor = (n.max(d) as f64 * f64::EPSILON).powi(2) * spectrum[0];
     let (kappa, noise_var, status) = match settings.noise_var {
@@ -104,16 +127,137 @@ pub fn fit(x: ArrayView2<'_, f64>, settings: &Checked<AffineVaeSettings>) -> Res
     };
     let n_active = spectrum.iter().take(kappa).take_while(|&&ev| ev > noise_var).count();
     let mut components = Array2::zeros((kappa, d));
-    for (j, mut row) in components.rows_mut().into_iter().take(n_active).enumerate() {
-        let v = svd.right.row(j);
+    let principal = centred.principal(axes, n_active, monitor)?;
+    for (j, (mut row, v)) in components.outer_iter_mut().zip(principal.outer_iter()).enumerate() {
         // The sign is free: the largest entry is positive.
         let largest = v.iter().fold(0.0_f64, |a, &b| if b.abs() > a.abs() { b } else { a });
         row.assign(&(&v * ((spectrum[j] - noise_var).sqrt() * largest.signum())));
     }
     let energy = n as f64 * energy(&spectrum, n_active, noise_var);
     spectrum.truncate(kappa);
-    let mean = mean_offset + first;
-    Ok(AffineFit { components, mean, noise_var, explained_variance: spectrum, n_active, energy, status })
+    let (mean, explained_variance) = (centred.mean(), spectrum);
+    Ok(AffineFit { components, mean, noise_var, explained_variance, n_active, energy, status })
+}
+
+/// Samples about their mean, read a block at a time along the longer side: the rows of a tall matrix are samples, or
+/// features where there are no less of these.
+struct Centred<'a> {
+    x: &'a dyn Entries,
+    /// The first sample: offsets from it are exact zeros where all samples are equal.
+    first: Array1<f64>,
+    /// The mean of the offsets from it.
+    offset: Array1<f64>,
+}
+
+impl<'a> Centred<'a> {
+    /// Finds the mean; refuses NaN and infinity.
+    fn new(x: &'a dyn Entries, monitor: &Monitor<'_>) -> Result<Self> {
+        let (n, d) = x.dim();
+        let mut first = Array2::zeros((1, d));
+        x.read_block((0, 0), first.view_mut());
+        let first = first.row(0).to_owned();
+        let mut total = Array1::zeros(d);
+        let mut buffer = Array2::zeros(((BLOCK / d).clamp(1, n), d));
+        for start in (0..n).step_by(buffer.nrows()) {
+            monitor.check()?;
+            let count = (n - start).min(buffer.nrows());
+            let mut rows = buffer.slice_mut(s![..count, ..]);
+            x.read_block((start, 0), rows.view_mut());
+            let mut sum = Array1::<f64>::zeros(d);
+            rows.outer_iter().for_each(|row| Zip::from(&mut sum).and(row).and(&first).for_each(|s, v, f| *s += v - f));
+            // Sums of what is finite may overflow: the spectrum tells.
+            if !sum.iter().all(|v| v.is_finite()) {
+                let bad = rows.indexed_iter().find(|(_, v)| !v.is_finite());
+                if let Some(((i, j), _)) = bad {
+                    return Err(Error::NonFinite { what: "X", index: vec![start + i, j] });
+                }
+            }
+            total += &sum;
+        }
+        Ok(Self { x, first, offset: total / n as f64 })
+    }
+
+    fn mean(&self) -> Array1<f64> {
+        &self.first + &self.offset
+    }
+
+    fn is_wide(&self) -> bool {
+        self.x.dim().0 <= self.x.dim().1
+    }
+
+    /// Columns of the tall matrix.
+    fn short(&self) -> usize {
+        self.x.dim().0.min(self.x.dim().1)
+    }
+
+    /// Calls `work` with the rows of the tall matrix, at least `least` at a time unless there are less.
+    fn each_block(&self, least: usize, mut work: impl FnMut(&[f64]) -> Result<()>) -> Result<()> {
+        let (n, d) = self.x.dim();
+        let (long, short) = (n.max(d), self.short());
+        let mut buffer = Array2::zeros(((BLOCK / short).max(least).min(long), short));
+        let most = buffer.nrows();
+        for start in (0..long).step_by(most) {
+            let mut rows = buffer.slice_mut(s![..most.min(long - start), ..]);
+            if self.is_wide() {
+                let (mut columns, own) = (rows.view_mut().reversed_axes(), start..start + most.min(long - start));
+                self.x.read_block((0, start), columns.view_mut());
+                columns.outer_iter_mut().for_each(|mut row| {
+                    row -= &self.first.slice(s![own.clone()]);
+                    row -= &self.offset.slice(s![own.clone()]);
+                });
+            } else {
+                self.x.read_block((start, 0), rows.view_mut());
+                rows.outer_iter_mut().for_each(|mut row| {
+                    row -= &self.first;
+                    row -= &self.offset;
+                });
+            }
+            work(rows.as_slice().unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// Eigenvalues and axes of `T^T T` for the tall matrix `T`.
+    fn gram(&self, monitor: &Monitor<'_>) -> Result<Axes> {
+        let mut gram = RowGram::new(self.short());
+        self.each_block(LEAST, |rows| gram.add(rows, monitor))?;
+        if !gram.trace().is_finite() {
+            return Err(Error::invalid("X", "so large that its variance overflows", "rescaled"));
+        }
+        gram.axes("X", monitor)
+    }
+
+    /// The same to the digits of a singular value decomposition of `T`.
+    fn triangle(&self, monitor: &Monitor<'_>) -> Result<Axes> {
+        let mut triangle = RowTriangle::new(self.short());
+        // Of three rows that a step decomposes, two are new.
+        self.each_block(LEAST.max(2 * self.short()), |rows| triangle.add(rows, monitor))?;
+        triangle.axes("X", monitor)
+    }
+
+    /// The first principal axes of the samples, as orthonormal rows; but for their sign.
+    fn principal(&self, axes: Axes, count: usize, monitor: &Monitor<'_>) -> Result<Array2<f64>> {
+        let vectors = axes.vectors.slice_move(s![..count, ..]);
+        if !self.is_wide() || count == 0 {
+            return Ok(vectors);
+        }
+        let (n, d) = self.x.dim();
+        let vectors = vectors.as_standard_layout();
+        let weights = Rows::new(vectors.as_slice().unwrap_or_default(), n).t();
+        let mut images = Array2::zeros((d, count));
+        let mut start = 0;
+        self.each_block(1, |rows| {
+            monitor.check()?;
+            let stop = start + rows.len() / n;
+            if let Some(to) = images.slice_mut(s![start..stop, ..]).as_slice_mut() {
+                multiply(Rows::new(rows, n), weights, to);
+            }
+            start = stop;
+            Ok(())
+        })?;
+        // Images of a small eigenvalue are orthogonal to few digits only.
+        orthonormal(images.t(), monitor)
+    }
 }
 
 /// The mean of the eigenvalues that `kappa` components leave; where they leave none, any value up to the smallest is

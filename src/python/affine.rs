@@ -1,5 +1,6 @@
 //! Affine and robust autoencoders, and principal component pursuit, for Python.
 
+use super::designs::Dense;
 use super::run;
 use crate::Result;
 use crate::baseline::robust_pca::{self, RobustPcaSettings};
@@ -26,13 +27,13 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction]
 fn fit_affine<'py>(
     py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
+    x: Dense<'py>,
     n_components: Option<usize>,
     noise_var: Option<f64>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let x = x.as_array();
+    let x = x.view();
     let settings = AffineVaeSettings { n_components, noise_var }.check()?;
-    let found = py.detach(|| affine_vae::fit(x, &settings))?;
+    let found = run::run_parallel(py, 1, None, |monitor| affine_vae::fit(&*x, &settings, monitor))?;
     let out = PyDict::new(py);
     out.set_item("components", found.components.into_pyarray(py))?;
     out.set_item("mean", found.mean.into_pyarray(py))?;
@@ -112,15 +113,16 @@ impl RobustArguments {
 #[pyfunction]
 fn fit_robust<'py>(
     py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
+    x: Dense<'py>,
     missing: bool,
     arguments: RobustArguments,
     n_threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (x, settings) = (x.as_array(), arguments.check()?);
-    let found =
-        run::run_parallel(py, n_threads, progress.as_ref(), |monitor| robust_vae::fit(x, missing, &settings, monitor))?;
+    let (x, settings) = (x.view(), arguments.check()?);
+    let found = run::run_parallel(py, n_threads, progress.as_ref(), |monitor| {
+        robust_vae::fit(&*x, missing, &settings, monitor)
+    })?;
     let out = PyDict::new(py);
     out.set_item("low_rank", found.low_rank.into_pyarray(py))?;
     out.set_item("outlier_var", found.outlier_var.into_pyarray(py))?;
@@ -137,16 +139,17 @@ fn fit_robust<'py>(
 #[pyfunction]
 fn encode_robust<'py>(
     py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
+    x: Dense<'py>,
     missing: bool,
     components: PyReadonlyArray2<'py, f64>,
     units: PyReadonlyArray1<'py, f64>,
     arguments: RobustArguments,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (x, settings, decoder) = (x.as_array(), arguments.check()?, (components.as_array(), units.as_array()));
-    let latent =
-        run::run_parallel(py, n_threads, None, |monitor| robust_vae::encode(x, missing, decoder, &settings, monitor))?;
+    let (x, settings, decoder) = (x.view(), arguments.check()?, (components.as_array(), units.as_array()));
+    let latent = run::run_parallel(py, n_threads, None, |monitor| {
+        robust_vae::encode(&*x, missing, decoder, &settings, monitor)
+    })?;
     Ok(latent.into_pyarray(py))
 }
 

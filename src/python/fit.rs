@@ -3,7 +3,7 @@
 use super::designs::Matrix;
 use super::run;
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, Start, names};
-use crate::report::{Places, Posterior, Selection};
+use crate::report::{PackedReport, Places, Posterior, Selection};
 use crate::settings::Settings as _;
 use crate::solver::adam::Training;
 use crate::{FitReport, model};
@@ -203,6 +203,25 @@ fn fit_simultaneous<'py>(
     report(py, &x.finish(found)?)
 }
 
+/// Reports that become objects of Python one by one.
+#[pyclass(module = "sparsevae._core")]
+struct Reports(std::vec::IntoIter<PackedReport>);
+
+#[pymethods]
+impl Reports {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    fn __next__<'py>(&mut self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyDict>>> {
+        self.0.next().map(|packed| report(py, &packed.into()))
+    }
+}
+
 /// Independent responses, the columns of `y`.
 #[pyfunction]
 fn fit_many<'py>(
@@ -211,14 +230,14 @@ fn fit_many<'py>(
     y: PyReadonlyArray2<'py, f64>,
     arguments: Arguments<'py>,
     n_threads: usize,
-) -> PyResult<Vec<Bound<'py, PyDict>>> {
+) -> PyResult<Reports> {
     let starts = arguments.starts();
     let settings = arguments.settings(None)?;
     let (design, y) = (x.view()?, y.as_array());
     let found = run::run_parallel(py, n_threads, None, |monitor| {
         design.with(monitor, |x| model::fit_many(x, y, &settings, &starts, monitor))
     });
-    x.finish(found)?.iter().map(|found| report(py, found)).collect()
+    Ok(Reports(x.finish(found)?.into_iter()))
 }
 
 /// Value, gradient in the prior variances, derivatives in the noise variance and in the parameter, of the energy of this
@@ -292,6 +311,7 @@ fn tolerances(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 
 /// Adds what this file defines to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Reports>()?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(is_large, module)?)?;
     module.add_function(wrap_pyfunction!(fit, module)?)?;

@@ -33,7 +33,7 @@ FLOORS = {
     ),
     "sparsevae._input": (
         {"arrays", "backend", "parameters", "pickles", "random"},
-        {"adjustment", "choice", "columns", "groups", "interchange", "threads", "weights", "whitening"},
+        {"adjustment", "choice", "columns", "groups", "interchange", "packing", "threads", "weights", "whitening"},
         {"data"},
         {"__init__"},
     ),

@@ -234,7 +234,7 @@ fn many_weighted_responses_are_each_as_alone() {
     let both = Array2::from_shape_fn((50, 2), |(i, l)| if l == 0 { y[i] } else { y[49 - i] });
     let many = fit_many(x.view(), both.view(), &settings, &[], &Monitor::default()).unwrap();
     for (found, response) in many.iter().zip(both.columns()) {
-        assert_eq!(*found, fitted(x.view(), &response.to_vec(), &settings));
+        assert_eq!(*found, fitted(x.view(), &response.to_vec(), &settings).into());
     }
 }
 

@@ -160,7 +160,7 @@ proptest! {
             .collect();
         match many {
             Ok(reports) => {
-                for (report, alone) in reports.iter().zip(alone) {
+                for (report, alone) in reports.into_iter().map(sparsevae::FitReport::from).zip(alone) {
                     prop_assert_eq!(&alone.unwrap().coef, &report.coef);
                 }
             }

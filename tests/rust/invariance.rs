@@ -164,6 +164,7 @@ fn fit_many_gives_the_bits_of_single_fits_on_any_number_of_threads() {
         for threads in [1, 2, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let many = pool.install(|| fit_many(x.view(), y.view(), &settings, &[], &Monitor::default())).unwrap();
+            let many: Vec<FitReport> = many.into_iter().map(FitReport::from).collect();
             assert_eq!(many, single, "{threads} threads");
         }
     }

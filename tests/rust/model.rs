@@ -325,7 +325,8 @@ fn many_fits_have_a_start_each() {
     let starts = [1.0, 2.0].map(|w| Start { prior_var: vec![w; 40], steps: 1 });
     let many = fit_many(x.view(), both.view(), &settings, &starts, &Monitor::default()).unwrap();
     for ((found, y), start) in many.iter().zip(both.columns()).zip(&starts) {
-        assert_eq!(*found, fitted(x.view(), &y.to_vec(), &Settings { start: Some(start.clone()), ..settings.clone() }));
+        let own = Settings { start: Some(start.clone()), ..settings.clone() };
+        assert_eq!(*found, fitted(x.view(), &y.to_vec(), &own).into());
     }
     let error = fit_many(x.view(), both.view(), &settings, &starts[..1], &Monitor::default());
     assert!(matches!(error, Err(Error::Shape { what: "prior_var_init", .. })));

@@ -19,7 +19,7 @@ fn corrupted(n: usize, d: usize, seed: u64) -> (Array2<f64>, Array2<f64>) {
 
 fn fitted(x: &Array2<f64>, n_threads: usize) -> RobustFit {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-    pool.install(|| fit(x.view(), false, &RobustVaeSettings::default().check().unwrap(), &Monitor::default())).unwrap()
+    pool.install(|| fit(&x.view(), false, &RobustVaeSettings::default().check().unwrap(), &Monitor::default())).unwrap()
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn packed_factors_agree_with_dense_algebra() {
 fn the_energy_of_a_step_is_that_of_dense_algebra_and_falls_at_a_fixed_floor() {
     let (mut x, _) = corrupted(40, 9, 1);
     x[[3, 2]] = f64::NAN;
-    let samples = Samples::new(x.view());
+    let samples = Samples::new(x.iter().copied().collect(), x.ncols());
     let columns: Vec<_> = gaussian(2, 9, 5).rows().into_iter().map(|row| row.to_owned()).collect();
     let mut em = RobustEm::new(&samples, &columns, 0.7);
     let dense = |w: &[f64], k: usize, precision: &[f64]| {
@@ -77,17 +77,39 @@ fn the_energy_of_a_step_is_that_of_dense_algebra_and_falls_at_a_fixed_floor() {
 #[test]
 fn a_column_is_born_at_the_closed_form_of_equal_noise() {
     let x = gaussian(80, 6, 2).dot(&Array2::from_diag(&ndarray::arr1(&[3.0, 2.0, 1.0, 0.5, 0.4, 0.3])));
-    let samples = Samples::new(x.view());
+    let samples = Samples::new(x.iter().copied().collect(), x.ncols());
     let mut em = RobustEm::new(&samples, &[], 0.5);
     em.expectation(0.5, 0, &Monitor::default()).unwrap();
-    let entering = em.entering(6).unwrap();
+    let entering = em.entering(6, &Monitor::default()).unwrap();
     let settings = sparsevae::model::affine_vae::AffineVaeSettings { n_components: None, noise_var: Some(0.5) };
     // Without an offset: the mirrored samples have none.
     let mirrored = ndarray::concatenate![ndarray::Axis(0), x, -&x];
-    let affine = sparsevae::model::affine_vae::fit(mirrored.view(), &settings.check().unwrap()).unwrap();
+    let affine =
+        sparsevae::model::affine_vae::fit(&mirrored.view(), &settings.check().unwrap(), &Monitor::default()).unwrap();
     assert_eq!(entering.len(), affine.n_active);
     for (born, row) in entering.iter().zip(affine.components.rows()) {
         assert_close(born.dot(&row).abs(), row.dot(&row), 1e-9, "column");
+    }
+}
+
+#[test]
+fn a_direction_that_would_lower_the_energy_is_found_among_many_that_would_not() {
+    for (share, n_expected) in [(0.5, 0), (0.98, 0), (1.02, 1), (3.0, 1)] {
+        // Columns of the identity, so that the eigenvalues are known: one is `share`, all others .1.
+        let size = 700;
+        let x = Array2::from_shape_fn((size, size), |(i, j)| match (i == j, i == 5) {
+            (false, _) => 0.0,
+            (true, false) => (0.1 * size as f64).sqrt(),
+            (true, true) => (share * size as f64).sqrt(),
+        });
+        let samples = Samples::new(x.iter().copied().collect(), size);
+        let mut em = RobustEm::new(&samples, &[], 1.0);
+        em.expectation(1e-3, 0, &Monitor::default()).unwrap();
+        let entering = em.entering(6, &Monitor::default()).unwrap();
+        assert_eq!(entering.len(), n_expected, "{share}");
+        for column in entering {
+            assert_close(column[5].abs(), (share - 1.0_f64).sqrt(), 1e-9, "column");
+        }
     }
 }
 
@@ -108,6 +130,6 @@ fn a_stop_is_an_interruption() {
     let (x, _) = corrupted(20, 10, 1);
     let monitor = Monitor::default();
     monitor.stop();
-    let found = fit(x.view(), false, &RobustVaeSettings::default().check().unwrap(), &monitor);
+    let found = fit(&x.view(), false, &RobustVaeSettings::default().check().unwrap(), &monitor);
     assert!(matches!(found, Err(Error::Interrupted { step: 0 })));
 }

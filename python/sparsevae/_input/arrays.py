@@ -1,6 +1,6 @@
 """Arrays as users give them: refused with the name of the argument, what was found and what is wanted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,11 +111,20 @@ def _beyond(name: str) -> NonFiniteError:
     return NonFiniteError(f"`{name}` holds a number beyond the range of float64, but only finite values can be used")
 
 
-def check_finite(name: str, values: np.ndarray[Any, Any], columns: Any = None, places: Any = None) -> None:
+def row_blocks(values: np.ndarray[Any, Any]) -> Iterator[slice]:
+    """Rows of an array, some at a time, so that what is made of them needs little memory and Ctrl-C is heard."""
+    rows = max(1, _PANEL // max(values[:1].size, 1))
+    for first in range(0, len(values), rows):
+        yield slice(first, first + rows)
+
+
+def check_finite(
+    name: str, values: np.ndarray[Any, Any], columns: Any = None, places: Any = None, *, missing: bool = False
+) -> None:
     """Refuse NaN and infinity.
 
     `columns` are names for the message, where there are any; `places` are the indices of the columns, if these are some
-    of several.
+    of several. NaN is let through where entries may be `missing`.
 
     Raises
     ------
@@ -128,13 +137,14 @@ def check_finite(name: str, values: np.ndarray[Any, Any], columns: Any = None, p
         if not np.isfinite(values):
             raise not_finite(name, [])
         return
-    rows = max(1, _PANEL // max(values[:1].size, 1))
-    for first in range(0, len(values), rows):
-        finite = np.isfinite(values[first : first + rows])
+    for rows in row_blocks(values):
+        finite = np.isfinite(values[rows])
+        if missing:
+            finite |= np.isnan(values[rows])
         if finite.all():
             continue
         index = [int(i) for i in np.argwhere(~finite)[0]]
-        index[0] += first
+        index[0] += rows.start
         if places is not None:
             index[1] = int(places[index[1]])
         raise not_finite(name, index, columns)

@@ -135,14 +135,25 @@ def predict_array(estimator: Any, X: Any, *, reset: bool = False, missing: bool 
             place = min(zip(entries.row[bad].tolist(), entries.col[bad].tolist(), strict=True))
             raise not_finite("X", place)
         return X
-    check_finite("X", np.where(np.isnan(X), 0, X) if missing else X, names)
+    check_finite("X", X, names, missing=missing)
     return X
 
 
+def read_samples(
+    estimator: Any, X: Any, *, reset: bool = True, missing: bool = False
+) -> tuple[NDArray[Any], np.dtype[np.floating[Any]]]:
+    """Check samples; return them as an array that the core reads as it lies, and the dtype of results.
+
+    All else is as in `predict_array`; what is no array is refused.
+    """
+    X = np.require(predict_array(estimator, read_design(X), reset=reset, missing=missing, any_kind=True), None, "A")
+    return X, np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+
+
 def sample_array(estimator: Any, X: Any, *, reset: bool = True, missing: bool = False) -> tuple[Any, Any]:
-    """Check samples; return them as float64, and their own dtype. All else is as in `predict_array`."""
-    X = predict_array(estimator, X, reset=reset, missing=missing)
-    return np.require(X, np.float64, "A"), X.dtype
+    """Check samples; return them as float64, and the dtype of results. All else is as in `read_samples`."""
+    X, dtype = read_samples(estimator, X, reset=reset, missing=missing)
+    return np.require(X, np.float64, "A"), dtype
 
 
 def latent_array(X: Any, n_components: int) -> tuple[NDArray[np.float64], np.dtype[np.floating[Any]]]:

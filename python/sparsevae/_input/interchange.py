@@ -248,7 +248,7 @@ def _holds_foreign(value: Any) -> bool:
 
 def _fitted(estimator: Any) -> dict[str, Any]:
     """Public attributes that a fit has set."""
-    return {name: value for name, value in vars(estimator).items() if name[-1] == "_" != name[0]}
+    return {name: getattr(estimator, name) for name in vars(estimator) if name[-1] == "_" != name[0]}
 
 
 def _read(arguments: Iterable[tuple[str, Any]]) -> tuple[list[Any], Origin | None]:

@@ -199,3 +199,17 @@ def check_option(name: str, value: Any, options: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in options:
         raise _refuse(name, value, f"one of {', '.join(options)}")
     return value
+
+
+def check_room(name: str, value: str, shape: int | tuple[int, ...], dtype: Any = np.float64) -> None:
+    """Refuse what has no room; nothing is written to it, so that the look costs nothing.
+
+    Raises
+    ------
+    ParameterError
+        With the name of the parameter, and what is said of its value.
+    """
+    try:
+        np.empty(shape, dtype)
+    except (MemoryError, ValueError) as error:
+        raise ParameterError(f"`{name}` {value}, but memory does not suffice for so many: {error}") from error

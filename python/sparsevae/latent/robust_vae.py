@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
 from .._input.arrays import check_results
-from .._input.data import latent_array, sample_array
+from .._input.data import latent_array, read_samples
 from .._input.interchange import Interchange
 from .._input.parameters import MOST, as_float, check_count, check_flag, check_optional_count, check_verbose
 from .._input.threads import thread_count
@@ -104,10 +104,9 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     Notes
     -----
-    A step costs ``O(n_samples * n_features * k**2)`` for the `k` components at that step, and during the annealing
-    ``O(n_samples * n_features * min(n_samples, n_features))`` for a look at what is missing from them; memory is about
-    ``6 * n_samples * n_features`` numbers. 200 samples of 50 features take about 0.1 s, 2,000 of 500 with 20 components
-    5 s on two cores.
+    A step costs ``O(n_samples * n_features * k**2)`` for the `k` components at that step. During the annealing a random
+    bound tells whether components are missing; where it does not exclude it, ``O(n_samples * n_features *
+    min(n_samples, n_features))`` more. Memory is about ``6 * n_samples * n_features`` numbers, results included.
 
     Plain expectation maximisation on :math:`W W^T` needs a matrix of ``n_features**2`` numbers for each sample. Here
     :math:`W` has columns only for directions that matter at the present floor; it starts from the principal axes, each
@@ -188,7 +187,8 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Samples; NaN where an entry is missing, if `allow_missing`.
+            Samples; NaN where an entry is missing, if `allow_missing`. Float64, float32, integers or bool, in any
+            memory order or a memory map.
         y : None
             Ignored.
 
@@ -218,23 +218,25 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         arguments = self._arguments()
         missing = bool(self.allow_missing)
-        values, dtype = sample_array(self, X, missing=missing)
+        values, dtype = read_samples(self, X, missing=missing)
         progress = _progress if self.verbose else None
         n_threads = thread_count(self.n_jobs, len(values))
         with self._blame_floor():
             found = _core.fit_robust(values, missing, arguments, n_threads, progress)
         if self.verbose:
             sys.stderr.write("\n")
-        # Of a missing entry the variance is infinite.
-        check_results("X", {"outlier_var_": found["outlier_var"][np.isfinite(values)]})
-        self.outlier_mask_, self.outlier_var_ = found["outlier_mask"], found["outlier_var"]
-        self.low_rank_ = found["low_rank"].astype(dtype, copy=False)
-        self.outliers_ = np.where(self.outlier_mask_, values - found["low_rank"], 0.0).astype(dtype, copy=False)
+        mask, low_rank, variances = found["outlier_mask"], found["low_rank"], found["outlier_var"]
+        # Of a missing entry the variance is NaN.
+        check_results("X", {"outlier_var_": variances[np.isinf(variances)]})
+        self.outlier_mask_, self.outlier_var_ = mask, variances
+        self.outliers_ = np.zeros(values.shape, dtype)
+        self.outliers_[mask] = values[mask] - low_rank[mask]
+        self.low_rank_ = low_rank.astype(dtype, copy=False)
         self.components_ = found["components"]
         self.scale_ = found["units"] if self.scale_features else float(found["units"][0])
         self.rank_ = len(self.components_)
         self.energy_path_ = found["energy_path"]
-        self.energy_ = float(self.energy_path_[-1]) * int(np.isfinite(values).sum())
+        self.energy_ = float(self.energy_path_[-1]) * (values.size - int(np.isnan(variances).sum()))
         self.n_iter_, self.status_ = found["n_iter"], found["status"]
         if self.status_ == "iteration_limit":
             message = (
@@ -267,12 +269,12 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Notes
         -----
-        The same iteration with the components fixed: `n_anneal` + 50 steps of ``O(n_features * rank_**2)`` for each
-        sample.
+        The same iteration with the components fixed: `n_anneal` + 51 steps of ``O(n_features * rank_**2)`` for each
+        sample, some samples at a time: 10 MiB beside the result.
         """
         check_is_fitted(self)
         arguments, missing = self._arguments(), bool(self.allow_missing)
-        values, dtype = sample_array(self, X, reset=False, missing=missing)
+        values, dtype = read_samples(self, X, reset=False, missing=missing)
         n_threads = thread_count(self.n_jobs, len(values))
         with self._blame_floor():
             units = np.broadcast_to(np.asarray(self.scale_, dtype=float), self.n_features_in_)

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
@@ -16,6 +17,7 @@ from .._input.backend import Backend, Descent
 from .._input.columns import multiply, take
 from .._input.data import fit_arrays, predict_array, result_dtype
 from .._input.interchange import Interchange, exchange
+from .._input.packing import PerColumn, as_row
 from .._input.parameters import MOST, as_float, check_count, check_flag, check_type, check_verbose
 from .._input.random import draw_seed
 from .._input.threads import fit_threads
@@ -55,6 +57,9 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
     """Base of the estimators that the core fits; not public."""
 
     _power_parameter: str | None = None
+
+    prior_var_ = PerColumn()
+    coef_var_ = PerColumn()
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that designs may be sparse."""
@@ -140,6 +145,14 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
 
 class LinearVae(CoreEstimator):
     """Base of the estimators with one response; not public."""
+
+    coef_ = PerColumn()
+
+    @property
+    def sparse_coef_(self) -> csr_array:
+        """`coef_` as a sparse row."""
+        check_is_fitted(self)
+        return as_row(self, "coef_")
 
     @exchange
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, backend: Backend | None = None) -> Self:

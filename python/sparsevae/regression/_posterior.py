@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
 from .._input.columns import multiply, take
+from .._input.packing import PerColumn
 from .._input.parameters import as_float, check_flag, check_optional_count
 from ..exceptions import ParameterError
 from ._base import CoreEstimator
@@ -39,6 +40,7 @@ _NONE = (
 class SupportPosterior(CoreEstimator):
     """Base of the estimators that sample the posterior over supports; not public."""
 
+    inclusion_prob_ = PerColumn()
     _mean_share: float
     _adjusted: Adjusted | None
 
@@ -69,9 +71,10 @@ class SupportPosterior(CoreEstimator):
             return
         self.noise_var_ = posterior["noise_var"]
         if self.model_averaging:
-            self.coef_var_ = self._var_of_draws()
+            var = self._var_of_draws()
             if self._adjusted is not None:
-                self.coef_var_[self._adjusted.columns] += self.noise_var_ * np.diag(self._adjusted.covariance)
+                var[self._adjusted.columns] += self.noise_var_ * np.diag(self._adjusted.covariance)
+            self.coef_var_ = var
 
     def _is_sampled(self) -> bool:
         """Tell whether there are draws, as there are not where the posterior is unknown or without doubt."""

@@ -3,7 +3,6 @@
 import warnings
 from typing import Any, TypeVar
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -11,13 +10,14 @@ from .. import _core
 from .._input.backend import Backend
 from .._input.data import fit_arrays
 from .._input.interchange import exchange
+from .._input.parameters import check_room
 from .._input.threads import thread_count
 from ..exceptions import ParameterError
 from ._base import LinearVae
 
 Estimator = TypeVar("Estimator", bound=LinearVae)
 
-# Numbers that a fit takes at the least, beside three of each feature: a model and its report, 2 kB.
+# Numbers that a fit takes at the least, a model and its report, 2 kB; zeros of columns are not kept.
 _FIT = 256
 
 
@@ -52,7 +52,9 @@ def fit_many(
     Returns
     -------
     list of estimators
-        Fitted clones of `estimator`, one per column of `Y`; each as if it had been fitted alone.
+        Fitted clones of `estimator`, one per column of `Y`; each as if it had been fitted alone. Where columns are
+        many they keep no zeros: ``scipy.sparse.vstack([model.sparse_coef_ for model in models])`` is the matrix of all
+        coefficients.
 
     Raises
     ------
@@ -68,8 +70,7 @@ def fit_many(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from sparsevae import VaeSlr, fit_many
+    >>>     >>> from sparsevae import VaeSlr, fit_many
     >>> rng = np.random.default_rng(0)
     >>> X, Z = rng.standard_normal((30, 60)), np.zeros((60, 3))
     >>> Z[[3, 14, 15]] = 1.0
@@ -81,37 +82,32 @@ def fit_many(
     thread_count(n_jobs, 1)
     arguments = estimator._arguments()
     first = clone(estimator)
-    _check_room(X, Y)
+    _check_responses(X, Y)
     X, Y, precision = fit_arrays(first, X, Y, multi_output=True, any_kind=backend is None)
     arguments["precision"] = precision
     prepared = first._prepare(X, Y, arguments, sample_weight)
     arguments = first._descend_on(backend, prepared.X, prepared.Y, arguments, prepared.weighting)
     reports = _core.fit_many(prepared.X, prepared.Y, arguments, thread_count(n_jobs, Y.shape[1]))
-    models = [first, *(clone(estimator) for _ in reports[1:])]
+    models = [first, *(clone(estimator) for _ in range(1, len(reports)))]
     for response, (model, report) in enumerate(zip(models, reports, strict=True)):
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(first, name):
                 setattr(model, name, getattr(first, name))
         model._absorb(report, X.shape[0], precision, prepared, response)
-    unfinished = sum(report["status"] in ("iteration_limit", "noise_collapsed") for report in reports)
+    unfinished = sum(model.status_ in ("iteration_limit", "noise_collapsed") for model in models)
     empty = sum(model._is_empty(y) for model, y in zip(models, Y.T, strict=True))
     for count, message in (
         (unfinished, "ended without convergence; see their `status_`"),
         (empty, "chose no column; see their `support_`"),
     ):
         if count:
-            warnings.warn(f"{count} of {len(reports)} fits {message}", ConvergenceWarning, stacklevel=3)
+            warnings.warn(f"{count} of {len(models)} fits {message}", ConvergenceWarning, stacklevel=3)
     return models
 
 
-def _check_room(X: Any, Y: Any) -> None:
+def _check_responses(X: Any, Y: Any) -> None:
     """Refuse more responses than there is memory for the fits of, before anything is copied."""
     shapes: list[tuple[int, ...]] = [getattr(array, "shape", ()) for array in (X, Y)]
     if all(len(shape) == 2 for shape in shapes):
-        (_, n_features), (_, n_responses) = shapes
-        try:
-            np.empty((n_responses, _FIT + 3 * n_features))
-        except (MemoryError, ValueError) as error:
-            raise ParameterError(
-                f"`Y` has {n_responses} columns, but so few are needed that their fits fit in memory"
-            ) from error
+        n_responses = shapes[1][1]
+        check_room("Y", f"has {n_responses} columns", (n_responses, _FIT))

@@ -53,6 +53,8 @@ class PreconditionedVae(LinearVae):
     ----------
     coef_ : ndarray of shape (n_features,)
         Coefficients, in units of `y` over units of the column.
+    sparse_coef_ : csr_array of shape (1, n_features)
+        `coef_` as a sparse row of SciPy.
     intercept_ : float
         Intercept.
     support_ : ndarray of shape (n_support,), int64

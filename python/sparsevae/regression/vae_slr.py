@@ -99,7 +99,11 @@ class VaeSlr(SupportPosterior, LinearVae):
     ----------
     coef_ : ndarray of shape (n_features,)
         Coefficients, in units of `y` over units of the column; exact zeros off the support. Of the dtype of the data.
-        With `model_averaging`, posterior means, zero nowhere unless the fit is certified.
+        With `model_averaging`, posterior means, zero nowhere unless the fit is certified. Where there are 4,096 columns
+        or more, this and the other arrays with a number for each of them are kept without their zeros if these are most
+        of them: an array is then made when it is asked for, and cannot be written to.
+    sparse_coef_ : csr_array of shape (1, n_features)
+        `coef_` as a sparse row of SciPy.
     intercept_ : float
         Intercept; 0 if `fit_intercept` is False.
     support_ : ndarray of shape (n_support,), int64

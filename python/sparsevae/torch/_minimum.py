@@ -114,7 +114,7 @@ def _descend(X: Tensor, y: Tensor, gamma: Tensor, max_iter: int, tol: float, n_t
         return model._arguments() | {"precision": precision}
 
     if X.ndim == 2 and bool((gamma == gamma[0]).all()):
-        reports = _core.fit_many(X.numpy(), y.mT.numpy(), arguments(float(gamma[0])), n_threads)
+        reports = list(_core.fit_many(X.numpy(), y.mT.numpy(), arguments(float(gamma[0])), n_threads))
     else:
         designs = X.expand(len(y), *X.shape[-2:])
         each = zip(designs, y, gamma.tolist(), strict=True)

@@ -13,6 +13,7 @@ from .._input.parameters import (
     check_number,
     check_option,
     check_optional_count,
+    check_room,
     check_type,
     check_verbose,
 )
@@ -75,10 +76,11 @@ def make_settings(model: Any, n_samples: int, n_features: int) -> Settings:
         ("encoder_hidden", (n_features, *encoder, components)),
         ("decoder_hidden", (components, *decoder, n_features)),
     ):
-        _check_room(name, getattr(model, name), max(a * b for a, b in pairwise(sides)))
+        check_room(name, f"is {getattr(model, name)!r}", max(a * b for a, b in pairwise(sides)), np.float32)
     # Each draw goes through the decoder.
     n_rows = min(int(model.batch_size), n_samples)
-    _check_room("n_draws", model.n_draws, int(model.n_draws) * n_rows * max((n_features, *decoder)))
+    n_values = int(model.n_draws) * n_rows * max((n_features, *decoder))
+    check_room("n_draws", f"is {model.n_draws!r}", n_values, np.float32)
     return Settings(
         n_components=components,
         encoder_hidden=encoder,
@@ -97,14 +99,6 @@ def make_settings(model: Any, n_samples: int, n_features: int) -> Settings:
         tol=float(model.tol),
         seed=draw_seed(model.random_state),
     )
-
-
-def _check_room(name: str, value: Any, n_values: int) -> None:
-    """Refuse what has no room; nothing is written to it, so that the look costs nothing."""
-    try:
-        np.empty(n_values, np.float32)
-    except (MemoryError, ValueError) as error:
-        raise ParameterError(f"`{name}` is {value!r}, but memory does not suffice for so many: {error}") from error
 
 
 def _widths(name: str, value: Any) -> tuple[int, ...]:

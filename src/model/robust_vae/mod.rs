@@ -6,14 +6,21 @@ mod tolerances;
 
 pub use settings::RobustVaeSettings;
 
-use crate::linalg::affine::{ThinSvd, eigenvalues_above};
+use crate::design::Entries;
+use crate::linalg::affine::ThinSvd;
+use crate::linalg::row_blocks::RowGram;
 use crate::monitor::{Monitor, Progress, Stage};
-use crate::problem::validate::{check_matrix, observed};
+use crate::problem::validate::check_shape;
 use crate::settings::Checked;
 use crate::solver::robust_em::{RobustEm, Samples};
 use crate::{Error, Result, Status};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 use tolerances::{AT_ONCE, HOLD, NEGLIGIBLE, PRINCIPAL, outlying};
+
+/// Rows whose products are summed at a time.
+const BLOCK: usize = 512;
+/// Entries of other samples that are encoded at a time, 2 MiB.
+const ENTRIES: usize = 1 << 18;
 
 /// `X = L + S`.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,48 +59,73 @@ pub struct RobustFit {
 /// [`Error::Interrupted`] where the caller asks to stop.
 ///
 /// # Complexity
-/// A step costs `O(n_samples n_features k^2)` for `k` present components, and until the floor is reached
-/// `O(n_samples n_features min(n_samples, n_features))` more; memory for `5 n_samples n_features + max(n_samples,
-/// n_features) k^2 / 2` numbers. On rayon's current threads; the same bits for any number of them.
+/// A step costs `O(n_samples n_features k^2)` for `k` present components, and `O(n_samples n_features min(n_samples,
+/// n_features))` more where components enter; memory for `3 n_samples n_features + min(n_samples, n_features) k^2`
+/// numbers. On rayon's current threads; the same bits for any number of them.
 ///
 /// # References
 /// Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", eq. 11, Theorem 4.
 pub fn fit(
-    x: ArrayView2<'_, f64>,
+    x: &dyn Entries,
     missing: bool,
     settings: &Checked<RobustVaeSettings>,
     monitor: &Monitor<'_>,
 ) -> Result<RobustFit> {
-    let filled = observed(x, missing)?;
-    if let Some(count) = settings.n_components.filter(|&count| count > x.ncols()) {
-        let allowed = format!("None or from 1 to the number of features, {}", x.ncols());
+    let (rows, columns) = x.dim();
+    check_shape("X", rows, columns)?;
+    if let Some(count) = settings.n_components.filter(|&count| count > columns) {
+        let allowed = format!("None or from 1 to the number of features, {columns}");
         return Err(Error::invalid("n_components", count, &allowed));
     }
-    let n_observed = x.iter().filter(|v| !v.is_nan()).count() as f64;
-    let units = units(filled, n_observed, settings.scale_features);
-    let scaled = &x / &units;
-    let wide = x.ncols() > x.nrows();
+    let wide = columns > rows;
     let turn = |a: Array2<f64>| if wide { a.reversed_axes() } else { a };
-    let samples = Samples::new(turn(scaled).view());
-    let (n, d) = (x.nrows().max(x.ncols()), samples.n_features);
+    // What the iteration works on lies row after row.
+    let mut values = Array2::zeros((rows.max(columns), rows.min(columns)));
+    let mut scaled = if wide { values.view_mut().reversed_axes() } else { values.view_mut() };
+    x.read_block((0, 0), scaled.view_mut());
+    check_entries(scaled.view(), missing, 0)?;
+    let n_observed = scaled.iter().filter(|v| !v.is_nan()).count() as f64;
+    if n_observed == 0.0 {
+        return Err(Error::invalid("X", "missing in every entry", "observed in one at least"));
+    }
+    let units = units(scaled.view_mut(), n_observed, settings.scale_features);
+    let (n, d) = values.dim();
+    let samples = Samples::new(values.into_raw_vec_and_offset().0, d);
     let most = settings.n_components.unwrap_or(usize::MAX).min(d);
     let at_once = ((AT_ONCE * (d as f64).sqrt()) as usize).max(1);
-    let values = ArrayView2::from_shape((n, d), &samples.values).map_err(|_| Error::NoDecomposition { what: "X" })?;
-    let mut principal = eigenvalues_above((&values * (d as f64 / n_observed).sqrt()).view(), PRINCIPAL, "X")?;
+    let mut principal = RowGram::new(d);
+    for rows in samples.values.chunks(BLOCK * d) {
+        principal.add(rows, monitor)?;
+    }
+    let share = d as f64 / n_observed;
+    let mut principal = principal.axes_above(PRINCIPAL / share, "X", monitor)?;
     principal.truncate(most.min(at_once));
-    let columns: Vec<Array1<f64>> = principal.into_iter().map(|(value, vector)| vector * value.sqrt()).collect();
+    let columns: Vec<_> = principal.into_iter().map(|(value, vector)| vector * (value * share).sqrt()).collect();
     let mut em = RobustEm::new(&samples, &columns, 1.0);
     let (energy_path, status) = anneal(&mut em, (n_observed, most, at_once), settings, monitor)?;
     let n_iter = energy_path.len();
     em.expectation(settings.floor, n_iter, monitor)?;
     let (weights, means) = (components(&em, d), latent(&em, n));
-    let low_rank = turn(means.dot(&weights)) * &units;
-    let components = if wide { exchange(&weights, &means)? } else { weights } * &units;
-    let precision = turn(Array2::from_shape_vec((n, d), em.posterior.precision).unwrap_or_default());
-    let outlier_var = precision.mapv(|p| if p > 0.0 { 1.0 / p } else { f64::NAN }) * &units * &units;
+    let precision = std::mem::take(&mut em.posterior.precision);
+    drop(em);
+    drop(samples);
+    let precision = turn(Array2::from_shape_vec((n, d), precision).unwrap_or_default());
     let cut = outlying(n_observed) * settings.floor;
     let outlier_mask = precision.mapv(|p| p > 0.0 && p * cut < 1.0);
+    let outlier_var = precision.mapv_into(|p| if p > 0.0 { 1.0 / p } else { f64::NAN }) * &units * &units;
+    let low_rank = turn(means.dot(&weights)) * &units;
+    let components = if wide { exchange(&weights, &means)? } else { weights } * &units;
     Ok(RobustFit { low_rank, outlier_var, outlier_mask, components, units, energy_path, n_iter, status })
+}
+
+/// Refuses infinity, and NaN unless `missing`, in rows of which `first` is the first.
+fn check_entries(x: ArrayView2<'_, f64>, missing: bool, first: usize) -> Result<()> {
+    let is_bad = |v: &f64| !(v.is_finite() || missing && v.is_nan());
+    if !x.iter().any(is_bad) {
+        return Ok(());
+    }
+    let bad = x.indexed_iter().find(|(_, v)| is_bad(v));
+    bad.map_or(Ok(()), |((i, j), _)| Err(Error::NonFinite { what: "X", index: vec![first + i, j] }))
 }
 
 /// The components of the rows, where `means weights` is the low-rank part of the columns: `weights` has orthogonal rows.
@@ -104,12 +136,13 @@ fn exchange(weights: &Array2<f64>, means: &Array2<f64>) -> Result<Array2<f64>> {
     Ok((svd.left * &singular).reversed_axes().as_standard_layout().into_owned())
 }
 
-/// What each feature is divided by: the root mean square of all that is observed, 1 for zeros; before that, where
-/// features are to be scaled, the median size of what differs from zero in the feature, which outliers do not move far.
-fn units(mut filled: Array2<f64>, n_observed: f64, scale_features: bool) -> Array1<f64> {
-    let mut units = Array1::ones(filled.ncols());
+/// Divides each feature by what is returned: the root mean square of all that is observed, 1 for zeros; before that,
+/// where features are to be scaled, the median size of what differs from zero in the feature, which outliers do not move
+/// far.
+fn units(mut x: ArrayViewMut2<'_, f64>, n_observed: f64, scale_features: bool) -> Array1<f64> {
+    let mut units = Array1::ones(x.ncols());
     if scale_features {
-        for (unit, mut column) in units.iter_mut().zip(filled.columns_mut()) {
+        for (unit, mut column) in units.iter_mut().zip(x.columns_mut()) {
             let mut sizes: Vec<f64> = column.iter().map(|v| v.abs()).filter(|&v| v > 0.0).collect();
             if !sizes.is_empty() {
                 let middle = sizes.len() / 2;
@@ -118,13 +151,17 @@ fn units(mut filled: Array2<f64>, n_observed: f64, scale_features: bool) -> Arra
             column /= *unit;
         }
     }
-    units * root_mean_square(&filled, n_observed)
+    let size = root_mean_square(x.view(), n_observed);
+    x /= size;
+    units * size
 }
 
 /// The root mean square of the observed entries, which no square takes out of the range of float64; 1 for zeros.
-fn root_mean_square(filled: &Array2<f64>, n_observed: f64) -> f64 {
-    let largest = filled.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
-    let relative = filled.iter().map(|v| (v / largest).powi(2)).sum::<f64>() / n_observed;
+fn root_mean_square(x: ArrayView2<'_, f64>, n_observed: f64) -> f64 {
+    // The larger of two numbers is not NaN unless both are.
+    let largest = x.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+    let square = |v: &f64| if v.is_nan() { 0.0 } else { (v / largest).powi(2) };
+    let relative = x.iter().map(square).sum::<f64>() / n_observed;
     if largest > 0.0 { largest * relative.sqrt() } else { 1.0 }
 }
 
@@ -142,7 +179,7 @@ fn anneal(
         let mut energy = em.expectation(floor, step, monitor)? / n_observed;
         let room = most.saturating_sub(em.decoder.n_components).min(at_once);
         if step < settings.n_anneal && room > 0 {
-            let entering = em.entering(room)?;
+            let entering = em.entering(room, monitor)?;
             if !entering.is_empty() {
                 em.append(entering);
                 energy = em.expectation(floor, step, monitor)? / n_observed;
@@ -181,23 +218,32 @@ fn latent(em: &RobustEm<'_>, n_samples: usize) -> Array2<f64> {
 /// As [`fit`]; samples in which nothing is observed have latent variables of zero.
 ///
 /// # Complexity
-/// `max_iter` steps of `O(n_samples n_features rank^2)`, at most.
+/// `n_anneal + 51` steps of `O(n_samples n_features rank^2)`; memory for `5 * 2^18` numbers beside the result.
 pub fn encode(
-    x: ArrayView2<'_, f64>,
+    x: &dyn Entries,
     missing: bool,
     (components, units): (ArrayView2<'_, f64>, ArrayView1<'_, f64>),
     settings: &Checked<RobustVaeSettings>,
     monitor: &Monitor<'_>,
 ) -> Result<Array2<f64>> {
-    check_matrix("X", x.mapv(|v| if missing && v.is_nan() { 0.0 } else { v }).view())?;
-    let samples = Samples::new((&x / &units).view());
+    let (n, d) = x.dim();
+    check_shape("X", n, d)?;
     let columns: Vec<Array1<f64>> = components.rows().into_iter().map(|row| &row / &units).collect();
-    let mut em = RobustEm::new(&samples, &columns, 1.0);
-    // The steps of one sample must not depend on those of others.
-    for step in 0..settings.n_anneal + HOLD {
-        em.expectation(settings.floor_at(step), step, monitor)?;
-        em.advance();
+    let mut found = Array2::zeros((n, components.nrows()));
+    let rows = (ENTRIES / d).max(1);
+    for (block, mut to) in found.axis_chunks_iter_mut(Axis(0), rows).enumerate() {
+        let mut values = Array2::zeros((to.nrows(), d));
+        x.read_block((block * rows, 0), values.view_mut());
+        check_entries(values.view(), missing, block * rows)?;
+        values /= &units;
+        let samples = Samples::new(values.into_raw_vec_and_offset().0, d);
+        let mut em = RobustEm::new(&samples, &columns, 1.0);
+        // The steps of one sample must not depend on those of others.
+        for step in 0..settings.n_anneal + HOLD + 1 {
+            em.settle(settings.floor_at(step), step, monitor)?;
+        }
+        let means = latent(&em, to.nrows());
+        to.assign(&means);
     }
-    em.expectation(settings.floor, settings.n_anneal + HOLD, monitor)?;
-    Ok(latent(&em, x.nrows()))
+    Ok(found)
 }

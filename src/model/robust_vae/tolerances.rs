@@ -14,8 +14,8 @@ pub(super) const PRINCIPAL: f64 = 0.25;
 pub(super) const NEGLIGIBLE: f64 = 0.1;
 
 /// Columns that are taken in together, at most, over the square root of the number of features: their second moments
-/// then take a few times the memory of the data.
-pub(super) const AT_ONCE: f64 = 4.0;
+/// then take half of the memory of the data. Four times as many recover no more.
+pub(super) const AT_ONCE: f64 = 1.0;
 
 /// Noise variances, as a share of the floor, from which one of so many entries is an outlier. Normal noise exceeds `t`
 /// standard deviations with a probability of at most `exp(-t^2 / 2)`: less than one entry is expected above the square

@@ -21,7 +21,7 @@ mod wide;
 use crate::design::{Design, Rows};
 use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
-use crate::report::FitReport;
+use crate::report::{FitReport, PackedReport};
 use crate::settings::Settings as _;
 use crate::{Error, Result};
 use average::{average, is_sampled};
@@ -96,7 +96,7 @@ fn fit_distinct(
 }
 
 /// Fits many responses, the columns of `y`, independently and side by side on rayon's current threads; the design is
-/// problem once.
+/// prepared once. The reports are packed: of each response and column, zeros take no memory.
 ///
 /// `starts` is empty, or has one for each response in place of the one in `settings`. `monitor`
 /// can stop all of them. Results do not depend on the number of threads.
@@ -112,7 +112,7 @@ pub fn fit_many(
     settings: &Settings,
     starts: &[Start],
     monitor: &Monitor<'_>,
-) -> Result<Vec<FitReport>> {
+) -> Result<Vec<PackedReport>> {
     if !starts.is_empty() && starts.len() != y.ncols() {
         return Err(Error::Shape {
             what: "prior_var_init",
@@ -130,7 +130,7 @@ fn fit_each(
     settings: &Settings,
     starts: &[Start],
     monitor: &Monitor<'_>,
-) -> Result<Vec<FitReport>> {
+) -> Result<Vec<PackedReport>> {
     let Settings { fit_intercept, groups, sample_weight, n_choices, .. } = settings;
     let problem = Problem::new(x, *fit_intercept, groups, sample_weight)?.screened_from(*n_choices)?;
     monitor.check()?;
@@ -142,9 +142,13 @@ fn fit_each(
         let settings = own.as_ref().unwrap_or(settings);
         settings.validate()?;
         let monitor = monitor.inner();
-        if repeated { fit_distinct(x, y, settings, &monitor) } else { fit_problem(&problem, y, settings, &monitor) }
+        let report = match repeated {
+            true => fit_distinct(x, y, settings, &monitor),
+            false => fit_problem(&problem, y, settings, &monitor),
+        };
+        report.map(PackedReport::from)
     };
-    let fits: Vec<Result<FitReport>> = responses.into_par_iter().map(fit_one).collect();
+    let fits: Vec<Result<PackedReport>> = responses.into_par_iter().map(fit_one).collect();
     fits.into_iter().collect()
 }
 

@@ -8,8 +8,10 @@ import time
 import numpy as np
 import pytest
 from sparsevae import (
+    AffineVae,
     ColumnBlocks,
     PreconditionedVae,
+    RobustVae,
     SimultaneousSparseVae,
     VaeSlr,
     WelperRecover,
@@ -39,6 +41,9 @@ def read_slowly(start, stop):
     return WIDE.X[:, start:stop]
 
 
+LARGE = np.random.default_rng(0).standard_normal((2500, 2000))
+SEPARATED = RobustVae().fit(LARGE[:400, :10] @ LARGE[:10, :100])
+
 SLOW = ColumnBlocks(read_slowly, shape=WIDE.X.shape, block_bytes=8 * 200 * 20)
 FOREVER = {"max_iter": 10**9, "n_restarts": 10**9, "noise_var": "anneal"}
 RUNS = {
@@ -60,6 +65,10 @@ RUNS = {
     "sparse coefficients": lambda: make_sparse_coef(10**8, 3 * 10**7, random_state=0),
     "row-sparse coefficients": lambda: make_row_sparse_coef(20_000, 5000, 10_000, random_state=0),
     "training problems": lambda: make_training_problems(500, 2000, 1000, n_problems=20_000, random_state=0),
+    "eigenvalues": lambda: AffineVae().fit(LARGE),
+    "triangles": lambda: AffineVae().fit(LARGE[:, np.r_[:1000, :1000]]),
+    "low rank and outliers": lambda: RobustVae(max_iter=10**9, tol=0.0).fit(LARGE),
+    "other samples": lambda: SEPARATED.transform(np.tile(LARGE[:, :100], (40, 1))),
     "isometry": lambda: restricted_isometry_bound(LESSONS.A, 300, n_draws=10**5),
     "fit_many": lambda: fit_many(VaeSlr(**FOREVER), HOPELESS.X, np.tile(HOPELESS.y[:, None], 8), n_jobs=2),
 }

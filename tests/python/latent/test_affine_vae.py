@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import check_grad, minimize
+from scipy.sparse import csr_array
 from scipy.stats import multivariate_normal
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -291,6 +292,39 @@ def test_layouts_dtypes_names_and_pickles():
     np.testing.assert_array_equal(again.transform(frame), named.transform(frame))
     with pytest.raises(ShapeError, match="feature names should match"):
         named.transform(frame[frame.columns[::-1]])
+
+
+def read_from(path, X):
+    np.save(path, X)
+    return np.load(path, mmap_mode="r")
+
+
+@pytest.mark.parametrize("shape", [(2000, 300), (300, 2000)])
+def test_samples_of_any_element_are_read_as_they_lie(shape, tmp_path):
+    rng = np.random.default_rng(0)
+    counts = rng.integers(-4, 5, shape).astype(np.int8)
+    expected = AffineVae(n_components=3).fit(counts.astype(float))
+    for X in (counts, counts.astype(np.float32), np.asfortranarray(counts), read_from(tmp_path / "x.npy", counts)):
+        model = AffineVae(n_components=3).fit(X)
+        for name in ("components_", "mean_", "noise_var_", "explained_variance_", "energy_"):
+            np.testing.assert_array_equal(getattr(model, name), getattr(expected, name))
+        latent = model.transform(X)
+        assert latent.dtype == (np.float32 if X.dtype == np.float32 else np.float64)
+        np.testing.assert_allclose(latent, expected.transform(counts.astype(float)), rtol=1e-5, atol=1e-6)
+    with pytest.raises(DataTypeError, match=r"use X.toarray\(\)"):
+        AffineVae().fit(csr_array(counts))
+
+
+def test_noise_far_below_the_signal_is_found_to_its_digits():
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.standard_normal((40, 40)))[0]
+    latent = rng.standard_normal((500, 40))
+    latent = np.linalg.qr(latent - latent.mean(axis=0))[0] * np.sqrt(500)
+    for noise in (1e-2, 1e-5, 1e-8):
+        X = latent * np.r_[np.full(4, 3.0), np.full(36, noise)] @ axes
+        for samples_ in (X, X.T - X.T.mean(axis=0)):
+            assert AffineVae().fit(samples_).n_components_ == 4
+        assert AffineVae(n_components=4).fit(X).noise_var_ == pytest.approx(noise**2, rel=1e-6)
 
 
 def test_documented_parameters_and_attributes_are_those_that_exist():

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from problems import relative_error
+from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sparsevae import RobustVae, _core
@@ -200,6 +201,34 @@ def test_new_samples_are_decoded_from_what_is_no_outlier():
     np.testing.assert_allclose(model.inverse_transform(model.transform(X[:200])), model.low_rank_, atol=1e-4)
     X[200:][np.random.default_rng(0).random((60, 50)) < 0.2] = np.nan
     assert relative_error(model.inverse_transform(model.transform(X[200:])), truth[200:]) < 1e-9
+
+
+def test_samples_of_any_element_are_read_as_they_lie():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(-3, 4, (300, 2)) @ rng.integers(-2, 3, (2, 60))
+    X = np.where(rng.random(truth.shape) < 0.1, rng.integers(-90, 90, truth.shape), truth).astype(np.int8)
+    expected = RobustVae().fit(X.astype(float))
+    assert (expected.rank_, relative_error(expected.low_rank_, truth) < 1e-9) == (2, True)
+    for same in (X, np.asfortranarray(X), X.astype(np.float32)):
+        model = RobustVae().fit(same)
+        single = same.dtype == np.float32
+        assert {model.low_rank_.dtype, model.outliers_.dtype} == {np.dtype(np.float32 if single else np.float64)}
+        np.testing.assert_allclose(model.low_rank_, expected.low_rank_, rtol=1e-6 if single else 0, atol=1e-6 * single)
+        np.testing.assert_array_equal(model.outlier_var_, expected.outlier_var_)
+        np.testing.assert_array_equal(model.outliers_, np.where(model.outlier_mask_, model.outliers_, 0))
+    with pytest.raises(DataTypeError, match=r"use X.toarray\(\)"):
+        RobustVae().fit(csr_array(X))
+
+
+def test_latent_variables_of_a_sample_do_not_depend_on_how_many_there_are():
+    X, _, _ = corrupted()
+    model = RobustVae(n_anneal=20).fit(X)
+    # More entries than are encoded at a time.
+    many = np.tile(X, (30, 1))
+    np.testing.assert_allclose(model.transform(many), np.tile(model.transform(X), (30, 1)), atol=1e-9)
+    many[5500, 3] = np.nan
+    with pytest.raises(NonFiniteError, match=r"index \[5500, 3\]"):
+        model.transform(many)
 
 
 def test_components_can_be_limited():
