@@ -3,9 +3,10 @@
 use super::Design;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use pulp::Arch;
 use std::fmt::Debug;
+use std::ops::Range;
 
 /// Sums that are taken side by side: one running sum would be one long chain.
 const LANES: usize = 16;
@@ -134,6 +135,12 @@ impl<T: Element> Design for ArrayView2<'_, T> {
         }
     }
 
+    fn read_rows(&self, rows: Range<usize>, out: ArrayViewMut2<'_, f64>) -> bool {
+        let all: Vec<usize> = (0..self.ncols()).collect();
+        self.slice(s![rows, ..]).read(&all, out);
+        true
+    }
+
     fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
         T::multiply_transposed(self.view(), vectors, out);
     }
@@ -146,6 +153,10 @@ impl<T: Element> Design for Array2<T> {
 
     fn read(&self, columns: &[usize], out: ArrayViewMut2<'_, f64>) {
         self.view().read(columns, out);
+    }
+
+    fn read_rows(&self, rows: Range<usize>, out: ArrayViewMut2<'_, f64>) -> bool {
+        self.view().read_rows(rows, out)
     }
 
     fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {

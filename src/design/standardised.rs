@@ -1,7 +1,9 @@
 //! A design as solvers see it: samples weighted, columns centred and of norm 1, by arithmetic on the columns that are
 //! read, not by a copy.
 
+use super::moments::{Map, Moments};
 use super::{Design, multiply_transposed};
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
@@ -16,12 +18,6 @@ const PANEL: usize = 1 << 16;
 /// Entries up to which a copy is kept once one was needed (64 MiB): all else is read from it then. Of larger designs what
 /// was read is held no longer than it is used.
 const KEPT: usize = 1 << 23;
-/// Mean over standard deviation up to which a product with the columns as they lie may be corrected for their means: it
-/// costs so many units of rounding. Chosen by hand.
-const MODERATE_MEAN: f64 = 1e3;
-/// Largest entries of a column, and their reciprocals, up to which products with it neither overflow nor vanish.
-/// Chosen by hand, as a third of the exponents of float64.
-const MODERATE_SCALE: f64 = 1e100;
 
 /// Columns of norm 1, of those that are not constant, with what they were before.
 ///
@@ -33,15 +29,17 @@ const MODERATE_SCALE: f64 = 1e100;
 pub struct Standardised<'a> {
     source: Source<'a>,
     /// Roots of the weights of all samples.
-    roots: Vec<f64>,
+    pub(super) roots: Vec<f64>,
     /// Rows that are dropped: the first one if centred.
-    dropped: usize,
-    columns: Vec<usize>,
-    maps: Vec<Map>,
+    pub(super) dropped: usize,
+    pub(super) columns: Vec<usize>,
+    pub(super) maps: Vec<Map>,
     means: Vec<f64>,
     norms: Vec<f64>,
     /// Whether products with the columns as they lie are accurate.
     moderate: bool,
+    /// Products of all columns of the source, centred if these are, and divided as they: of a tall design.
+    pub(super) products: Option<Mat<f64>>,
     copy: OnceLock<Array2<f64>>,
 }
 
@@ -49,24 +47,6 @@ pub struct Standardised<'a> {
 enum Source<'a> {
     Borrowed(&'a dyn Design),
     Owned(Array2<f64>),
-}
-
-/// From an entry of a column to its standardised value.
-#[derive(Debug, Clone, Copy)]
-struct Map {
-    divisor: f64,
-    mean: f64,
-    share: f64,
-    factor: f64,
-}
-
-impl Map {
-    const IDENTITY: Self = Self { divisor: 1.0, mean: 0.0, share: 0.0, factor: 1.0 };
-
-    #[inline(always)]
-    fn apply(self, value: f64) -> f64 {
-        ((value / self.divisor - self.mean) - self.share) * self.factor
-    }
 }
 
 /// The rows of a panel: of slices alone, unlike views, the compiler makes loops over many values at once.
@@ -114,19 +94,53 @@ impl<'a> Standardised<'a> {
     /// # Errors
     /// [`Error::NonFinite`], naming `what`.
     ///
+    /// [`Error::Interrupted`].
+    ///
     /// # Complexity
-    /// `O(n_samples n_features)`; the design is read once, a panel at a time.
-    pub fn new(what: &'static str, design: &'a dyn Design, roots: &[f64], centred: bool) -> Result<Self> {
-        let n = design.shape().1;
+    /// `O(n_samples n_features)`; the design is read once, a panel at a time. `O(n_samples n_features^2)` where there are
+    /// more samples than features and they can be read a few at a time: products of all columns are found on the way.
+    pub fn new(
+        what: &'static str,
+        design: &'a dyn Design,
+        roots: &[f64],
+        centred: bool,
+        monitor: &Monitor<'_>,
+    ) -> Result<Self> {
+        let (n_samples, n) = design.shape();
         let dropped = usize::from(centred);
         let size: f64 = roots.iter().map(|root| root * root).sum();
         let (root, first) = (size.sqrt(), roots.first().copied().unwrap_or(1.0));
         let constant = if centred { CONSTANT * root } else { 0.0 };
+        let moments = if n_samples > n { Moments::new(design, roots, centred, monitor)? } else { None };
+        if let Some(moments) = moments {
+            let finite = moments.largest.iter().all(|largest| largest.is_finite());
+            if !finite && let Some((i, j)) = first_not_finite(design) {
+                return Err(Error::NonFinite { what, index: vec![i, j] });
+            }
+            let maps: Vec<Map> = (0..n).map(|j| moments.map(j, first, size, centred)).collect();
+            let is_kept = |&j: &usize| moments.norm(j) > constant * (moments.largest[j] / moments.divisors[j]);
+            let columns: Vec<usize> = (0..n).filter(is_kept).collect();
+            return Ok(Self {
+                source: Source::Borrowed(design),
+                roots: roots.to_vec(),
+                dropped,
+                maps: columns.iter().map(|&j| maps[j]).collect(),
+                means: maps.iter().map(|map| map.mean * map.divisor).collect(),
+                norms: columns.iter().map(|&j| moments.norm(j) * moments.divisors[j]).collect(),
+                moderate: columns.iter().all(|&j| maps[j].is_moderate(root)),
+                columns,
+                products: Some(moments.gram),
+                copy: OnceLock::new(),
+            });
+        }
         let all: Vec<usize> = (0..n).collect();
         let (mut columns, mut maps) = (Vec::with_capacity(n), Vec::with_capacity(n));
         let (mut means, mut norms) = (Vec::with_capacity(n), Vec::with_capacity(n));
         let (mut finite, mut moderate) = (true, true);
         read_panels(design, &all, |start, panel| {
+            if monitor.is_stopped() {
+                return;
+            }
             let width = panel.ncols();
             let (mut largest, mut mean, mut sums) = (vec![0.0_f64; width], vec![0.0; width], vec![0.0; width]);
             for row in rows(panel) {
@@ -162,8 +176,7 @@ impl<'a> Standardised<'a> {
                     columns.push(start + j);
                     norms.push(norm * divisor[j]);
                     let map = Map { divisor: divisor[j], mean: mean[j], share: shares[j], factor: 1.0 / norm };
-                    moderate &= (map.mean + map.share).abs() * root * map.factor < MODERATE_MEAN
-                        && (1.0 / MODERATE_SCALE..MODERATE_SCALE).contains(&map.divisor);
+                    moderate &= map.is_moderate(root);
                     maps.push(map);
                 }
             }
@@ -171,8 +184,9 @@ impl<'a> Standardised<'a> {
         if !finite && let Some((i, j)) = first_not_finite(design) {
             return Err(Error::NonFinite { what, index: vec![i, j] });
         }
-        let (source, roots) = (Source::Borrowed(design), roots.to_vec());
-        Ok(Self { source, roots, dropped, columns, maps, means, norms, moderate, copy: OnceLock::new() })
+        monitor.check()?;
+        let (source, roots, products) = (Source::Borrowed(design), roots.to_vec(), None);
+        Ok(Self { source, roots, dropped, columns, maps, means, norms, moderate, products, copy: OnceLock::new() })
     }
 
     /// A matrix whose columns are standardised already, or are to be taken as they are.
@@ -187,6 +201,7 @@ impl<'a> Standardised<'a> {
             means: vec![0.0; n],
             norms: vec![1.0; n],
             moderate: true,
+            products: None,
             copy: OnceLock::new(),
         }
     }
@@ -200,7 +215,7 @@ impl<'a> Standardised<'a> {
         self.copy = OnceLock::new();
     }
 
-    fn source(&self) -> &dyn Design {
+    pub(super) fn source(&self) -> &dyn Design {
         match &self.source {
             Source::Borrowed(design) => *design,
             Source::Owned(matrix) => matrix,

@@ -39,6 +39,9 @@ def read_slowly(start, stop):
     return WIDE.X[:, start:stop]
 
 
+# Rows that overlap: tall without the memory.
+SIGNAL = np.random.default_rng(0).standard_normal(500_000)
+TALL = np.lib.stride_tricks.sliding_window_view(SIGNAL, 1000)
 SLOW = ColumnBlocks(read_slowly, shape=WIDE.X.shape, block_bytes=8 * 200 * 20)
 FOREVER = {"max_iter": 10**9, "n_restarts": 10**9, "noise_var": "anneal"}
 RUNS = {
@@ -46,6 +49,7 @@ RUNS = {
     "fit, verbose": lambda: VaeSlr(verbose=True, **FOREVER).fit(HOPELESS.X, HOPELESS.y),
     "descent": lambda: PreconditionedVae(noise_var=1e-3, tol=0, max_iter=10**9).fit(HOPELESS.X, HOPELESS.y),
     "wide": lambda: VaeSlr(**FOREVER).fit(WIDE.X, WIDE.y),
+    "tall": lambda: VaeSlr().fit(TALL, SIGNAL[: len(TALL)] ** 2),
     "several responses": lambda: SimultaneousSparseVae(**FOREVER).fit(HOPELESS.X, HOPELESS_ROWS),
     "slow columns": lambda: VaeSlr().fit(SLOW, WIDE.y),
     "slow columns, many responses": lambda: fit_many(VaeSlr(), SLOW, np.c_[WIDE.y, -WIDE.y], n_jobs=2),
