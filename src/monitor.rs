@@ -70,7 +70,8 @@ pub type Observer<'a> = dyn Fn(&Progress) -> ControlFlow<()> + Sync + 'a;
 /// What a long call and its caller share, on any number of threads: how far the call is, and whether it is to end.
 ///
 /// A loop calls [`step`](Self::step) or, where its parts are done side by side, [`begin`](Self::begin) and
-/// [`advance`](Self::advance); what is too short to be reported calls [`check`](Self::check). All of them return
+/// [`advance`](Self::advance); what is too short to be reported calls [`look`](Self::look), or [`check`](Self::check) where the observer
+/// need not be asked. All of them return
 /// [`Error::Interrupted`] once the caller has called [`stop`](Self::stop) or the observer has answered `Break`, and cost
 /// a few nanoseconds. [`Monitor::default`] is for a caller who watches from another thread, or not at all.
 #[derive(Default)]
@@ -154,6 +155,14 @@ impl<'a> Monitor<'a> {
     pub fn step(&self, progress: &Progress) -> Result<()> {
         self.record(progress);
         self.observe(progress)
+    }
+
+    /// Lets the observer look at the call between two parts that are not counted.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn look(&self) -> Result<()> {
+        self.observe(&self.progress())
     }
 
     /// How far the call is; `total` is 0 before the first stage, and where nobody knows how much there is to do.

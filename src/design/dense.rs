@@ -206,6 +206,12 @@ impl<T: Element> Design for ArrayView2<'_, T> {
         }
     }
 
+    fn read_rows(&self, rows: Range<usize>, out: ArrayViewMut2<'_, f64>) -> bool {
+        let all: Vec<usize> = (0..self.ncols()).collect();
+        self.slice(s![rows, ..]).read(&all, out);
+        true
+    }
+
     fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
         T::multiply_transposed(self.view(), columns, vectors, out);
     }
@@ -218,6 +224,10 @@ impl<T: Element> Design for Array2<T> {
 
     fn read(&self, columns: &[usize], out: ArrayViewMut2<'_, f64>) {
         self.view().read(columns, out);
+    }
+
+    fn read_rows(&self, rows: Range<usize>, out: ArrayViewMut2<'_, f64>) -> bool {
+        self.view().read_rows(rows, out)
     }
 
     fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {

@@ -3,13 +3,18 @@
 //! A kind of design is one implementation of [`Design`]: how its columns are read, and its product with vectors.
 //! [`Standardised`] makes of any of them what solvers work on. Faer's matrices stay here and in `linalg`.
 
+mod blocks;
 mod compressed;
+mod cross_products;
 mod dense;
+mod moments;
 mod rows;
 mod standardised;
+mod tall;
 
 pub use compressed::CompressedColumns;
 pub use dense::{Element, Entries, multiply_transposed};
+pub use moments::{Moment, Moments};
 pub use rows::Rows;
 pub use standardised::CONSTANT;
 pub use standardised::Standardised;
@@ -32,12 +37,28 @@ pub trait Design: Sync + Debug {
     /// `O(n_samples columns.len())`.
     fn read(&self, columns: &[usize], out: ArrayViewMut2<'_, f64>);
 
+    /// Copies the samples `rows`, all columns of them, into `out` of shape `(rows.len(), n_features)`; `false`, and nothing
+    /// is read, where that is no cheaper than to read all samples.
+    ///
+    /// # Complexity
+    /// `O(rows.len() n_features)`.
+    fn read_rows(&self, rows: Range<usize>, out: ArrayViewMut2<'_, f64>) -> bool {
+        let _ = (rows, out);
+        false
+    }
+
     /// `out <- X[:, columns]^T vectors`: vectors of `n_samples` values one after the other, `columns.len()` values out for
     /// each.
     ///
     /// # Complexity
     /// `O(n_samples columns.len())` for each vector, on the threads that are lent.
     fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]);
+
+    /// What [`Moments::of`] would find by reading all columns, if they lie where they need not be read for it. Samples
+    /// of weight 0 count for nothing there, wherever they are.
+    fn moments(&self, _roots: &[f64], _centred: bool) -> Option<Moments> {
+        None
+    }
 
     /// Columns that are multiplied at a time where all are: between two such spans a call can be ended.
     fn span(&self) -> usize {
@@ -59,8 +80,16 @@ impl<D: Design + ?Sized> Design for &D {
         (**self).read(columns, out);
     }
 
+    fn read_rows(&self, rows: Range<usize>, out: ArrayViewMut2<'_, f64>) -> bool {
+        (**self).read_rows(rows, out)
+    }
+
     fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
         (**self).multiply_transposed(columns, vectors, out);
+    }
+
+    fn moments(&self, roots: &[f64], centred: bool) -> Option<Moments> {
+        (**self).moments(roots, centred)
     }
 
     fn span(&self) -> usize {

@@ -2,8 +2,9 @@
 //! noise in it.
 
 use super::Design;
+use super::blocks::{height, read};
 use crate::Error;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -30,10 +31,14 @@ impl<'a> Rows<'a> {
     /// none or one for each sample; `None` if that is all of them.
     ///
     /// # Complexity
-    /// `O(n_samples n_responses)`, and a pass over the design if samples agree in the responses and the first columns.
+    /// `O(n_samples n_responses + n_samples log n_samples)`, a pass over the design if samples agree in the responses, and
+    /// another one if they agree in all.
     pub fn distinct(design: &'a dyn Design, y: ArrayView2<'_, f64>, weights: &[f64]) -> Option<Self> {
         let (rows, n) = design.shape();
         if y.nrows() != rows || !(weights.is_empty() || weights.len() == rows) {
+            return None;
+        }
+        if all_differ(design, y, weights) {
             return None;
         }
         let mut classes = vec![0; rows];
@@ -88,6 +93,45 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// A number that depends on all bits of another one and of a value.
+fn mixed(key: u64, value: f64) -> u64 {
+    // -0 and 0 are the same number. Of small integers the low bits are all 0: the product brings the high ones down.
+    let product = u128::from(key ^ (value + 0.0).to_bits()) * u128::from(0x9e37_79b9_7f4a_7c15_u64);
+    (product >> 64) as u64 ^ product as u64
+}
+
+/// Keys that stand more than once, ascending.
+fn repeated(mut keys: Vec<u64>) -> Vec<u64> {
+    keys.sort_unstable();
+    keys.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
+}
+
+/// Whether all samples differ for sure, told by one number for each: such numbers may agree by chance, but not differ.
+fn all_differ(design: &dyn Design, y: ArrayView2<'_, f64>, weights: &[f64]) -> bool {
+    let (rows, n) = design.shape();
+    let mut keys = vec![0; rows];
+    keys.iter_mut().zip(weights).for_each(|(key, weight)| *key = mixed(*key, *weight));
+    for response in y.columns() {
+        keys.iter_mut().zip(response).for_each(|(key, v)| *key = mixed(*key, *v));
+    }
+    let again = repeated(keys.clone());
+    let Some(height) = (!again.is_empty()).then(|| height(rows, n)) else { return true };
+    let mut values = vec![0.0; height * n];
+    let mut left = Vec::new();
+    for (i, keys) in keys.chunks(height).enumerate() {
+        let is_open = |key: &u64| again.binary_search(key).is_ok();
+        let open: Vec<usize> = (0..keys.len()).filter(|&k| is_open(&keys[k])).collect();
+        if open.is_empty() {
+            continue;
+        }
+        if !read(design, i * height..i * height + keys.len(), &mut values[..keys.len() * n]) {
+            return false;
+        }
+        left.extend(open.iter().map(|&k| values[k * n..][..n].iter().fold(keys[k], |key, v| mixed(key, *v))));
+    }
+    repeated(left).is_empty()
+}
+
 /// Splits classes of samples where they differ in `values`; returns how many there are.
 fn refine(classes: &mut [usize], values: ArrayView2<'_, f64>) -> usize {
     let mut numbers = HashMap::new();
@@ -111,6 +155,15 @@ impl Design for Rows<'_> {
         for (mut to, &i) in out.outer_iter_mut().zip(&self.kept) {
             to.assign(&all.row(i));
         }
+    }
+
+    fn read_rows(&self, rows: Range<usize>, mut out: ArrayViewMut2<'_, f64>) -> bool {
+        let mut done = 0;
+        self.kept[rows].chunk_by(|a, b| b - a == 1).all(|run| {
+            let to = out.slice_mut(s![done..done + run.len(), ..]);
+            done += run.len();
+            self.design.read_rows(run[0]..run[0] + run.len(), to)
+        })
     }
 
     fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {

@@ -1,32 +1,24 @@
 //! A design as solvers see it: samples weighted, columns centred and of norm 1, by arithmetic on the columns that are
 //! read, not by a copy.
 
+use super::cross_products::CrossProducts;
+use super::moments::{Map, Moment, Moments};
 use super::{Design, multiply_transposed};
 use crate::monitor::{Monitor, Progress, Stage};
-use crate::{Error, Result, threads};
+use crate::{Error, Result};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
 use ndarray::{Array2, ArrayView2, s};
 use std::ops::Range;
-use std::slice::{ChunksExact, ChunksExactMut};
 use std::sync::OnceLock;
 
 /// Below this share of its size before centring, a column is constant: rounding of its mean.
 pub const CONSTANT: f64 = 16.0 * f64::EPSILON;
 /// Entries that are read at a time: a panel of columns stays in the second-level cache.
-const PANEL: usize = 1 << 16;
-/// Panels that one thread looks at, one after the other: so many share the room that they are read into.
-const PANELS_AT_ONCE: usize = 8;
+pub(super) const PANEL: usize = 1 << 16;
 /// Entries up to which a copy is kept once one was needed (64 MiB): all else is read from it then. Of larger designs what
 /// was read is held no longer than it is used.
 const KEPT: usize = 1 << 23;
-/// Mean over standard deviation up to which a product with the columns as they lie may be corrected for their means: it
-/// costs so many units of rounding. Chosen by hand.
-const MODERATE_MEAN: f64 = 1e3;
-/// Largest entries of a column, and their reciprocals, up to which products with it neither overflow nor vanish.
-/// Chosen by hand, as a third of the exponents of float64.
-const MODERATE_SCALE: f64 = 1e100;
-
 /// Columns of norm 1, of those that are not constant, with what they were before.
 ///
 /// Where columns are centred, there is one row less than samples: the reflection that takes the direction of an intercept
@@ -37,15 +29,17 @@ const MODERATE_SCALE: f64 = 1e100;
 pub struct Standardised<'a> {
     source: Source<'a>,
     /// Roots of the weights of all samples.
-    roots: Vec<f64>,
+    pub(super) roots: Vec<f64>,
     /// Rows that are dropped: the first one if centred.
-    dropped: usize,
-    columns: Vec<usize>,
-    maps: Vec<Map>,
+    pub(super) dropped: usize,
+    pub(super) columns: Vec<usize>,
+    pub(super) maps: Vec<Map>,
     means: Vec<f64>,
     norms: Vec<f64>,
     /// Whether products with the columns as they lie are accurate.
     moderate: bool,
+    /// Products of all columns of the source, centred if these are, and divided as they: of a tall design.
+    pub(super) products: Option<Mat<f64>>,
     copy: OnceLock<Array2<f64>>,
 }
 
@@ -55,123 +49,6 @@ enum Source<'a> {
     Owned(Array2<f64>),
 }
 
-/// From an entry of a column to its standardised value.
-#[derive(Debug, Clone, Copy)]
-struct Map {
-    divisor: f64,
-    mean: f64,
-    share: f64,
-    factor: f64,
-}
-
-impl Map {
-    const IDENTITY: Self = Self { divisor: 1.0, mean: 0.0, share: 0.0, factor: 1.0 };
-
-    #[inline(always)]
-    fn apply(self, value: f64) -> f64 {
-        ((value / self.divisor - self.mean) - self.share) * self.factor
-    }
-}
-
-/// The rows of a panel: of slices alone, unlike views, the compiler makes loops over many values at once.
-fn rows(panel: &Array2<f64>) -> ChunksExact<'_, f64> {
-    panel.as_slice().unwrap_or_default().chunks_exact(panel.ncols().max(1))
-}
-
-/// As [`rows`].
-fn rows_mut(panel: &mut Array2<f64>) -> ChunksExactMut<'_, f64> {
-    let width = panel.ncols().max(1);
-    panel.as_slice_mut().unwrap_or_default().chunks_exact_mut(width)
-}
-
-/// What `each` makes of the first column and the values, row by row, of every panel of columns; in order.
-fn of_panels<T: Send>(design: &dyn Design, each: impl Fn(usize, &mut Array2<f64>) -> T + Sync) -> Vec<T> {
-    let (rows, n) = design.shape();
-    let width = (PANEL / rows.max(1)).clamp(16, 1 << 12).min(n.max(1));
-    let of_group = |group: Range<usize>| -> Vec<T> {
-        let mut panel = Array2::zeros((rows, width));
-        let starts = group.clone().step_by(width);
-        let each = starts.map(|start| {
-            let columns: Vec<usize> = (start..group.end.min(start + width)).collect();
-            if columns.len() < panel.ncols() {
-                panel = Array2::zeros((rows, columns.len()));
-            }
-            design.read(&columns, panel.view_mut());
-            each(start, &mut panel)
-        });
-        each.collect()
-    };
-    if !design.is_shared() {
-        return of_group(0..n);
-    }
-    let group = width * PANELS_AT_ONCE;
-    let groups = (0..n).step_by(group).map(|start| start..n.min(start + group)).collect();
-    threads::map(groups, of_group).into_iter().flatten().collect()
-}
-
-/// The entry that is not finite, first in the order of rows.
-fn first_not_finite(design: &dyn Design) -> Option<(usize, usize)> {
-    let of_panel = |start: usize, panel: &mut Array2<f64>| {
-        panel.indexed_iter().find(|(_, v)| !v.is_finite()).map(|((i, j), _)| (i, start + j))
-    };
-    of_panels(design, of_panel).into_iter().flatten().min()
-}
-
-/// What is known of a column before it is standardised.
-struct Column {
-    map: Map,
-    mean: f64,
-    /// 0 if it is constant.
-    norm: f64,
-    is_finite: bool,
-}
-
-/// Means and norms of the columns of a panel, whose values are changed, for samples of these roots of weights.
-fn moments(panel: &mut Array2<f64>, roots: &[f64], centred: bool) -> Vec<Column> {
-    let size: f64 = roots.iter().map(|root| root * root).sum();
-    let (root, first) = (size.sqrt(), roots.first().copied().unwrap_or(1.0));
-    let constant = if centred { CONSTANT * root } else { 0.0 };
-    let width = panel.ncols();
-    let (mut largest, mut mean, mut sums) = (vec![0.0_f64; width], vec![0.0; width], vec![0.0; width]);
-    let mut finite = vec![true; width];
-    for row in rows(panel) {
-        largest.iter_mut().zip(row).for_each(|(m, v)| *m = if v.abs() > *m { v.abs() } else { *m });
-        finite.iter_mut().zip(row).for_each(|(finite, v)| *finite &= v.is_finite());
-    }
-    let divisor: Vec<f64> = largest.iter().map(|&m| if m > 0.0 { m } else { 1.0 }).collect();
-    if centred {
-        for (row, root) in rows(panel).zip(roots) {
-            mean.iter_mut().zip(row.iter().zip(&divisor)).for_each(|(m, (v, d))| *m += root * root * (v / d));
-        }
-        mean.iter_mut().for_each(|m| *m /= size);
-    }
-    for (row, root) in rows_mut(panel).zip(roots) {
-        for ((t, sum), (d, m)) in row.iter_mut().zip(&mut sums).zip(divisor.iter().zip(&mean)) {
-            *t = *t / d - m;
-            *sum += root * root * *t;
-        }
-    }
-    let reflected = |t: &f64, sum: &f64| if centred { (sum / root + first * t) / (root + first) } else { 0.0 };
-    let shares: Vec<f64> = panel.row(0).iter().zip(&sums).map(|(t, sum)| reflected(t, sum)).collect();
-    let mut squares = vec![0.0; width];
-    for (row, root) in rows(panel).zip(roots).skip(usize::from(centred)) {
-        squares.iter_mut().zip(row.iter().zip(&shares)).for_each(|(sum, (t, share))| {
-            let left = (t - share) * root;
-            *sum += left * left;
-        });
-    }
-    let column = |j: usize| {
-        let norm = squares[j].sqrt();
-        Column {
-            map: Map { divisor: divisor[j], mean: mean[j], share: shares[j], factor: 1.0 / norm },
-            mean: mean[j] * divisor[j],
-            norm: if norm > constant { norm * divisor[j] } else { 0.0 },
-            is_finite: finite[j],
-        }
-    };
-    (0..width).map(column).collect()
-}
-
 impl<'a> Standardised<'a> {
     /// Finds means and norms of all columns in one pass, and refuses values that are not finite; `centred` takes the
     /// mean of every column away. Nothing overflows: each column is first divided by its largest entry.
@@ -179,33 +56,61 @@ impl<'a> Standardised<'a> {
     /// `roots` are the roots of the weights of samples, none of them 0.
     ///
     /// # Errors
-    /// [`Error::NonFinite`], naming `what`.
+    /// [`Error::NonFinite`], naming `what`; [`Error::Interrupted`].
     ///
     /// # Complexity
     /// `O(n_samples n_features)` on the threads that are lent; the design is read once, a panel at a time.
-    pub fn new(what: &'static str, design: &'a dyn Design, roots: &[f64], centred: bool) -> Result<Self> {
+    /// `O(n_samples n_features^2)` where there are more samples than features and they can be read a few at a time:
+    /// products of all columns are found on the way.
+    pub fn new(
+        what: &'static str,
+        design: &'a dyn Design,
+        roots: &[f64],
+        centred: bool,
+        monitor: &Monitor<'_>,
+    ) -> Result<Self> {
+        let (n_samples, n) = design.shape();
         let root = roots.iter().map(|root| root * root).sum::<f64>().sqrt();
-        let found: Vec<Column> =
-            of_panels(design, |_, panel| moments(panel, roots, centred)).into_iter().flatten().collect();
-        if !found.iter().all(|column| column.is_finite)
-            && let Some((i, j)) = first_not_finite(design)
-        {
+        let constant = if centred { CONSTANT * root } else { 0.0 };
+        let mut products = None;
+        let Moments { of_columns, not_finite } = match design.moments(roots, centred) {
+            Some(known) => known,
+            None => {
+                let tall = n_samples > n;
+                let found = if tall { CrossProducts::new(design, roots, centred, monitor)? } else { None };
+                let moments = found.as_ref().map(|found| found.moments(design, roots, centred));
+                products = found.map(|found| found.gram);
+                moments.unwrap_or_else(|| Moments::of(design, roots, centred, monitor))
+            }
+        };
+        monitor.check()?;
+        if let Some((i, j)) = not_finite {
             return Err(Error::NonFinite { what, index: vec![i, j] });
         }
-        let kept = || found.iter().enumerate().filter(|(_, column)| column.norm > 0.0);
-        let moderate = kept().all(|(_, Column { map, .. })| {
-            (map.mean + map.share).abs() * root * map.factor < MODERATE_MEAN
-                && (1.0 / MODERATE_SCALE..MODERATE_SCALE).contains(&map.divisor)
-        });
+        let (mut columns, mut moderate) = (Vec::with_capacity(n), true);
+        let (mut means, mut norms) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        let standardise = |(j, Moment { divisor, mean, share, square }): (usize, Moment)| {
+            let norm = square.sqrt();
+            means.push(mean * divisor);
+            (norm > constant).then(|| {
+                let map = Map { divisor, mean, share, factor: 1.0 / norm };
+                columns.push(j);
+                norms.push(norm * divisor);
+                moderate &= map.is_moderate(root);
+                map
+            })
+        };
+        let maps = of_columns.into_iter().enumerate().filter_map(standardise).collect();
         Ok(Self {
             source: Source::Borrowed(design),
             roots: roots.to_vec(),
             dropped: usize::from(centred),
-            columns: kept().map(|(j, _)| j).collect(),
-            maps: kept().map(|(_, column)| column.map).collect(),
-            means: found.iter().map(|column| column.mean).collect(),
-            norms: kept().map(|(_, column)| column.norm).collect(),
+            columns,
+            maps,
+            means,
+            norms,
             moderate,
+            products,
             copy: OnceLock::new(),
         })
     }
@@ -222,6 +127,7 @@ impl<'a> Standardised<'a> {
             means: vec![0.0; n],
             norms: vec![1.0; n],
             moderate: true,
+            products: None,
             copy: OnceLock::new(),
         }
     }
@@ -235,7 +141,7 @@ impl<'a> Standardised<'a> {
         self.copy = OnceLock::new();
     }
 
-    fn source(&self) -> &dyn Design {
+    pub(super) fn source(&self) -> &dyn Design {
         match &self.source {
             Source::Borrowed(design) => *design,
             Source::Owned(matrix) => matrix,

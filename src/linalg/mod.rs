@@ -6,6 +6,8 @@
 
 pub mod affine;
 pub mod blockwise;
+pub mod compression;
+mod coordinates;
 pub mod covariance;
 mod decompose;
 mod gram;

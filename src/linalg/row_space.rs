@@ -1,5 +1,6 @@
 //! The row space of a design: orthonormal coordinates, and the response in them.
 
+use super::coordinates::Coordinates;
 use super::decompose::{Qr, Svd, cholesky, copy, gram, product, thin_svd};
 #[cfg(doc)]
 use crate::Error;
@@ -15,14 +16,6 @@ pub struct RowSpace {
     /// `B`, shape `(rank, n_cols)`.
     pub basis: Array2<f64>,
     coordinates: Coordinates,
-}
-
-#[derive(Debug, Clone)]
-enum Coordinates {
-    /// `X = R^T B`.
-    Triangular(Mat<f64>),
-    /// `X = U diag(s) B`.
-    Singular { u: Mat<f64>, s: Vec<f64> },
 }
 
 /// Designs at least this many times as wide as high are tried with Cholesky factors first. Chosen by hand;
@@ -41,10 +34,10 @@ fn extremes(matrix: MatRef<'_, f64>) -> (f64, f64) {
 
 /// Directions whose singular value is smaller than this share of the largest are treated as absent. A few hundred units
 /// of rounding, by which a decomposition misses singular values.
-const RANK_TOLERANCE: f64 = 1e-13;
+pub(super) const RANK_TOLERANCE: f64 = 1e-13;
 /// A QR without pivots shows full rank where its smallest diagonal entry is this many times the tolerance. Chosen by
 /// hand: the smallest singular value lies below that entry, and an SVD decides what is closer.
-const UNDOUBTED: f64 = 1e3;
+pub(super) const UNDOUBTED: f64 = 1e3;
 
 impl RowSpace {
     /// Finds the row space of `x`, shape `(n_rows, n_cols)`.
@@ -132,29 +125,9 @@ impl RowSpace {
     }
 
     /// The responses `y`, one after the other, times the pseudo-inverse of `C`, and the norm of what lies off the
-    /// range of the design.
+    /// range of the design (0 for a basis that was not found by the SVD).
     pub fn whiten(&self, y: &[f64]) -> (Vec<f64>, f64) {
-        let rows = match &self.coordinates {
-            Coordinates::Triangular(r) => r.nrows(),
-            Coordinates::Singular { u, .. } => u.nrows(),
-        };
-        let columns = y.len().checked_div(rows).unwrap_or(0);
-        let mut right = Mat::from_fn(rows, columns, |i, l| y[l * rows + i]);
-        let flat = |values: &Mat<f64>| values.col_iter().flat_map(|column| column.iter()).copied().collect();
-        match &self.coordinates {
-            Coordinates::Triangular(r) => {
-                triangular_solve::solve_lower_triangular_in_place(r.transpose(), right.as_mut(), Par::Seq);
-                (flat(&right), 0.0)
-            }
-            Coordinates::Singular { u, s } => {
-                let mut in_range = product(u.transpose(), right.as_ref());
-                let off_range = (&right - product(u.as_ref(), in_range.as_ref())).norm_l2();
-                for (i, s) in s.iter().enumerate() {
-                    in_range.row_mut(i).iter_mut().for_each(|v| *v /= s);
-                }
-                (flat(&in_range), off_range)
-            }
-        }
+        self.coordinates.whiten(y)
     }
 
     /// Frobenius norm of the pseudo-inverse of `C`: by how much [`whiten`](Self::whiten) enlarges white noise.
@@ -162,40 +135,22 @@ impl RowSpace {
     /// # Complexity
     /// `O(rank^3)`, or nothing for a basis found by the SVD.
     pub fn inverse_norm(&self) -> f64 {
-        match &self.coordinates {
-            Coordinates::Triangular(r) => {
-                let mut inverse = Mat::<f64>::identity(r.nrows(), r.ncols());
-                triangular_solve::solve_upper_triangular_in_place(r.as_ref(), inverse.as_mut(), Par::Seq);
-                inverse.norm_l2()
-            }
-            Coordinates::Singular { s, .. } => s.iter().map(|s| 1.0 / (s * s)).sum::<f64>().sqrt(),
-        }
+        self.coordinates.inverse_norm()
     }
 
     /// Multipliers of the rows of `B` as multipliers of those of the design: `y` with `X^T y = B^T v`, the one of least
     /// norm.
     pub fn multipliers(&self, v: &[f64]) -> Vec<f64> {
-        match &self.coordinates {
-            Coordinates::Triangular(r) => {
-                let mut y = v.to_vec();
-                let right = MatMut::from_column_major_slice_mut(&mut y, v.len(), 1);
-                triangular_solve::solve_upper_triangular_in_place(r.as_ref(), right, Par::Seq);
-                y
-            }
-            Coordinates::Singular { u, s } => {
-                let scaled = Mat::from_fn(s.len(), 1, |i, _| v[i] / s[i]);
-                product(u.as_ref(), scaled.as_ref()).col_iter().flat_map(|column| column.iter()).copied().collect()
-            }
-        }
+        self.coordinates.multipliers(v)
     }
 
     /// The responses in the coordinates of `C`'s column space, and the norm of what lies off it (for a basis found
     /// by the SVD).
     pub fn rotate(&self, y: &[f64]) -> (Vec<f64>, f64) {
         let (mut in_range, off_range) = self.whiten(y);
-        if let Coordinates::Singular { s, .. } = &self.coordinates {
-            for response in in_range.chunks_exact_mut(s.len().max(1)) {
-                response.iter_mut().zip(s).for_each(|(v, s)| *v *= s);
+        if let Some(singular) = self.coordinates.singular() {
+            for response in in_range.chunks_exact_mut(singular.len().max(1)) {
+                response.iter_mut().zip(singular).for_each(|(v, s)| *v *= s);
             }
         }
         (in_range, off_range)
@@ -204,20 +159,7 @@ impl RowSpace {
     /// The smallest singular value of the design: exact for a basis found by the SVD, else a few steps of inverse
     /// iteration.
     pub fn smallest_singular(&self) -> f64 {
-        match &self.coordinates {
-            Coordinates::Singular { s, .. } => s.last().copied().unwrap_or(0.0),
-            Coordinates::Triangular(r) => {
-                let mut v = Mat::from_fn(r.nrows(), 1, |i, _| if i % 2 == 0 { 1.0 } else { -0.7 });
-                let mut growth = 1.0;
-                for _ in 0..6 {
-                    v /= faer::Scale(v.norm_l2());
-                    triangular_solve::solve_lower_triangular_in_place(r.transpose(), v.as_mut(), Par::Seq);
-                    triangular_solve::solve_upper_triangular_in_place(r.as_ref(), v.as_mut(), Par::Seq);
-                    growth = v.norm_l2();
-                }
-                1.0 / growth.sqrt()
-            }
-        }
+        self.coordinates.smallest_singular()
     }
 
     /// Singular values of the design, in falling order, and the rotation `W` with `C C^T`'s spectrum: `C^T = W diag(s)
@@ -229,13 +171,6 @@ impl RowSpace {
     /// # Complexity
     /// `O(rank^3)`.
     pub fn spectrum(&self) -> Result<(Vec<f64>, Array2<f64>)> {
-        match &self.coordinates {
-            Coordinates::Triangular(r) => {
-                let upper = Mat::from_fn(r.nrows(), r.ncols(), |i, j| if i <= j { r[(i, j)] } else { 0.0 });
-                let svd = thin_svd(upper.as_ref(), "X")?;
-                Ok((svd.s, Array2::from_shape_fn(upper.shape(), |(i, j)| svd.u[(i, j)])))
-            }
-            Coordinates::Singular { s, .. } => Ok((s.clone(), Array2::eye(s.len()))),
-        }
+        self.coordinates.spectrum()
     }
 }

@@ -15,10 +15,12 @@ pub use response::Response;
 pub use responses::{OffRange, Responses};
 
 use crate::design::{Design, Standardised};
+use crate::linalg::compression::Compression;
 use crate::linalg::row_space::RowSpace;
 use crate::linalg::spectral::Spectral;
+use crate::monitor::Monitor;
 use crate::{Error, Result};
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -49,7 +51,7 @@ pub struct Problem<'a> {
     part: Option<Part<'a>>,
     /// How many columns these were chosen from beforehand.
     screened_from: Option<usize>,
-    compression: Option<RowSpace>,
+    compression: Option<Compression<'a>>,
     row_space: OnceLock<RowSpace>,
     spectral: OnceLock<Spectral>,
 }
@@ -92,11 +94,18 @@ impl<'a> Problem<'a> {
     /// variance of the model over that.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::NoDecomposition`] if a tall design cannot be compressed.
+    /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::NoDecomposition`] if a tall design cannot be compressed;
+    /// [`Error::Interrupted`].
     ///
     /// # Complexity
-    /// One pass over the design, of which nothing is copied; an SVD of a copy if it has more rows than columns.
-    pub fn new(x: &'a dyn Design, centred: bool, groups: &[usize], weights: &[f64]) -> Result<Self> {
+    /// One pass over the design, of which nothing is copied; `O(n_samples n_features^2)` if it has more rows than columns.
+    pub fn new(
+        x: &'a dyn Design,
+        centred: bool,
+        groups: &[usize],
+        weights: &[f64],
+        monitor: &Monitor<'_>,
+    ) -> Result<Self> {
         let (n_samples, n_features) = x.shape();
         validate::check_shape("X", n_samples, n_features)?;
         let roots = match weights {
@@ -117,7 +126,7 @@ impl<'a> Problem<'a> {
                 found: format!("({},)", groups.len()),
             });
         }
-        let mut design = Standardised::new("X", x, &roots, centred)?;
+        let mut design = Standardised::new("X", x, &roots, centred, monitor)?;
         let (columns, means) = (design.columns().to_vec(), design.means().to_vec());
         let groups = if groups.is_empty() { Vec::new() } else { renumber(columns.iter().map(|&j| groups[j])) };
         if !groups.is_empty() {
@@ -125,16 +134,12 @@ impl<'a> Problem<'a> {
             design.rescale(&shared);
         }
         let norms = design.norms().to_vec();
-        let compression = if design.nrows() > design.ncols() && design.ncols() > 0 {
-            let space = RowSpace::by_svd(design.copied())?;
-            let (singular, _) = space.spectrum()?;
-            let mut compressed = space.basis.clone();
-            compressed.axis_iter_mut(Axis(0)).zip(&singular).for_each(|(mut row, s)| row *= *s);
-            design = Standardised::as_it_is(compressed);
-            Some(space)
-        } else {
-            None
-        };
+        let mut compression = None;
+        if design.nrows() > design.ncols() && design.ncols() > 0 {
+            let tall = Compression::new(design, monitor)?;
+            design = Standardised::as_it_is(tall.compressed());
+            compression = Some(tall);
+        }
         Ok(Self {
             design,
             columns,

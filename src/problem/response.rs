@@ -4,6 +4,7 @@ use super::validate::check_response_shape;
 use super::{OffRange, Problem, Responses};
 use crate::design::Standardised;
 use crate::linalg::principal::PrincipalAxes;
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2};
 
@@ -57,18 +58,21 @@ impl Problem<'_> {
     /// principal axes of all, whose number is their rank to within `precision`, the unit roundoff of the data.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::NoDecomposition`].
+    /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::NoDecomposition`]; [`Error::Interrupted`].
     ///
     /// # Complexity
-    /// `O(n_samples n_responses)` for one response, an SVD for more.
-    pub fn respond(&self, y: ArrayView2<'_, f64>, precision: f64) -> Result<Response> {
+    /// `O(n_samples n_responses)` for one response, an SVD for more; passes over a design of more rows than columns.
+    pub fn respond(&self, y: ArrayView2<'_, f64>, precision: f64, monitor: &Monitor<'_>) -> Result<Response> {
         let n_responses = y.ncols();
         check_response_shape(self.n_samples, y)?;
-        let standardised = Standardised::new("y", &y, &self.roots, self.centred).map_err(|error| match error {
-            // One response was a vector to the caller.
-            Error::NonFinite { what, index } if n_responses == 1 => Error::NonFinite { what, index: vec![index[0]] },
-            error => error,
-        })?;
+        let standardised =
+            Standardised::new("y", &y, &self.roots, self.centred, monitor).map_err(|error| match error {
+                // One response was a vector to the caller.
+                Error::NonFinite { what, index } if n_responses == 1 => {
+                    Error::NonFinite { what, index: vec![index[0]] }
+                }
+                error => error,
+            })?;
         let (means, own, size) = (standardised.means().to_vec(), standardised.norms(), standardised.nrows());
         let given = y.to_owned();
         let off_range = OffRange { directions: self.freedom - self.design.nrows(), norm: 0.0 };
@@ -96,8 +100,8 @@ impl Problem<'_> {
             rotation = Some(axes.rotation);
         }
         let mut norm_off_range = 0.0;
-        if let Some(space) = &self.compression {
-            (values, norm_off_range) = space.rotate(&values);
+        if let Some(compression) = &self.compression {
+            (values, norm_off_range) = compression.rotate(&values, monitor)?;
         } else if self.columns.is_empty() {
             (values, norm_off_range) = (Vec::new(), 1.0);
         }

@@ -38,6 +38,10 @@ fn assert_same(design: &dyn Design, dense: &Array2<f64>) {
         design.read(&columns, out.view_mut());
         assert_eq!(out, dense.select(ndarray::Axis(1), &columns));
     }
+    for some in [0..rows, rows / 3..rows / 2 + 1, 0..0] {
+        let mut out = Array2::from_elem((some.len(), n), f64::NAN);
+        assert!(!design.read_rows(some.clone(), out.view_mut()) || out == dense.slice(s![some, ..]));
+    }
     let scale = dense.iter().fold(1.0_f64, |largest, v| largest.max(v.abs()));
     // One vector and a few take different ways, and so do all columns and some.
     for (count, columns) in [(1, 0..n), (2, 0..n), (5, 0..n), (1, n / 3..n - 1), (4, n / 3..n - 1), (2, 1..1)] {
@@ -122,17 +126,22 @@ fn indices_beyond_the_matrix_are_refused() {
 
 #[test]
 fn fits_of_every_kind_are_those_of_float64() {
-    let x = counts(60, 150, 3);
+    assert_fits_of_every_kind(60, 150);
+    assert_fits_of_every_kind(800, 100);
+}
+
+fn assert_fits_of_every_kind(n_samples: usize, n_features: usize) {
+    let x = counts(n_samples, n_features, 3);
     let dense = x.mapv(f64::from);
-    let mut coef = vec![0.0; 150];
+    let mut coef = vec![0.0; n_features];
     (coef[3], coef[50], coef[99]) = (1.0, -2.3456, 0.712345);
     let clean = dense.dot(&ndarray::aview1(&coef));
-    let noisy = &clean + &(ndarray::Array1::from(normal(60, 4)) * 0.3);
+    let noisy = &clean + &(ndarray::Array1::from(normal(n_samples, 4)) * 0.3);
     let (shape, starts, rows, values) = compressed(&x);
     let columns = CompressedColumns::new(shape, &starts, &rows, &values).unwrap();
     let single = x.mapv(f32::from);
     let kinds: [&dyn Design; 3] = [&x.view(), &single.view(), &columns];
-    let weights = positive(60, 0.3, 3.0, 6);
+    let weights = positive(n_samples, 0.3, 3.0, 6);
     for (is_clean, sample_weight) in [(true, vec![]), (false, vec![]), (true, weights.clone()), (false, weights)] {
         for fit_intercept in [false, true] {
             let (y, constant) = (if is_clean { &clean } else { &noisy }, if fit_intercept { 2.0 } else { 0.0 });

@@ -199,7 +199,7 @@ fn preparation_gives_unit_columns_without_the_constant_ones() {
     x.column_mut(9).fill(0.0);
     for (centred, left) in [(true, 28), (false, 29)] {
         let view = x.view();
-        let problem = sparsevae::problem::Problem::new(&view, centred, &[], &[]).unwrap();
+        let problem = sparsevae::problem::Problem::new(&view, centred, &[], &[], &Monitor::default()).unwrap();
         assert_eq!(problem.columns.len(), left);
         assert_eq!(problem.freedom, if centred { 11 } else { 12 });
         assert_eq!(problem.design.dim(), (problem.freedom, left));

@@ -29,5 +29,6 @@ mod rules;
 mod search;
 mod simultaneous;
 mod structure;
+mod tall;
 mod welper_recover;
 mod wide;

@@ -13,8 +13,8 @@ fn run(x: &Array2<f64>, y: &Array1<f64>, noise_var: Option<f64>, settings: &Sett
 }
 
 fn run_several(x: &Array2<f64>, y: &Array2<f64>, noise_var: Option<f64>, settings: &Settings) -> Posterior {
-    let problem = Problem::new(x, true, &[], &[]).unwrap();
-    let response = problem.respond(y.view(), f64::EPSILON).unwrap();
+    let problem = Problem::new(x, true, &[], &[], &Monitor::default()).unwrap();
+    let response = problem.respond(y.view(), f64::EPSILON, &Monitor::default()).unwrap();
     posterior(&problem, &response, noise_var, &[], 0.0, settings, &Monitor::default()).unwrap().0
 }
 
@@ -117,8 +117,8 @@ fn as_many_columns_are_chosen_as_were_asked_for() {
     let x = gaussian(60, 40, 8);
     let noise = gaussian(60, 2, 9);
     let y = Array2::from_shape_fn((60, 2), |(i, l)| x[[i, 3]] + x[[i, 9]] * (l as f64 - 0.5) + 0.3 * noise[[i, l]]);
-    let problem = Problem::new(&x, true, &[], &[]).unwrap();
-    let response = problem.respond(y.view(), f64::EPSILON).unwrap();
+    let problem = Problem::new(&x, true, &[], &[], &Monitor::default()).unwrap();
+    let response = problem.respond(y.view(), f64::EPSILON, &Monitor::default()).unwrap();
     for (sizes, count) in [(Sizes { least: 5, most: 5 }, 5), (Sizes { least: 0, most: 1 }, 1), (Sizes::ANY, 2)] {
         let settings = Settings { sizes, ..Settings::brief(0) };
         let (_, chosen) = posterior(&problem, &response, None, &[], 0.0, &settings, &Monitor::default()).unwrap();
@@ -161,8 +161,8 @@ fn the_same_seed_gives_the_same_bits_and_another_one_others() {
 fn a_start_of_more_columns_than_the_rank_is_cut() {
     let x = gaussian(20, 3, 1).dot(&gaussian(3, 30, 2));
     let y = gaussian(20, 2, 3);
-    let problem = Problem::new(&x, true, &[], &[]).unwrap();
-    let response = problem.respond(y.view(), f64::EPSILON).unwrap();
+    let problem = Problem::new(&x, true, &[], &[], &Monitor::default()).unwrap();
+    let response = problem.respond(y.view(), f64::EPSILON, &Monitor::default()).unwrap();
     let start: Vec<usize> = (0..12).collect();
     let found = posterior(&problem, &response, None, &start, 0.0, &Settings::brief(0), &Monitor::default()).unwrap().0;
     assert!(found.coef.iter().chain(&found.inclusion_prob).all(|value| value.is_finite()));

@@ -197,10 +197,12 @@ class LinearVae(CoreEstimator):
 
         Notes
         -----
-        A step costs ``O(n_samples**2 * n_features)``. Ctrl-C stops a fit within 0.2 s, or after the one decomposition
-        that a large design with more samples than features begins with. The search on noisy data reads `X` where it
-        lies; data without noise, a posterior over supports and a design with more samples than features take one or two
-        dense copies of it in float64.
+        A step costs ``O(n_samples**2 * n_features)``. Noisy data, and designs with more samples than features, are read
+        where they lie; data without noise and a posterior over supports take one or two dense copies of `X` in
+        float64, or of the square matrix of ``n_features`` columns that stands for it where samples are more. Columns
+        that cannot be read by rows (of sparse matrices and :class:`ColumnBlocks`) are copied where samples are more
+        than features and columns nearly dependent. Ctrl-C stops a fit within 0.2 s, or after a decomposition of that
+        square matrix.
         """
         arguments = self._arguments()
         X, y, precision = fit_arrays(self, X, y, any_kind=backend is None)

@@ -84,12 +84,12 @@ fn fit_distinct(
     let Settings { fit_intercept, groups, sample_weight, n_choices, .. } = settings;
     match &rows {
         Some(rows) => {
-            let problem = Problem::new(rows, *fit_intercept, groups, &rows.of_weights(sample_weight))?
+            let problem = Problem::new(rows, *fit_intercept, groups, &rows.of_weights(sample_weight), monitor)?
                 .screened_from(*n_choices)?;
             fit_problem(&problem, rows.of(y).view(), settings, monitor)
         }
         None => {
-            let problem = Problem::new(x, *fit_intercept, groups, sample_weight)?.screened_from(*n_choices)?;
+            let problem = Problem::new(x, *fit_intercept, groups, sample_weight, monitor)?.screened_from(*n_choices)?;
             fit_problem(&problem, y, settings, monitor)
         }
     }
@@ -132,7 +132,7 @@ fn fit_each(
     monitor: &Monitor<'_>,
 ) -> Result<Vec<PackedReport>> {
     let Settings { fit_intercept, groups, sample_weight, n_choices, .. } = settings;
-    let problem = Problem::new(x, *fit_intercept, groups, sample_weight)?.screened_from(*n_choices)?;
+    let problem = Problem::new(x, *fit_intercept, groups, sample_weight, monitor)?.screened_from(*n_choices)?;
     monitor.check()?;
     // Where samples repeat in the design, each response has its own ones that repeat.
     let repeated = Rows::distinct(x, y.slice(s![.., ..0]), sample_weight).is_some();
@@ -183,7 +183,7 @@ pub fn fit_problem(
 ) -> Result<FitReport> {
     // A design that is read on demand may have ended the call, and is worth nothing then.
     monitor.check()?;
-    let response = problem.respond(y, settings.precision)?;
+    let response = problem.respond(y, settings.precision, monitor)?;
     if let Some(power) = settings.power
         && response.n_responses() > 1
     {

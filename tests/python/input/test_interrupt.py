@@ -43,7 +43,9 @@ def read_slowly(start, stop):
 
 LARGE = np.random.default_rng(0).standard_normal((2500, 2000))
 SEPARATED = RobustVae().fit(LARGE[:400, :10] @ LARGE[:10, :100])
-
+# Rows that overlap: tall without the memory.
+SIGNAL = np.random.default_rng(0).standard_normal(500_000)
+TALL = np.lib.stride_tricks.sliding_window_view(SIGNAL, 1000)
 SLOW = ColumnBlocks(read_slowly, shape=WIDE.X.shape, block_bytes=8 * 200 * 20)
 FOREVER = {"max_iter": 10**9, "n_restarts": 10**9, "noise_var": "anneal"}
 RUNS = {
@@ -51,6 +53,7 @@ RUNS = {
     "fit, verbose": lambda: VaeSlr(verbose=True, **FOREVER).fit(HOPELESS.X, HOPELESS.y),
     "descent": lambda: PreconditionedVae(noise_var=1e-3, tol=0, max_iter=10**9).fit(HOPELESS.X, HOPELESS.y),
     "wide": lambda: VaeSlr(**FOREVER).fit(WIDE.X, WIDE.y),
+    "tall": lambda: VaeSlr().fit(TALL, SIGNAL[: len(TALL)] ** 2),
     "several responses": lambda: SimultaneousSparseVae(**FOREVER).fit(HOPELESS.X, HOPELESS_ROWS),
     "slow columns": lambda: VaeSlr().fit(SLOW, WIDE.y),
     "slow columns, several responses": lambda: SimultaneousSparseVae().fit(SLOW, np.c_[WIDE.y, WIDE.y[::-1]]),
