@@ -11,9 +11,9 @@ mod standardised;
 pub use compressed::CompressedColumns;
 pub use dense::{Element, multiply_transposed};
 pub use rows::Rows;
-pub use standardised::CONSTANT;
-pub use standardised::Standardised;
+pub use standardised::{CONSTANT, Moment, Moments, Standardised};
 
+use crate::Result;
 use ndarray::ArrayViewMut2;
 use std::fmt::Debug;
 
@@ -33,6 +33,25 @@ pub trait Design: Sync + Debug {
     /// # Complexity
     /// `O(n_samples n_features)` for each vector, on this thread alone.
     fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]);
+
+    /// What [`Moments::of`] would find by reading all columns, if they lie where they need not be read for it. Samples
+    /// of weight 0 count for nothing there, wherever they are.
+    fn moments(&self, _roots: &[f64], _centred: bool) -> Option<Moments> {
+        None
+    }
+
+    /// Whether columns lie so far away that a product with all vectors at once is worth the memory that it takes.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    /// Gets ready to be gone over again and again: what is remote is kept once it has been read.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if it is too large for that.
+    fn hold(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl<D: Design + ?Sized> Design for &D {
@@ -46,5 +65,17 @@ impl<D: Design + ?Sized> Design for &D {
 
     fn multiply_transposed(&self, vectors: &[f64], out: &mut [f64]) {
         (**self).multiply_transposed(vectors, out);
+    }
+
+    fn moments(&self, roots: &[f64], centred: bool) -> Option<Moments> {
+        (**self).moments(roots, centred)
+    }
+
+    fn is_remote(&self) -> bool {
+        (**self).is_remote()
+    }
+
+    fn hold(&self) -> Result<()> {
+        (**self).hold()
     }
 }

@@ -51,6 +51,81 @@ enum Source<'a> {
     Owned(Array2<f64>),
 }
 
+/// What standardising a column takes: what it is divided by first, so that nothing overflows, and what it is then.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moment {
+    /// Its largest entry, or 1 if all are 0.
+    pub divisor: f64,
+    /// Its weighted mean; 0 unless centred.
+    pub mean: f64,
+    /// What the reflection that takes away the direction of an intercept takes from all of its entries; 0 unless centred.
+    pub share: f64,
+    /// Its squared norm, in the rows that are kept.
+    pub square: f64,
+}
+
+/// What standardising a design takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moments {
+    /// That of every column; whatever it may be where entries are not finite.
+    pub of_columns: Vec<Moment>,
+    /// Row and column of the entry that is not finite, first in the order of rows.
+    pub not_finite: Option<(usize, usize)>,
+}
+
+impl Moments {
+    /// Those of a design with the roots of the weights of its samples, none of them 0, in one pass.
+    ///
+    /// # Complexity
+    /// `O(n_samples n_features)`; a panel is read at a time.
+    pub fn of(design: &dyn Design, roots: &[f64], centred: bool) -> Self {
+        let n = design.shape().1;
+        let dropped = usize::from(centred);
+        let size: f64 = roots.iter().map(|root| root * root).sum();
+        let (root, first) = (size.sqrt(), roots.first().copied().unwrap_or(1.0));
+        let all: Vec<usize> = (0..n).collect();
+        let (mut of_columns, mut finite) = (Vec::with_capacity(n), true);
+        read_panels(design, &all, |_, panel| {
+            let width = panel.ncols();
+            let (mut largest, mut mean, mut sums) = (vec![0.0_f64; width], vec![0.0; width], vec![0.0; width]);
+            for row in rows(panel) {
+                largest.iter_mut().zip(row).for_each(|(m, v)| *m = if v.abs() > *m { v.abs() } else { *m });
+                finite &= row.iter().fold(true, |finite, v| finite & v.is_finite());
+            }
+            let divisor: Vec<f64> = largest.iter().map(|&m| if m > 0.0 { m } else { 1.0 }).collect();
+            if centred {
+                for (row, root) in rows(panel).zip(roots) {
+                    mean.iter_mut().zip(row.iter().zip(&divisor)).for_each(|(m, (v, d))| *m += root * root * (v / d));
+                }
+                mean.iter_mut().for_each(|m| *m /= size);
+            }
+            for (row, root) in rows_mut(panel).zip(roots) {
+                for ((t, sum), (d, m)) in row.iter_mut().zip(&mut sums).zip(divisor.iter().zip(&mean)) {
+                    *t = *t / d - m;
+                    *sum += root * root * *t;
+                }
+            }
+            let reflected = |t: &f64, sum: &f64| if centred { (sum / root + first * t) / (root + first) } else { 0.0 };
+            let shares: Vec<f64> = panel.row(0).iter().zip(&sums).map(|(t, sum)| reflected(t, sum)).collect();
+            let mut squares = vec![0.0; width];
+            for (row, root) in rows(panel).zip(roots).skip(dropped) {
+                squares.iter_mut().zip(row.iter().zip(&shares)).for_each(|(sum, (t, share))| {
+                    let left = (t - share) * root;
+                    *sum += left * left;
+                });
+            }
+            of_columns.extend((0..width).map(|j| Moment {
+                divisor: divisor[j],
+                mean: mean[j],
+                share: shares[j],
+                square: squares[j],
+            }));
+        });
+        let not_finite = if finite { None } else { first_not_finite(design) };
+        Self { of_columns, not_finite }
+    }
+}
+
 /// From an entry of a column to its standardised value.
 #[derive(Debug, Clone, Copy)]
 struct Map {
@@ -119,58 +194,27 @@ impl<'a> Standardised<'a> {
     pub fn new(what: &'static str, design: &'a dyn Design, roots: &[f64], centred: bool) -> Result<Self> {
         let n = design.shape().1;
         let dropped = usize::from(centred);
-        let size: f64 = roots.iter().map(|root| root * root).sum();
-        let (root, first) = (size.sqrt(), roots.first().copied().unwrap_or(1.0));
+        let root = roots.iter().map(|root| root * root).sum::<f64>().sqrt();
         let constant = if centred { CONSTANT * root } else { 0.0 };
-        let all: Vec<usize> = (0..n).collect();
-        let (mut columns, mut maps) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        let (mut means, mut norms) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        let (mut finite, mut moderate) = (true, true);
-        read_panels(design, &all, |start, panel| {
-            let width = panel.ncols();
-            let (mut largest, mut mean, mut sums) = (vec![0.0_f64; width], vec![0.0; width], vec![0.0; width]);
-            for row in rows(panel) {
-                largest.iter_mut().zip(row).for_each(|(m, v)| *m = if v.abs() > *m { v.abs() } else { *m });
-                finite &= row.iter().fold(true, |finite, v| finite & v.is_finite());
-            }
-            let divisor: Vec<f64> = largest.iter().map(|&m| if m > 0.0 { m } else { 1.0 }).collect();
-            if centred {
-                for (row, root) in rows(panel).zip(roots) {
-                    mean.iter_mut().zip(row.iter().zip(&divisor)).for_each(|(m, (v, d))| *m += root * root * (v / d));
-                }
-                mean.iter_mut().for_each(|m| *m /= size);
-            }
-            for (row, root) in rows_mut(panel).zip(roots) {
-                for ((t, sum), (d, m)) in row.iter_mut().zip(&mut sums).zip(divisor.iter().zip(&mean)) {
-                    *t = *t / d - m;
-                    *sum += root * root * *t;
-                }
-            }
-            let reflected = |t: &f64, sum: &f64| if centred { (sum / root + first * t) / (root + first) } else { 0.0 };
-            let shares: Vec<f64> = panel.row(0).iter().zip(&sums).map(|(t, sum)| reflected(t, sum)).collect();
-            let mut squares = vec![0.0; width];
-            for (row, root) in rows(panel).zip(roots).skip(dropped) {
-                squares.iter_mut().zip(row.iter().zip(&shares)).for_each(|(sum, (t, share))| {
-                    let left = (t - share) * root;
-                    *sum += left * left;
-                });
-            }
-            for j in 0..width {
-                let norm = squares[j].sqrt();
-                means.push(mean[j] * divisor[j]);
-                if norm > constant {
-                    columns.push(start + j);
-                    norms.push(norm * divisor[j]);
-                    let map = Map { divisor: divisor[j], mean: mean[j], share: shares[j], factor: 1.0 / norm };
-                    moderate &= (map.mean + map.share).abs() * root * map.factor < MODERATE_MEAN
-                        && (1.0 / MODERATE_SCALE..MODERATE_SCALE).contains(&map.divisor);
-                    maps.push(map);
-                }
-            }
-        });
-        if !finite && let Some((i, j)) = first_not_finite(design) {
+        let Moments { of_columns, not_finite } =
+            design.moments(roots, centred).unwrap_or_else(|| Moments::of(design, roots, centred));
+        if let Some((i, j)) = not_finite {
             return Err(Error::NonFinite { what, index: vec![i, j] });
         }
+        let (mut columns, mut moderate) = (Vec::with_capacity(n), true);
+        let (mut means, mut norms) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        let standardise = |(j, Moment { divisor, mean, share, square }): (usize, Moment)| {
+            let norm = square.sqrt();
+            means.push(mean * divisor);
+            (norm > constant).then(|| {
+                columns.push(j);
+                norms.push(norm * divisor);
+                moderate &= (mean + share).abs() * root / norm < MODERATE_MEAN
+                    && (1.0 / MODERATE_SCALE..MODERATE_SCALE).contains(&divisor);
+                Map { divisor, mean, share, factor: 1.0 / norm }
+            })
+        };
+        let maps = of_columns.into_iter().enumerate().filter_map(standardise).collect();
         let (source, roots) = (Source::Borrowed(design), roots.to_vec());
         Ok(Self { source, roots, dropped, columns, maps, means, norms, moderate, copy: OnceLock::new() })
     }
@@ -205,6 +249,19 @@ impl<'a> Standardised<'a> {
             Source::Borrowed(design) => *design,
             Source::Owned(matrix) => matrix,
         }
+    }
+
+    /// As [`Design::is_remote`].
+    pub fn is_remote(&self) -> bool {
+        self.as_matrix().is_none() && self.source().is_remote()
+    }
+
+    /// As [`Design::hold`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] if it is too large for that.
+    pub fn hold(&self) -> Result<()> {
+        if self.as_matrix().is_some() { Ok(()) } else { self.source().hold() }
     }
 
     /// Rows (samples, less one if centred) and columns that are not constant.

@@ -32,6 +32,7 @@ FLOORS = {
     ),
     "sparsevae._input": (
         {"arrays", "backend", "parameters", "pickles", "random"},
+        {"remote"},
         {"adjustment", "choice", "columns", "groups", "interchange", "threads", "weights", "whitening"},
         {"data"},
         {"__init__"},
@@ -66,6 +67,7 @@ PLACES = {
     "sparsevae._core": [
         "sparsevae.__init__",
         "sparsevae._input.pickles",
+        "sparsevae._input.remote",
         "sparsevae.baselines.robust_pca",
         "sparsevae.datasets",
         "sparsevae.energies",

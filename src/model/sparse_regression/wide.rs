@@ -34,7 +34,10 @@ pub(super) fn search(
 ) -> Result<FitReport> {
     match by_working_set(problem, response, settings, monitor)? {
         Some(report) => Ok(report),
-        None => strategy::search(problem, response, settings, monitor),
+        None => {
+            problem.design.hold()?;
+            strategy::search(problem, response, settings, monitor)
+        }
     }
 }
 
@@ -181,9 +184,10 @@ impl Wide<'_> {
     /// Calls `each` with the products of all columns with each of the vectors, in one pass.
     fn products_with(&mut self, vectors: &[f64], mut each: impl FnMut(&[f64])) -> Result<()> {
         let (rows, n) = self.problem.design.dim();
-        let at_once = (HELD / n).max(LEAST_AT_ONCE);
+        let held = (HELD / n).max(LEAST_AT_ONCE) * rows;
+        let at_once = if self.problem.design.is_remote() { vectors.len().max(1) } else { held };
         let mut products = Vec::new();
-        for vectors in vectors.chunks(at_once * rows) {
+        for vectors in vectors.chunks(at_once) {
             self.monitor.check()?;
             products.resize(vectors.len() / rows * n, 0.0);
             self.pass(vectors, &mut products);
