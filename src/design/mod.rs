@@ -16,9 +16,9 @@ pub use compressed::CompressedColumns;
 pub use dense::{Element, Entries, multiply_transposed};
 pub use moments::{Moment, Moments};
 pub use rows::Rows;
-pub use standardised::CONSTANT;
-pub use standardised::Standardised;
+pub use standardised::{CONSTANT, Standardised};
 
+use crate::Result;
 use ndarray::ArrayViewMut2;
 use std::fmt::Debug;
 use std::ops::Range;
@@ -69,6 +69,14 @@ pub trait Design: Sync + Debug {
     fn is_shared(&self) -> bool {
         true
     }
+
+    /// Gets ready to be gone over again and again: what is remote is kept once it has been read.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if it is too large for that.
+    fn hold(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl<D: Design + ?Sized> Design for &D {
@@ -98,5 +106,9 @@ impl<D: Design + ?Sized> Design for &D {
 
     fn is_shared(&self) -> bool {
         (**self).is_shared()
+    }
+
+    fn hold(&self) -> Result<()> {
+        (**self).hold()
     }
 }

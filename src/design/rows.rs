@@ -1,9 +1,9 @@
 //! Samples that say something: one of weight 0 does not, and one that repeats another, response included, has the same
 //! noise in it.
 
-use super::Design;
 use super::blocks::{height, read};
-use crate::Error;
+use super::{Design, Moments};
+use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -80,6 +80,16 @@ impl<'a> Rows<'a> {
     /// The same of the weights, if there are any.
     pub fn of_weights(&self, weights: &[f64]) -> Vec<f64> {
         self.kept.iter().filter_map(|&i| weights.get(i).copied()).collect()
+    }
+
+    /// Vectors of a value for each sample, one after the other, with zeros for the rows that are left out.
+    fn lift(&self, vectors: &[f64]) -> Vec<f64> {
+        let (all, own) = (self.design.shape().0, self.kept.len().max(1));
+        let mut lifted = vec![0.0; vectors.len() / own * all];
+        for (to, vector) in lifted.chunks_exact_mut(all.max(1)).zip(vectors.chunks_exact(own)) {
+            self.kept.iter().zip(vector).for_each(|(&i, v)| to[i] = *v);
+        }
+        lifted
     }
 
     /// An error with the row that it names as the caller counts them.
@@ -167,12 +177,7 @@ impl Design for Rows<'_> {
     }
 
     fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
-        let all = self.design.shape().0;
-        let mut lifted = vec![0.0; vectors.len() / self.kept.len().max(1) * all];
-        for (to, vector) in lifted.chunks_exact_mut(all.max(1)).zip(vectors.chunks_exact(self.kept.len().max(1))) {
-            self.kept.iter().zip(vector).for_each(|(&i, v)| to[i] = *v);
-        }
-        self.design.multiply_transposed(columns, &lifted, out);
+        self.design.multiply_transposed(columns, &self.lift(vectors), out);
     }
 
     fn span(&self) -> usize {
@@ -181,5 +186,17 @@ impl Design for Rows<'_> {
 
     fn is_shared(&self) -> bool {
         self.design.is_shared()
+    }
+
+    fn moments(&self, roots: &[f64], centred: bool) -> Option<Moments> {
+        let mut found = self.design.moments(&self.lift(roots), centred)?;
+        if let Some((row, _)) = &mut found.not_finite {
+            *row = self.kept.binary_search(row).unwrap_or(*row);
+        }
+        Some(found)
+    }
+
+    fn hold(&self) -> Result<()> {
+        self.design.hold()
     }
 }

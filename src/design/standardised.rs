@@ -148,6 +148,14 @@ impl<'a> Standardised<'a> {
         }
     }
 
+    /// As [`Design::hold`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] if it is too large for that.
+    pub fn hold(&self) -> Result<()> {
+        if self.as_matrix().is_some() { Ok(()) } else { self.source().hold() }
+    }
+
     /// Rows (samples, less one if centred) and columns that are not constant.
     pub fn dim(&self) -> (usize, usize) {
         (self.roots.len() - self.dropped, self.columns.len())

@@ -21,6 +21,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     affine::register(module)?;
     batch::register(module)?;
     datasets::register(module)?;
+    designs::register(module)?;
     fit::register(module)?;
     l1::register(module)?;
     welper_recover::register(module)?;

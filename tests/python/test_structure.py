@@ -33,6 +33,7 @@ FLOORS = {
     ),
     "sparsevae._input": (
         {"arrays", "backend", "parameters", "pickles", "random"},
+        {"remote"},
         {"adjustment", "choice", "columns", "groups", "interchange", "packing", "threads", "weights", "whitening"},
         {"data"},
         {"__init__"},
@@ -75,6 +76,7 @@ PLACES = {
     "sparsevae._core": [
         "sparsevae.__init__",
         "sparsevae._input.pickles",
+        "sparsevae._input.remote",
         "sparsevae.baselines.robust_pca",
         "sparsevae.datasets",
         "sparsevae.energies",

@@ -1,13 +1,15 @@
 //! Kinds of designs, held to the same numbers as a dense array of float64.
 
 use crate::common::{Planted, assert_close, fitted, gaussian, norm, normal, positive};
-use ndarray::{Array2, ArrayView2, ShapeBuilder, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder, s};
 use sparsevae::Error;
-use sparsevae::design::{CompressedColumns, Design, Element};
+use sparsevae::design::{CompressedColumns, Design, Element, Moments};
 use sparsevae::model::settings::{Settings, SupportRule};
 use sparsevae::model::{fit, fit_many};
 use sparsevae::monitor::Monitor;
 use sparsevae::threads;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Whole numbers from -3 to 3, more than half of them 0.
 fn counts(rows: usize, cols: usize, seed: u64) -> Array2<i8> {
@@ -297,4 +299,57 @@ fn fits_that_share_threads_are_the_same_bits() {
         let shared = pool.install(|| threads::lend(|| fitted(planted.x.view(), &y, &Settings::default())));
         assert_eq!((shared.support, shared.coef, shared.energy), (alone.support, alone.coef, alone.energy));
     }
+}
+
+/// Columns whose moments are found where they lie.
+#[derive(Debug)]
+struct Elsewhere {
+    values: Array2<f64>,
+    columns_read: AtomicUsize,
+}
+
+impl Design for Elsewhere {
+    fn shape(&self) -> (usize, usize) {
+        self.values.dim()
+    }
+
+    fn read(&self, columns: &[usize], out: ArrayViewMut2<'_, f64>) {
+        self.columns_read.fetch_add(columns.len(), Ordering::Relaxed);
+        self.values.read(columns, out);
+    }
+
+    fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
+        self.values.view().multiply_transposed(columns, vectors, out);
+    }
+
+    fn moments(&self, roots: &[f64], centred: bool) -> Option<Moments> {
+        let used: Vec<usize> = (0..roots.len()).filter(|&i| roots[i] > 0.0).collect();
+        let own: Vec<f64> = used.iter().map(|&i| roots[i]).collect();
+        let mut found = Moments::of(&self.values.select(Axis(0), &used), &own, centred, &Monitor::default());
+        found.not_finite = found.not_finite.map(|(i, j)| (used[i], j));
+        Some(found)
+    }
+
+    fn span(&self) -> usize {
+        self.values.ncols()
+    }
+}
+
+#[test]
+fn columns_that_know_their_moments_are_not_read_for_them() {
+    let mut values = counts(60, 4_000, 3).mapv(f64::from);
+    let y: Vec<f64> = (0..60).map(|i| values[[i, 7]] - 2.0 * values[[i, 70]] + (i as f64).sin() / 5.0).collect();
+    let weights: Vec<f64> = (0..60).map(|i| if i % 20 == 0 { 0.0 } else { 1.0 + i as f64 }).collect();
+    let settings = Settings { sample_weight: weights, ..Settings::default() };
+    let dense = fitted(values.view(), &y, &settings);
+    let elsewhere = Elsewhere { values: values.clone(), columns_read: AtomicUsize::new(0) };
+    let found = fit(&elsewhere, &y, &settings, &Monitor::default()).unwrap();
+    assert_eq!((&found.support, &found.coef, found.n_passes), (&dense.support, &dense.coef, dense.n_passes));
+    assert!(found.n_passes >= 2 && elsewhere.columns_read.into_inner() < 3_000);
+    // Row 20 has weight 0.
+    values[[20, 5]] = f64::NAN;
+    values[[21, 3_000]] = f64::INFINITY;
+    let elsewhere = Elsewhere { values, columns_read: AtomicUsize::new(0) };
+    let error = fit(&elsewhere, &y, &settings, &Monitor::default()).unwrap_err();
+    assert_eq!(error, Error::NonFinite { what: "X", index: vec![21, 3_000] });
 }

@@ -10,6 +10,9 @@ from ..exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeErr
 
 Array = NDArray[np.float64]
 
+# What the core reads as it lies, in the byte order of the machine; all else is converted to float64.
+_ELEMENTS = ("float64", "float32", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+ELEMENTS = tuple(np.dtype(name) for name in _ELEMENTS)
 # Entries that are looked at together for values that are not finite.
 _PANEL = 2**20
 # Multiplications of a product between which Ctrl-C is heard: a tenth of a second on one core.
@@ -33,6 +36,22 @@ def not_real(name: str, dtype: Any) -> DataTypeError:
 def is_sparse(array: Any) -> bool:
     """Tell whether an array is a sparse one of SciPy."""
     return hasattr(array, "toarray") and hasattr(array, "nnz")
+
+
+def as_numbers(name: str, block: Any) -> Any:
+    """Return what the core reads of a block of columns: an aligned array, or compressed sparse columns.
+
+    Raises
+    ------
+    DataTypeError
+        If it holds no real numbers.
+    """
+    block = block.tocsc() if is_sparse(block) else np.asarray(block)
+    if block.dtype.kind not in "fiub":
+        raise not_real(name, block.dtype)
+    if is_sparse(block):
+        return block if block.dtype in ELEMENTS else block.astype(np.float64)
+    return np.require(block, None if block.dtype in ELEMENTS else np.float64, "A")
 
 
 def read_real(name: str, array: Any) -> Any:

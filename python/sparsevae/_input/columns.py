@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exceptions import DataTypeError, ParameterError, ShapeError
-from .arrays import check_finite, is_sparse
+from .arrays import as_numbers, check_finite, is_sparse
 from .parameters import check_count
+from .remote import DaskColumns
 
 Array = NDArray[np.float64]
 
-# What the core reads as it lies, in the byte order of the machine; all else is converted to float64.
-_ELEMENTS = ("float64", "float32", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-ELEMENTS = tuple(np.dtype(name) for name in _ELEMENTS)
 # Entries up to which columns of files are all read at once: as float64 they take 64 MiB, and a search goes over them
 # many times.
 WHOLE = 2**23
@@ -33,7 +31,7 @@ class ColumnBlocks:
 
     It stands for `X` in ``fit`` and ``predict`` of the sparse regressions and in :func:`fit_many`, and need not fit in
     memory. Objects of the libraries below are read so without it, where they have more than 2^23 entries: wrap them to
-    choose the size of a block or to fill in what is missing.
+    choose the size of a block or to fill in what is missing. Arrays of dask are multiplied where their blocks lie.
 
     Parameters
     ----------
@@ -49,7 +47,8 @@ class ColumnBlocks:
     shape : tuple of two ints or None, default=None
         Samples and features; None where the source has a shape.
     missing : {"error", "mean"}, default="error"
-        What NaN means, a missing genotype or a null: an error, or the mean of its column.
+        What NaN means, a missing genotype or a null: an error, or the mean of its column (for which blocks of dask are
+        read into this process).
     block_bytes : int, default=2**25
         Memory of a block in the numbers of the source, 32 MiB by default. A block has one column at least, and is there
         two or three times while it is read.
@@ -103,6 +102,8 @@ class ColumnBlocks:
         self.dtype = np.dtype(getattr(source, "dtype", np.float64))
         # scikit-learn asks for it.
         self.ndim = 2
+        # What the core asks for in place of columns, where work can be sent to them.
+        self.remote = DaskColumns(source) if _is_dask(source) and missing == "error" else None
         size = check_count("block_bytes", block_bytes, 1)
         self.block_columns = max(1, size // max(self.dtype.itemsize * self.shape[0], 1))
 
@@ -126,21 +127,29 @@ class ColumnBlocks:
             )
         if self.missing == "mean" and block.dtype.kind == "f":
             block = _fill(block.astype(np.float64), start)
-        return np.require(block, None if block.dtype in ELEMENTS else np.float64, "A")
+        return np.asarray(as_numbers("X", block))
 
     def blocks(self, columns: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
         """Read some columns, ascending, and give them a block at a time with their indices; refuse NaN and infinity."""
+        for own, block in self._chosen(columns):
+            check_finite("X", block, places=own)
+            yield own, block
+
+    def _chosen(self, columns: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
+        if self.remote is not None:
+            for first in range(0, len(columns), self.block_columns):
+                own = columns[first : first + self.block_columns]
+                yield own, self.remote.take(own)
+            return
         for start in range(0, self.shape[1], self.block_columns):
             stop = min(start + self.block_columns, self.shape[1])
             own = columns[np.searchsorted(columns, start) : np.searchsorted(columns, stop)]
             if not len(own):
                 continue
             if len(own) < _SWEEP:
-                block = np.column_stack([self.read(j, j + 1) for j in own.tolist()])
+                yield own, np.column_stack([self.read(j, j + 1) for j in own.tolist()])
             else:
-                block = self.read(start, stop)[:, own - start]
-            check_finite("X", block, places=own)
-            yield own, block
+                yield own, self.read(start, stop)[:, own - start]
 
 
 def _fill(block: Array, start: int) -> Array:
@@ -158,6 +167,8 @@ def _fill(block: Array, start: int) -> Array:
 def _reader(source: Any) -> tuple[Callable[[int, int], Any], tuple[int, ...]]:
     """How columns of a source are read, and its shape."""
     library = type(source).__module__.partition(".")[0]
+    if _is_dask(source):
+        return lambda start, stop: DaskColumns(source).take(np.s_[start:stop]), source.shape
     if library == "bed_reader":
         # Missing genotypes are NaN in floating point, and a number in integers.
         return lambda start, stop: source.read(index=np.s_[:, start:stop], dtype="float32"), source.shape
@@ -175,6 +186,10 @@ def _reader(source: Any) -> tuple[Callable[[int, int], Any], tuple[int, ...]]:
         f"`source` is a {type(source).__name__}, but a function of `start` and `stop`, or an object that is read by "
         "source[:, start:stop], is needed"
     )
+
+
+def _is_dask(source: Any) -> bool:
+    return type(source).__module__.startswith("dask.array.")
 
 
 def _from_table(table: Any) -> NDArray[Any]:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from ..exceptions import DataTypeError, ShapeError
-from .arrays import check_finite, is_sparse, not_finite, not_real, read_real, real_array
-from .columns import ELEMENTS, ColumnBlocks, open_columns
+from .arrays import ELEMENTS, check_finite, is_sparse, not_finite, not_real, read_real, real_array
+from .columns import ColumnBlocks, open_columns
 
 _FLOATS = (np.float64, np.float32)
 

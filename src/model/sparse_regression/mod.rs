@@ -206,6 +206,9 @@ pub fn fit_problem(
     let mut report = if response.norm == 0.0 || problem.columns.is_empty() {
         report::trivial(problem, &response, settings.noise)?
     } else {
+        if settings.optimizer == Optimizer::Adam || matches!(settings.noise, Noise::Fixed(_) | Noise::Learn) {
+            problem.design.hold()?;
+        }
         match (settings.optimizer, settings.noise) {
             (Optimizer::Auto, Noise::Fixed(_)) if goes_without_minimum(problem, &response, settings) => {
                 strategy::search(problem, &response, settings, monitor)?
@@ -223,6 +226,7 @@ pub fn fit_problem(
         && report.condition_number.is_none()
         && !problem.columns.is_empty()
     {
+        problem.design.hold()?;
         report.condition_number = Some(condition_numbers(&problem.row_space()?.spectrum()?.0, power, 0.0));
     }
     Ok(report)

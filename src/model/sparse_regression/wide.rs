@@ -35,7 +35,10 @@ pub(super) fn search(
 ) -> Result<FitReport> {
     match by_working_set(problem, response, settings, monitor)? {
         Some(report) => Ok(report),
-        None => strategy::search(problem, response, settings, monitor),
+        None => {
+            problem.design.hold()?;
+            strategy::search(problem, response, settings, monitor)
+        }
     }
 }
 
