@@ -25,6 +25,7 @@ __all__ = [
     "fit_robust",
     "fit_robust_pca",
     "fit_simultaneous",
+    "is_large",
     "make_combinators",
     "make_design",
     "make_low_rank_outliers",

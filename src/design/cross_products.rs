@@ -1,8 +1,8 @@
 //! Means, norms and all products of the columns of a tall design, in one pass over its samples.
 
+use super::Design;
 use super::blocks::{height, read};
-use super::moments::{Moment, Moments, first_not_finite};
-use super::{CONSTANT, Design};
+use super::moments::{CONSTANT, Moment, Moments, first_not_finite};
 use crate::Result;
 use crate::monitor::Monitor;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
@@ -140,7 +140,9 @@ impl CrossProducts {
         let mut values = vec![0.0; (height + 1) * n];
         let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
         for start in (0..n_samples).step_by(height) {
-            monitor.look()?;
+            if start > 0 {
+                monitor.look()?;
+            }
             let rows = start..n_samples.min(start + height);
             let (count, roots) = (rows.len(), &roots[rows.clone()]);
             read(design, rows, &mut values[..count * n]);

@@ -14,9 +14,9 @@ mod tall;
 
 pub use compressed::CompressedColumns;
 pub use dense::{Element, Entries, multiply_transposed};
-pub use moments::{Moment, Moments};
+pub use moments::{CONSTANT, Moment, Moments};
 pub use rows::Rows;
-pub use standardised::{CONSTANT, Standardised};
+pub use standardised::Standardised;
 
 use crate::Result;
 use ndarray::ArrayViewMut2;

@@ -1,13 +1,16 @@
 //! What standardising a design takes: means and norms of its columns, in one pass.
 
 use super::Design;
-use super::standardised::PANEL;
 use crate::monitor::Monitor;
 use crate::threads;
 use ndarray::Array2;
 use std::ops::Range;
 use std::slice::{ChunksExact, ChunksExactMut};
 
+/// Below this share of its size before centring, a column is constant: rounding of its mean.
+pub const CONSTANT: f64 = 16.0 * f64::EPSILON;
+/// Entries that are read at a time: a panel of columns stays in the second-level cache.
+pub(super) const PANEL: usize = 1 << 16;
 /// Panels that one thread looks at, one after the other: so many share the room that they are read into.
 const PANELS_AT_ONCE: usize = 8;
 /// Mean over standard deviation up to which a product with the columns as they lie may be corrected for their means: it
@@ -99,7 +102,7 @@ fn of_panels<T: Send>(
     let width = (PANEL / rows.max(1)).clamp(16, 1 << 12).min(n.max(1));
     let of_group = |group: Range<usize>| -> Vec<T> {
         let mut panel = Array2::zeros((rows, width));
-        let starts = group.clone().step_by(width).take_while(|_| monitor.look().is_ok());
+        let starts = group.clone().step_by(width).take_while(|&start| start == 0 || monitor.look().is_ok());
         let each = starts.map(|start| {
             let columns: Vec<usize> = (start..group.end.min(start + width)).collect();
             if columns.len() < panel.ncols() {

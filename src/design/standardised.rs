@@ -2,7 +2,7 @@
 //! read, not by a copy.
 
 use super::cross_products::CrossProducts;
-use super::moments::{Map, Moment, Moments};
+use super::moments::{CONSTANT, Map, Moment, Moments, PANEL};
 use super::{Design, multiply_transposed};
 use crate::monitor::{Monitor, Progress, Stage};
 use crate::{Error, Result};
@@ -12,10 +12,6 @@ use ndarray::{Array2, ArrayView2, s};
 use std::ops::Range;
 use std::sync::OnceLock;
 
-/// Below this share of its size before centring, a column is constant: rounding of its mean.
-pub const CONSTANT: f64 = 16.0 * f64::EPSILON;
-/// Entries that are read at a time: a panel of columns stays in the second-level cache.
-pub(super) const PANEL: usize = 1 << 16;
 /// Entries up to which a copy is kept once one was needed (64 MiB): all else is read from it then. Of larger designs what
 /// was read is held no longer than it is used.
 const KEPT: usize = 1 << 23;

@@ -70,7 +70,8 @@ def fit_many(
 
     Examples
     --------
-    >>>     >>> from sparsevae import VaeSlr, fit_many
+    >>> import numpy as np
+    >>> from sparsevae import VaeSlr, fit_many
     >>> rng = np.random.default_rng(0)
     >>> X, Z = rng.standard_normal((30, 60)), np.zeros((60, 3))
     >>> Z[[3, 14, 15]] = 1.0

@@ -1,11 +1,11 @@
-//! Designs as Python has them: arrays of any element, SciPy's compressed columns, columns that are read on demand, and
-//! those that lie in other processes, to which work is sent.
+//! Columns that Python reads when they are asked for, or that other processes hold, to which work is sent.
 
-use crate::design::{CompressedColumns, Design, Element, Entries, Moment, Moments};
+use super::arrays::{Block, InMemory};
+use crate::design::{Design, Moment, Moments};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayViewMut2, Axis, s};
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{IntoPyArray, PyArray1, PyArrayMethods};
 use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use std::collections::BTreeMap;
@@ -19,153 +19,8 @@ const SWEEP: usize = 16;
 /// Bytes of columns in other processes up to which a search that goes over them again and again takes them all into this
 /// one (2 GiB). Chosen by hand.
 const MOST_HELD: usize = 1 << 31;
-/// Numbers that [`moments`] has for each column: those of [`Moment`], and the first row that is not finite.
-const MOMENTS: usize = 5;
-
-/// Columns that were read.
-type Block = Box<dyn Design + Send>;
-
-/// What holds a design while Python does.
-trait Held {
-    /// The design where it lies.
-    fn view(&self) -> Result<View<'_>>;
-
-    /// A copy of all of it, in its own elements, if it is an array.
-    fn copy(&self) -> Option<Block> {
-        None
-    }
-
-    /// What Python raised when it was last asked for columns.
-    fn take_error(&self) -> Option<PyErr> {
-        None
-    }
-}
-
-/// A design that needs no interpreter, or one that asks Python for its columns.
-pub enum View<'a> {
-    InMemory(Box<dyn Design + 'a>),
-    OnDemand(&'a Columns),
-}
-
-impl View<'_> {
-    /// Calls `work` with the design. What Python raises stops `monitor`; see [`Matrix::finish`].
-    pub fn with<T>(&self, monitor: &Monitor<'_>, work: impl FnOnce(&dyn Design) -> Result<T>) -> Result<T> {
-        match self {
-            Self::InMemory(design) => work(&**design),
-            Self::OnDemand(columns) => work(&Watched { columns, monitor }),
-        }
-    }
-}
-
-/// The argument `X` of a fit.
-pub struct Matrix<'py>(Box<dyn Held + 'py>);
-
-impl Matrix<'_> {
-    /// The design where it lies.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if it is sparse and its indices are no indices of it.
-    pub fn view(&self) -> Result<View<'_>> {
-        self.0.view()
-    }
-
-    /// The outcome of a fit, but what Python raised meanwhile if it did.
-    pub fn finish<T>(&self, outcome: PyResult<T>) -> PyResult<T> {
-        self.0.take_error().map_or(outcome, Err)
-    }
-}
-
-impl<'py> FromPyObject<'_, 'py> for Matrix<'py> {
-    type Error = PyErr;
-
-    fn extract(x: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        macro_rules! first_of {
-            ($($type:ty),+) => {$(
-                if let Ok(held) = x.extract::<PyReadonlyArray2<'py, $type>>() {
-                    return Ok(Self(Box::new(held)));
-                }
-                if let Ok(held) = x.extract::<Compressed<'py, $type, i32>>() {
-                    return Ok(Self(Box::new(held)));
-                }
-                if let Ok(held) = x.extract::<Compressed<'py, $type, i64>>() {
-                    return Ok(Self(Box::new(held)));
-                }
-            )+};
-        }
-        first_of!(f64, f32, i8, u8, bool, i16, i32, i64, u16, u32, u64);
-        Ok(Self(Box::new(x.extract::<Columns>()?)))
-    }
-}
-
-impl<T: Element + numpy::Element + 'static> Held for PyReadonlyArray2<'_, T> {
-    fn view(&self) -> Result<View<'_>> {
-        Ok(View::InMemory(Box::new(self.as_array())))
-    }
-
-    fn copy(&self) -> Option<Block> {
-        Some(Box::new(self.as_array().to_owned()))
-    }
-}
-
-/// What holds an array while Python does.
-trait HeldEntries {
-    fn view(&self) -> Box<dyn Entries + '_>;
-}
-
-impl<T: Element + numpy::Element + 'static> HeldEntries for PyReadonlyArray2<'_, T> {
-    fn view(&self) -> Box<dyn Entries + '_> {
-        Box::new(self.as_array())
-    }
-}
-
-/// An array of any element that is read as it lies.
-pub struct Dense<'py>(Box<dyn HeldEntries + 'py>);
-
-impl Dense<'_> {
-    /// The array where it lies.
-    pub fn view(&self) -> Box<dyn Entries + '_> {
-        self.0.view()
-    }
-}
-
-impl<'py> FromPyObject<'_, 'py> for Dense<'py> {
-    type Error = PyErr;
-
-    fn extract(x: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        macro_rules! first_of {
-            ($($type:ty),+) => {$(
-                if let Ok(held) = x.extract::<PyReadonlyArray2<'py, $type>>() {
-                    return Ok(Self(Box::new(held)));
-                }
-            )+};
-        }
-        first_of!(f32, i8, u8, bool, i16, i32, i64, u16, u32, u64);
-        Ok(Self(Box::new(x.extract::<PyReadonlyArray2<'py, f64>>()?)))
-    }
-}
-
-/// A `csc_array` or `csc_matrix` of SciPy.
-#[derive(FromPyObject)]
-struct Compressed<'py, T: numpy::Element, I: numpy::Element> {
-    shape: (usize, usize),
-    indptr: PyReadonlyArray1<'py, I>,
-    indices: PyReadonlyArray1<'py, I>,
-    data: PyReadonlyArray1<'py, T>,
-}
-
-impl<T, I> Held for Compressed<'_, T, I>
-where
-    T: Element + numpy::Element,
-    I: Copy + Sync + Debug + TryInto<usize> + numpy::Element,
-{
-    fn view(&self) -> Result<View<'_>> {
-        let not_dense = |_| Error::invalid("X", "of compressed columns with strides", "contiguous");
-        let starts = self.indptr.as_slice().map_err(not_dense)?;
-        let rows = self.indices.as_slice().map_err(not_dense)?;
-        let values = self.data.as_slice().map_err(not_dense)?;
-        Ok(View::InMemory(Box::new(CompressedColumns::new(self.shape, starts, rows, values)?)))
-    }
-}
+/// Numbers that are known of each column: those of [`Moment`], and the first row that is not finite.
+pub const MOMENTS: usize = 5;
 
 /// What Python says of columns that it reads: an object with `shape`, `block_columns` and `read(start, stop)`.
 #[derive(FromPyObject)]
@@ -194,17 +49,12 @@ struct State {
     error: Option<PyErr>,
 }
 
-impl Held for Columns {
-    fn view(&self) -> Result<View<'_>> {
-        Ok(View::OnDemand(self))
-    }
-
-    fn take_error(&self) -> Option<PyErr> {
+impl Columns {
+    /// What Python raised when it was last asked for columns.
+    pub fn take_error(&self) -> Option<PyErr> {
         self.lock().error.take()
     }
-}
 
-impl Columns {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -212,8 +62,8 @@ impl Columns {
     /// Asks Python for the columns from `start` to before `stop`.
     fn ask(&self, start: usize, stop: usize) -> PyResult<Block> {
         Python::attach(|py| {
-            let matrix: Matrix<'_> = self.source.read.bind(py).call1((start, stop))?.extract()?;
-            let block = matrix.0.copy().ok_or_else(|| Error::invalid("X", "read as no array", "read as arrays"))?;
+            let matrix: InMemory<'_> = self.source.read.bind(py).call1((start, stop))?.extract()?;
+            let block = matrix.copy().ok_or_else(|| Error::invalid("X", "read as no array", "read as arrays"))?;
             let wanted = (self.source.shape.0, stop - start);
             if block.shape() != wanted {
                 let (expected, found) = (format!("{wanted:?}, as it says,"), format!("{:?}", block.shape()));
@@ -247,9 +97,9 @@ impl<'py> FromPyObject<'_, 'py> for Columns {
 }
 
 /// Columns of a call that can be ended: once it is to end, or a read has failed, there are zeros to read.
-struct Watched<'a> {
-    columns: &'a Columns,
-    monitor: &'a Monitor<'a>,
+pub struct Watched<'a> {
+    pub columns: &'a Columns,
+    pub monitor: &'a Monitor<'a>,
 }
 
 impl Debug for Watched<'_> {
@@ -302,17 +152,15 @@ impl Watched<'_> {
             if self.monitor.is_stopped() {
                 break;
             }
-            let Some((row, column, values)) = part.extract::<Option<(usize, usize, Matrix<'_>)>>()? else { continue };
-            values.view()?.with(self.monitor, |values| {
-                let (rows, columns) = values.shape();
-                if row + rows > out.nrows() || column + columns > out.ncols() {
-                    let (expected, found) = (format!("{:?}, as it says,", self.shape()), "a part beyond it".to_owned());
-                    return Err(Error::Shape { what: "X", expected, found });
-                }
-                let all: Vec<usize> = (0..columns).collect();
-                values.read(&all, out.slice_mut(s![row..row + rows, column..column + columns]));
-                Ok(())
-            })?;
+            let Some((row, column, values)) = part.extract::<Option<(usize, usize, InMemory<'_>)>>()? else { continue };
+            let values = values.view()?;
+            let (rows, columns) = values.shape();
+            if row + rows > out.nrows() || column + columns > out.ncols() {
+                let (expected, found) = (format!("{:?}, as it says,", self.shape()), "a part beyond it".to_owned());
+                return Err(Error::Shape { what: "X", expected, found }.into());
+            }
+            let all: Vec<usize> = (0..columns).collect();
+            values.read(&all, out.slice_mut(s![row..row + rows, column..column + columns]));
         }
         Ok(())
     }
@@ -439,51 +287,4 @@ impl Design for Watched<'_> {
         self.columns.lock().keeps_all = true;
         Ok(())
     }
-}
-
-/// Of a block of columns with the roots of the weights of its samples, what its columns are standardised by, a row for
-/// each of these numbers, and the first row in which they are not finite: infinity if there is none.
-#[pyfunction]
-fn moments<'py>(
-    py: Python<'py>,
-    x: Matrix<'py>,
-    roots: PyReadonlyArray1<'py, f64>,
-    centred: bool,
-) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (design, roots, monitor) = (x.view()?, roots.as_array().to_vec(), Monitor::default());
-    let found = py.detach(|| design.with(&monitor, |x| Ok(Moments::of(x, &roots, centred, &monitor))))?;
-    let mut out = Array2::from_elem((MOMENTS, found.of_columns.len()), f64::INFINITY);
-    for (mut to, moment) in out.columns_mut().into_iter().zip(&found.of_columns) {
-        (to[0], to[1], to[2], to[3]) = (moment.divisor, moment.mean, moment.share, moment.square);
-    }
-    if let Some((row, column)) = found.not_finite {
-        out[[MOMENTS - 1, column]] = row as f64;
-    }
-    Ok(out.into_pyarray(py))
-}
-
-/// The product of the transpose of a block of columns with vectors, a row for each.
-#[pyfunction]
-fn multiply_transposed<'py>(
-    py: Python<'py>,
-    x: Matrix<'py>,
-    vectors: PyReadonlyArray2<'py, f64>,
-) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (design, monitor) = (x.view()?, Monitor::default());
-    let count = vectors.as_array().nrows();
-    let vectors: Vec<f64> = vectors.as_array().iter().copied().collect();
-    let found = py.detach(|| {
-        design.with(&monitor, |x| {
-            let mut out = Array2::zeros((count, x.shape().1));
-            x.multiply_transposed(0..x.shape().1, &vectors, out.as_slice_mut().unwrap_or_default());
-            Ok(out)
-        })
-    })?;
-    Ok(found.into_pyarray(py))
-}
-
-/// Adds what this file defines to the module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(moments, module)?)?;
-    module.add_function(wrap_pyfunction!(multiply_transposed, module)?)
 }
