@@ -8,7 +8,7 @@
 use super::coordinates::{Coordinates, most_probable, squared};
 use super::draws::Draw;
 use super::size::{Inclusion, choose};
-use super::tolerances::{ALIKE, JITTER, ONE_EFFECT, PATH_END, PATH_LENGTH, PROBABLE, SPANNED, UNEXPLAINED};
+use super::tolerances::{ALIKE, CANCELLED, JITTER, ONE_EFFECT, PATH_END, PATH_LENGTH, PROBABLE, SPANNED, UNEXPLAINED};
 use crate::Result;
 use crate::linalg::least_squares::symmetric_inverse;
 use crate::monitor::Monitor;
@@ -139,6 +139,9 @@ pub(super) fn project(
             _ => {}
         }
     }
+    for (columns, loss) in path.iter_mut().filter(|(_, loss)| *loss < CANCELLED * total) {
+        *loss = loss_without_cancellation(&metric, &mean, &target, columns).min(*loss);
+    }
     let (columns, loss): (Vec<Vec<usize>>, Vec<f64>) = path.into_iter().unzip();
     let size = choose(&columns, &loss, tolerance, inclusion).max(sizes.least).min(sizes.most).min(loss.len() - 1);
     let (support, chosen) = on_columns(&metric, &target, columns[size].clone(), sign);
@@ -167,6 +170,19 @@ fn on_columns(metric: &Metric<'_>, target: &[f64], mut support: Vec<usize>, sign
             None => return (support, coefficients),
         };
     }
+}
+
+/// What some columns leave, by the difference of the predictions: as the difference of two sums of squares a small loss of
+/// columns that are alike is rounding.
+fn loss_without_cancellation(metric: &Metric<'_>, mean: &[f64], target: &[f64], columns: &[usize]) -> f64 {
+    let Metric { coordinates, shrinkage } = metric;
+    let (support, coefficients) = on_columns(metric, target, columns.to_vec(), &[]);
+    let mut away = mean.to_vec();
+    for (away, chosen) in away.chunks_exact_mut(coordinates.n_columns()).zip(coefficients.columns()) {
+        support.iter().zip(chosen).for_each(|(&j, b)| away[j] -= b);
+    }
+    let seen = coordinates.multiply(&away);
+    (1.0 - shrinkage) * squared(&seen) / coordinates.freedom + shrinkage * squared(&away)
 }
 
 /// Columns that share one effect with a more probable one that is nearly the same; that one, and their correlation. The

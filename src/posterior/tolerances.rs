@@ -54,6 +54,9 @@ pub(super) const PATH_LENGTH: usize = 50;
 pub(super) const PROBABLE: (f64, usize) = (0.1, 50);
 /// Squared distance of a column to the span of others, as a share of its square, below which it adds nothing to them.
 pub(super) const SPANNED: f64 = 1e-6;
+/// Share of what is projected below which a loss is computed anew, without the difference of sums of squares: rounding may
+/// weigh as much where columns are alike to the limit [`SPANNED`].
+pub(super) const CANCELLED: f64 = 1e-8;
 /// Correlation from which on a column is represented by a more probable one in the projection. Chosen by hand.
 pub(super) const ALIKE: f64 = 0.99;
 /// The largest sum of the probabilities of columns that are taken to share one effect: 1, and some sampling error.

@@ -86,8 +86,7 @@ def test_noise_of_any_size_is_told_from_rounding(offset, share, noise):
     X[:, 1:] = X[:, :1] + share * X[:, 1:]
     coef = np.array([1.37, -0.71, 0.234])
     y = X[:, SUPPORT] @ coef + noise * NOISE
-    # An average over supports has another mode where columns are alike: it is not digits that it lacks.
-    model = VaeSlr(support_rule="evidence").fit(X + offset, y)
+    model = VaeSlr().fit(X + offset, y)
     np.testing.assert_array_equal(model.support_, SUPPORT)
     # Sums with the offset are rounded to 1e-10, and smaller noise is not to be told from that.
     assert model.certified_ == (noise == 0 or (offset > 0 and noise < 1e-10))
