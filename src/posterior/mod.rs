@@ -8,6 +8,7 @@
 mod conditional;
 mod coordinates;
 mod draws;
+mod effects;
 mod mixing;
 mod one_sided;
 mod projection;

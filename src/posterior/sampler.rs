@@ -8,6 +8,7 @@
 use super::conditional::{Conditional, power};
 use super::coordinates::{Coordinates, Levels};
 use super::draws::{Background, Draw, Draws, normal};
+use super::effects::{Effect, least_squares};
 use super::mixing::Mixing;
 use super::one_sided;
 use super::settings::Settings;
@@ -15,22 +16,13 @@ use super::tolerances::{
     DRAWN, FEW, LEAST_NOISE, LEVEL_EVERY, NEGLIGIBLE, NO_BACKGROUND, REFRESH_EVERY, SLAB, SLAB_RANGE, SMALLEST,
     SPARE_EFFECTS, START,
 };
-use crate::linalg::least_squares::NestedLeastSquares;
 use crate::monitor::{Monitor, Progress};
 use crate::{Error, Result};
-use ndarray::{Axis, aview1};
 use pulp::Arch;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Gamma};
-
-/// An effect that is there, with its coefficient for each axis of the responses.
-#[derive(Debug)]
-struct Effect {
-    column: usize,
-    coefficients: Vec<f64>,
-}
 
 /// Where an effect may be in one sweep, given all others.
 #[derive(Debug, Clone)]
@@ -429,34 +421,6 @@ impl<'a> Chain<'a> {
             *sum /= n_sweeps;
         }
         self.sums
-    }
-}
-
-/// Effects at the columns `start` by least squares, without those whose coefficient has a sign that it must not have; and
-/// what they leave.
-fn least_squares(coordinates: &Coordinates, start: &[usize], sign: &[f64]) -> (Vec<Effect>, Vec<f64>) {
-    // Beyond the rank columns depend on each other; the strongest come first.
-    let mut start: Vec<usize> = start.iter().copied().take(coordinates.spectrum.len()).collect();
-    loop {
-        let columns = coordinates.columns.select(Axis(0), &start);
-        let (k, rank) = columns.dim();
-        let fit = NestedLeastSquares::new(columns.t(), &coordinates.response);
-        let z = fit.coefficients(k);
-        let allowed: Vec<usize> =
-            (0..k).filter(|&i| sign.get(start[i]).is_none_or(|sign| sign * z[i] >= 0.0)).collect();
-        if allowed.len() < k {
-            start = allowed.into_iter().map(|i| start[i]).collect();
-            continue;
-        }
-        let mut residual = coordinates.response.clone();
-        for (residual, z) in residual.chunks_exact_mut(rank.max(1)).zip(z.chunks_exact(k.max(1))) {
-            residual.iter_mut().zip(aview1(z).dot(&columns)).for_each(|(r, fitted)| *r -= fitted);
-        }
-        let coefficients = |i: usize| z.iter().skip(i).step_by(k).copied().collect();
-        return (
-            start.iter().enumerate().map(|(i, &column)| Effect { column, coefficients: coefficients(i) }).collect(),
-            residual,
-        );
     }
 }
 
