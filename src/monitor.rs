@@ -129,7 +129,7 @@ impl<'a> Monitor<'a> {
         while !worker.is_finished() {
             std::thread::sleep(wait);
             wait = (wait * 2).min(LOOK);
-            self.check()?;
+            self.look()?;
         }
         worker.join().or_else(|panic| std::panic::resume_unwind(panic))
     }

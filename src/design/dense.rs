@@ -4,7 +4,7 @@ use super::Design;
 use crate::threads;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder, Zip, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder, s};
 use pulp::Arch;
 use std::fmt::Debug;
 use std::ops::Range;
@@ -232,26 +232,5 @@ impl<T: Element> Design for Array2<T> {
 
     fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
         T::multiply_transposed(self.view(), columns, vectors, out);
-    }
-}
-
-/// A matrix of real numbers of which any block is read as float64.
-pub trait Entries: Sync {
-    /// Number of rows and of columns.
-    fn dim(&self) -> (usize, usize);
-
-    /// Copies the block that begins at this row and column and has the shape of `out`.
-    fn read_block(&self, first: (usize, usize), out: ArrayViewMut2<'_, f64>);
-}
-
-impl<T: Element> Entries for ArrayView2<'_, T> {
-    fn dim(&self) -> (usize, usize) {
-        self.dim()
-    }
-
-    fn read_block(&self, (row, column): (usize, usize), out: ArrayViewMut2<'_, f64>) {
-        let (height, width) = out.dim();
-        let block = self.slice(s![row..row + height, column..column + width]);
-        Zip::from(out).and(block).for_each(|to, v| *to = v.to_f64());
     }
 }

@@ -13,12 +13,12 @@ mod standardised;
 mod tall;
 
 pub use compressed::CompressedColumns;
-pub use dense::{Element, Entries, multiply_transposed};
+pub use dense::{Element, multiply_transposed};
 pub use moments::{CONSTANT, Moment, Moments};
 pub use rows::Rows;
 pub use standardised::Standardised;
 
-use crate::Result;
+use crate::{Error, Result};
 use ndarray::ArrayViewMut2;
 use std::fmt::Debug;
 use std::ops::Range;
@@ -73,10 +73,21 @@ pub trait Design: Sync + Debug {
     /// Gets ready to be gone over again and again: what is remote is kept once it has been read.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if it is too large for that.
+    /// [`Error::InvalidParameter`] if it is too large for that.
     fn hold(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// Copies some samples, as [`Design::read_rows`] does.
+///
+/// # Errors
+/// [`Error::InvalidParameter`] where that is no cheaper than to read all of them.
+pub fn read_samples(x: &dyn Design, rows: Range<usize>, out: ArrayViewMut2<'_, f64>) -> Result<()> {
+    if x.read_rows(rows, out) {
+        return Ok(());
+    }
+    Err(Error::invalid("X", "of columns that cannot be read a few samples at a time", "a dense array"))
 }
 
 impl<D: Design + ?Sized> Design for &D {

@@ -56,8 +56,6 @@ impl<'a> Standardised<'a> {
     ///
     /// # Complexity
     /// `O(n_samples n_features)` on the threads that are lent; the design is read once, a panel at a time.
-    /// `O(n_samples n_features^2)` where there are more samples than features and they can be read a few at a time:
-    /// products of all columns are found on the way.
     pub fn new(
         what: &'static str,
         design: &'a dyn Design,
@@ -65,21 +63,44 @@ impl<'a> Standardised<'a> {
         centred: bool,
         monitor: &Monitor<'_>,
     ) -> Result<Self> {
-        let (n_samples, n) = design.shape();
+        let known = design.moments(roots, centred);
+        let moments = known.unwrap_or_else(|| Moments::of(design, roots, centred, monitor));
+        monitor.check()?;
+        Self::by_moments(what, design, roots, centred, moments)
+    }
+
+    /// As [`new`](Self::new), for a design of more samples than features. If these can be read a few at a time, products
+    /// of all columns are found on the way.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// # Complexity
+    /// `O(n_samples n_features^2)`; the design is read once, a block of samples at a time.
+    pub fn tall(
+        what: &'static str,
+        design: &'a dyn Design,
+        roots: &[f64],
+        centred: bool,
+        monitor: &Monitor<'_>,
+    ) -> Result<Self> {
+        let Some(found) = CrossProducts::new(design, roots, centred, monitor)? else {
+            return Self::new(what, design, roots, centred, monitor);
+        };
+        let moments = found.moments(design, roots, centred);
+        Ok(Self { products: Some(found.gram), ..Self::by_moments(what, design, roots, centred, moments)? })
+    }
+
+    fn by_moments(
+        what: &'static str,
+        design: &'a dyn Design,
+        roots: &[f64],
+        centred: bool,
+        Moments { of_columns, not_finite }: Moments,
+    ) -> Result<Self> {
+        let n = design.shape().1;
         let root = roots.iter().map(|root| root * root).sum::<f64>().sqrt();
         let constant = if centred { CONSTANT * root } else { 0.0 };
-        let mut products = None;
-        let Moments { of_columns, not_finite } = match design.moments(roots, centred) {
-            Some(known) => known,
-            None => {
-                let tall = n_samples > n;
-                let found = if tall { CrossProducts::new(design, roots, centred, monitor)? } else { None };
-                let moments = found.as_ref().map(|found| found.moments(design, roots, centred));
-                products = found.map(|found| found.gram);
-                moments.unwrap_or_else(|| Moments::of(design, roots, centred, monitor))
-            }
-        };
-        monitor.check()?;
         if let Some((i, j)) = not_finite {
             return Err(Error::NonFinite { what, index: vec![i, j] });
         }
@@ -106,7 +127,7 @@ impl<'a> Standardised<'a> {
             means,
             norms,
             moderate,
-            products,
+            products: None,
             copy: OnceLock::new(),
         })
     }

@@ -22,11 +22,11 @@ impl Standardised<'_> {
     /// samples cannot be read a few at a time, a copy is made.
     ///
     /// # Errors
-    /// [`Error::Interrupted`](crate::Error::Interrupted).
+    /// [`Error::Interrupted`](crate::Error::Interrupted), and those of `each`.
     ///
     /// # Complexity
     /// `O(rows columns)`; a block is held at a time.
-    pub fn row_blocks(&self, monitor: &Monitor<'_>, mut each: impl FnMut(usize, &[f64])) -> Result<()> {
+    pub fn row_blocks(&self, monitor: &Monitor<'_>, mut each: impl FnMut(usize, &[f64]) -> Result<()>) -> Result<()> {
         let ((rows, n), all) = (self.dim(), self.source().shape().1);
         let height = height(rows, all);
         let mut values = vec![0.0; height * all];
@@ -47,7 +47,7 @@ impl Standardised<'_> {
                     }
                 }
             }
-            each(start, &values[..count * n]);
+            each(start, &values[..count * n])?;
             if start + count == rows {
                 return Ok(());
             }
@@ -56,7 +56,7 @@ impl Standardised<'_> {
         let values = copy.as_slice().unwrap_or_default();
         for (i, block) in values.chunks((height * n).max(1)).enumerate() {
             monitor.look()?;
-            each(i * height, block);
+            each(i * height, block)?;
         }
         Ok(())
     }

@@ -1,21 +1,19 @@
 //! A tall design as no more rows than columns: `X = Q M`, by passes over its rows that keep neither `Q` nor a copy.
 
-use super::coordinates::{Coordinates, upper};
-use super::decompose::{Qr, cholesky, thin_svd};
+use super::coordinates::Coordinates;
+use super::decompose::{cholesky, thin_svd};
+use super::row_blocks::{RowTriangle, interruptible};
 use super::row_space::{RANK_TOLERANCE, UNDOUBTED};
 use crate::Result;
 use crate::design::Standardised;
 use crate::monitor::Monitor;
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::{Array2, aview1};
 
 /// Smallest singular value of a design of unit columns down to which the Cholesky factor of its products is taken. Their
 /// rounding, about 1e-15 for thousands of columns, weighs as much as its square is small: 1e-11. Chosen by hand.
 const SMALLEST: f64 = 1e-2;
-/// Times as many rows as columns that are decomposed at a time. Chosen by hand: with more there is more to hold, with
-/// fewer the triangle before them is decomposed more often.
-const STACKED: usize = 2;
 /// Share of a squared response below which what is left of it is found sample by sample. Above, the difference of two
 /// squares has 11 digits at least.
 const NEARLY_ALL: f64 = 1e-4;
@@ -41,8 +39,9 @@ impl<'a> Compression<'a> {
     /// `O(n_rows n_cols^2)` time, `O(n_cols^2)` memory: the design is read a block of rows at a time, or copied where
     /// its rows cannot be read a few at a time and it is ill conditioned.
     pub fn new(mut design: Standardised<'a>, monitor: &Monitor<'_>) -> Result<Self> {
-        let factor =
-            cholesky(design.take_gram(monitor)?).map(|lower| Coordinates::Triangular(lower.transpose().to_owned()));
+        let gram = design.take_gram(monitor)?;
+        let lower = interruptible(design.ncols(), monitor, move || cholesky(gram))?;
+        let factor = lower.map(|lower| Coordinates::Triangular(lower.transpose().to_owned()));
         let well_conditioned = factor.filter(|factor| factor.smallest_singular() > SMALLEST);
         let coordinates = match well_conditioned {
             Some(factor) => factor,
@@ -115,6 +114,7 @@ impl<'a> Compression<'a> {
             square += left.squared_norm_l2();
             let to = MatMut::from_column_major_slice_mut(&mut products, n, n_responses);
             matmul(to, Accum::Add, x.transpose(), left.as_ref(), 1.0, Par::Seq);
+            Ok(())
         })?;
         Ok((products, square))
     }
@@ -144,42 +144,19 @@ impl<'a> Compression<'a> {
     }
 }
 
-/// By a QR of the first rows, then of its triangle with the rows that follow, and so on: nothing is squared.
-///
-/// # References
-/// Demmel, Grigori, Hoemmen and Langou, "Communication-optimal parallel and sequential QR and LU factorizations", SIAM
-/// Journal on Scientific Computing 34, 2012.
+/// By a QR of blocks of rows, in which nothing is squared.
 fn by_qr(design: &Standardised<'_>, monitor: &Monitor<'_>) -> Result<Coordinates> {
     let (rows, n) = design.dim();
-    let height = n + (STACKED * n).min(rows);
-    let (mut stack, mut filled) = (Mat::<f64>::zeros(height, n), n);
-    design.row_blocks(monitor, |_, values| {
-        for row in values.chunks_exact(n) {
-            if filled == height {
-                stack = triangle(std::mem::replace(&mut stack, Mat::new()));
-                filled = n;
-            }
-            (0..n).for_each(|j| stack[(filled, j)] = row[j]);
-            filled += 1;
-        }
-    })?;
-    let triangular = Coordinates::Triangular(triangle(stack).subrows(0, n).to_owned());
+    let mut triangle = RowTriangle::new(n, rows);
+    design.row_blocks(monitor, |_, values| triangle.add(values, monitor))?;
+    let r = triangle.upper(monitor)?;
+    let triangular = Coordinates::Triangular(r.clone());
     // The squares of the singular values sum to the number of columns.
     if triangular.smallest_singular() > UNDOUBTED * RANK_TOLERANCE * (n as f64).sqrt() {
         return Ok(triangular);
     }
-    let Coordinates::Triangular(r) = &triangular else { return Ok(triangular) };
-    let svd = thin_svd(upper(r.as_ref()).as_ref(), "X")?;
+    let svd = interruptible(n, monitor, move || thin_svd(r.as_ref(), "X"))??;
     let largest = svd.s.first().copied().unwrap_or(0.0);
     let rank = svd.s.iter().take_while(|&&s| s > RANK_TOLERANCE * largest).count();
     Ok(Coordinates::Singular { u: svd.v.subcols(0, rank).to_owned(), s: svd.s[..rank].to_vec() })
-}
-
-/// The triangle of a matrix, with zeros below it.
-fn triangle(stack: Mat<f64>) -> Mat<f64> {
-    let mut packed = Qr::new(stack).packed;
-    for j in 0..packed.ncols() {
-        packed.col_mut(j).iter_mut().skip(j + 1).for_each(|v| *v = 0.0);
-    }
-    packed
 }

@@ -129,6 +129,6 @@ impl Coordinates {
 }
 
 /// A triangular matrix without what lies below its diagonal.
-pub(super) fn upper(r: MatRef<'_, f64>) -> Mat<f64> {
+fn upper(r: MatRef<'_, f64>) -> Mat<f64> {
     Mat::from_fn(r.nrows(), r.ncols(), |i, j| if i <= j { r[(i, j)] } else { 0.0 })
 }

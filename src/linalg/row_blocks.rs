@@ -11,6 +11,9 @@ use rayon::prelude::*;
 
 /// Rows of a Gram matrix that one thread computes at a time.
 const PANEL: usize = 96;
+/// Times as many rows as columns that are decomposed at a time. Chosen by hand: with more there is more to hold, with
+/// fewer the triangle before them is decomposed more often.
+const STACKED: usize = 2;
 /// Sizes from which a decomposition takes so long, 10 ms, that it is left to a thread of its own.
 const LARGE: usize = 192;
 
@@ -24,7 +27,7 @@ pub struct Axes {
 }
 
 /// Calls `work` on this thread, or on another where it is long enough to be interrupted.
-fn interruptible<T: Send + 'static>(
+pub(super) fn interruptible<T: Send + 'static>(
     size: usize,
     monitor: &Monitor<'_>,
     work: impl FnOnce() -> T + Send + 'static,
@@ -109,17 +112,24 @@ impl RowGram {
     }
 }
 
-/// The triangle of `B = Q R`, which has the digits of small eigenvalues that `B^T B` loses.
+/// The triangle of `B = Q R`, which has the digits of small eigenvalues that `B^T B` loses: of the first rows, then of that
+/// triangle with the rows that follow, and so on.
+///
+/// # References
+/// Demmel, Grigori, Hoemmen and Langou, "Communication-optimal parallel and sequential QR and LU factorizations", SIAM
+/// Journal on Scientific Computing 34, 2012.
 #[derive(Debug, Clone)]
 pub struct RowTriangle {
     size: usize,
-    upper: Mat<f64>,
+    /// The triangle, zeros at first, and below it the rows that it does not know of yet.
+    stack: Mat<f64>,
+    filled: usize,
 }
 
 impl RowTriangle {
-    /// Of no rows yet, with `size` columns.
-    pub fn new(size: usize) -> Self {
-        Self { size, upper: Mat::zeros(0, size) }
+    /// Of no rows yet, with `size` columns; there will be `n_rows`.
+    pub fn new(size: usize, n_rows: usize) -> Self {
+        Self { size, stack: Mat::zeros(size + (STACKED * size).min(n_rows), size), filled: size }
     }
 
     /// Adds rows, one after the other.
@@ -128,22 +138,38 @@ impl RowTriangle {
     /// [`Error::Interrupted`](crate::Error::Interrupted).
     ///
     /// # Complexity
-    /// `2 (n_rows + size) size^2` operations, on one thread.
+    /// `3 n_rows size^2` operations, on one thread.
     pub fn add(&mut self, rows: &[f64], monitor: &Monitor<'_>) -> Result<()> {
-        let size = self.size;
-        let (above, below) = (self.upper.nrows(), rows.len().checked_div(size).unwrap_or(0));
-        let upper = std::mem::replace(&mut self.upper, Mat::zeros(0, size));
-        let stacked = Mat::from_fn(above + below, size, |i, j| match i.checked_sub(above) {
-            Some(i) => rows[i * size + j],
-            None => upper[(i, j)],
-        });
-        self.upper = if above + below <= size {
-            stacked
-        } else {
-            let packed = interruptible(size, monitor, move || Qr::new(stacked).packed)?;
-            Mat::from_fn(size, size, |i, j| if i <= j { packed[(i, j)] } else { 0.0 })
-        };
+        for row in rows.chunks_exact(self.size.max(1)) {
+            if self.filled == self.stack.nrows() {
+                self.decompose(monitor)?;
+            }
+            row.iter().enumerate().for_each(|(j, v)| self.stack[(self.filled, j)] = *v);
+            self.filled += 1;
+        }
         Ok(())
+    }
+
+    fn decompose(&mut self, monitor: &Monitor<'_>) -> Result<()> {
+        let stack = std::mem::replace(&mut self.stack, Mat::new());
+        self.stack = interruptible(self.size, monitor, move || Qr::new(stack).packed)?;
+        for (j, column) in self.stack.col_iter_mut().enumerate() {
+            column.iter_mut().skip(j + 1).for_each(|v| *v = 0.0);
+        }
+        self.filled = self.size;
+        Ok(())
+    }
+
+    /// `R`, shape `(size, size)`, with zeros below its diagonal.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`](crate::Error::Interrupted).
+    ///
+    /// # Complexity
+    /// As to add the last rows.
+    pub(crate) fn upper(mut self, monitor: &Monitor<'_>) -> Result<Mat<f64>> {
+        self.decompose(monitor)?;
+        Ok(self.stack.subrows(0, self.size).to_owned())
     }
 
     /// Eigenvalues and eigenvectors of `B^T B`, by the singular values of `R`.
@@ -154,7 +180,7 @@ impl RowTriangle {
     /// # Complexity
     /// `O(size^3)`, on one thread.
     pub fn axes(self, what: &'static str, monitor: &Monitor<'_>) -> Result<Axes> {
-        let Self { size, upper } = self;
+        let (size, upper) = (self.size, self.upper(monitor)?);
         let Svd { s, v, .. } = interruptible(size, monitor, move || thin_svd(upper.as_ref(), what))??;
         let vectors = Array2::from_shape_fn((v.ncols(), size), |(k, j)| v[(j, k)]);
         Ok(Axes { values: s.into_iter().map(|s| s * s).collect(), vectors })

@@ -1,7 +1,7 @@
 //! The affine autoencoder, whose minima are known in closed form. Letters: ev_j are the eigenvalues of the covariance
 //! of the data, gamma is `noise_var` (the paper's lambda), kappa is `n_components`, d is `n_features` (docs/notation).
 
-use crate::design::Entries;
+use crate::design::{Design, read_samples};
 use crate::linalg::packed_spd::{Rows, multiply};
 use crate::linalg::row_blocks::{Axes, RowGram, RowTriangle, orthonormal};
 use crate::monitor::Monitor;
@@ -77,14 +77,14 @@ pub struct AffineFit {
 /// # References
 /// Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", Lemma 1, Theorem 2, Corollary 3.
 /// Tipping and Bishop (1999), "Probabilistic Principal Component Analysis".
-pub fn fit(x: &dyn Entries, settings: &Checked<AffineVaeSettings>, monitor: &Monitor<'_>) -> Result<AffineFit> {
-    let (n, d) = x.dim();
+pub fn fit(x: &dyn Design, settings: &Checked<AffineVaeSettings>, monitor: &Monitor<'_>) -> Result<AffineFit> {
+    let (n, d) = x.shape();
     check_shape("X", n, d)?;
     if n < 2 {
         return Err(Error::Shape {
             what: "X",
             expected: "at least 2 samples".to_owned(),
-            found: format!("{:?}, n_samples = {n}", x.dim()),
+            found: format!("{:?}, n_samples = {n}", x.shape()),
         });
     }
     if let Some(count) = settings.n_components.filter(|count| !(1..=d).contains(count)) {
@@ -142,7 +142,7 @@ pub fn fit(x: &dyn Entries, settings: &Checked<AffineVaeSettings>, monitor: &Mon
 /// Samples about their mean, read a block at a time along the longer side: the rows of a tall matrix are samples, or
 /// features where there are no less of these.
 struct Centred<'a> {
-    x: &'a dyn Entries,
+    x: &'a dyn Design,
     /// The first sample: offsets from it are exact zeros where all samples are equal.
     first: Array1<f64>,
     /// The mean of the offsets from it.
@@ -151,10 +151,10 @@ struct Centred<'a> {
 
 impl<'a> Centred<'a> {
     /// Finds the mean; refuses NaN and infinity.
-    fn new(x: &'a dyn Entries, monitor: &Monitor<'_>) -> Result<Self> {
-        let (n, d) = x.dim();
+    fn new(x: &'a dyn Design, monitor: &Monitor<'_>) -> Result<Self> {
+        let (n, d) = x.shape();
         let mut first = Array2::zeros((1, d));
-        x.read_block((0, 0), first.view_mut());
+        read_samples(x, 0..1, first.view_mut())?;
         let first = first.row(0).to_owned();
         let mut total = Array1::zeros(d);
         let mut buffer = Array2::zeros(((BLOCK / d).clamp(1, n), d));
@@ -162,7 +162,7 @@ impl<'a> Centred<'a> {
             monitor.check()?;
             let count = (n - start).min(buffer.nrows());
             let mut rows = buffer.slice_mut(s![..count, ..]);
-            x.read_block((start, 0), rows.view_mut());
+            read_samples(x, start..start + count, rows.view_mut())?;
             let mut sum = Array1::<f64>::zeros(d);
             rows.outer_iter().for_each(|row| Zip::from(&mut sum).and(row).and(&first).for_each(|s, v, f| *s += v - f));
             // Sums of what is finite may overflow: the spectrum tells.
@@ -182,17 +182,17 @@ impl<'a> Centred<'a> {
     }
 
     fn is_wide(&self) -> bool {
-        self.x.dim().0 <= self.x.dim().1
+        self.x.shape().0 <= self.x.shape().1
     }
 
     /// Columns of the tall matrix.
     fn short(&self) -> usize {
-        self.x.dim().0.min(self.x.dim().1)
+        self.x.shape().0.min(self.x.shape().1)
     }
 
     /// Calls `work` with the rows of the tall matrix, at least `least` at a time unless there are less.
     fn each_block(&self, least: usize, mut work: impl FnMut(&[f64]) -> Result<()>) -> Result<()> {
-        let (n, d) = self.x.dim();
+        let (n, d) = self.x.shape();
         let (long, short) = (n.max(d), self.short());
         let mut buffer = Array2::zeros(((BLOCK / short).max(least).min(long), short));
         let most = buffer.nrows();
@@ -200,13 +200,13 @@ impl<'a> Centred<'a> {
             let mut rows = buffer.slice_mut(s![..most.min(long - start), ..]);
             if self.is_wide() {
                 let (mut columns, own) = (rows.view_mut().reversed_axes(), start..start + most.min(long - start));
-                self.x.read_block((0, start), columns.view_mut());
+                self.x.read(&own.clone().collect::<Vec<usize>>(), columns.view_mut());
                 columns.outer_iter_mut().for_each(|mut row| {
                     row -= &self.first.slice(s![own.clone()]);
                     row -= &self.offset.slice(s![own.clone()]);
                 });
             } else {
-                self.x.read_block((start, 0), rows.view_mut());
+                read_samples(self.x, start..start + rows.nrows(), rows.view_mut())?;
                 rows.outer_iter_mut().for_each(|mut row| {
                     row -= &self.first;
                     row -= &self.offset;
@@ -229,9 +229,9 @@ impl<'a> Centred<'a> {
 
     /// The same to the digits of a singular value decomposition of `T`.
     fn triangle(&self, monitor: &Monitor<'_>) -> Result<Axes> {
-        let mut triangle = RowTriangle::new(self.short());
-        // Of three rows that a step decomposes, two are new.
-        self.each_block(LEAST.max(2 * self.short()), |rows| triangle.add(rows, monitor))?;
+        let (n, d) = self.x.shape();
+        let mut triangle = RowTriangle::new(self.short(), n.max(d));
+        self.each_block(LEAST, |rows| triangle.add(rows, monitor))?;
         triangle.axes("X", monitor)
     }
 
@@ -241,7 +241,7 @@ impl<'a> Centred<'a> {
         if !self.is_wide() || count == 0 {
             return Ok(vectors);
         }
-        let (n, d) = self.x.dim();
+        let (n, d) = self.x.shape();
         let vectors = vectors.as_standard_layout();
         let weights = Rows::new(vectors.as_slice().unwrap_or_default(), n).t();
         let mut images = Array2::zeros((d, count));

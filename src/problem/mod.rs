@@ -126,7 +126,8 @@ impl<'a> Problem<'a> {
                 found: format!("({},)", groups.len()),
             });
         }
-        let mut design = Standardised::new("X", x, &roots, centred, monitor)?;
+        let standardise = if n_samples > n_features { Standardised::tall } else { Standardised::new };
+        let mut design = standardise("X", x, &roots, centred, monitor)?;
         let (columns, means) = (design.columns().to_vec(), design.means().to_vec());
         let groups = if groups.is_empty() { Vec::new() } else { renumber(columns.iter().map(|&j| groups[j])) };
         if !groups.is_empty() {

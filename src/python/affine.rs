@@ -1,6 +1,6 @@
 //! Affine and robust autoencoders, and principal component pursuit, for Python.
 
-use super::designs::Dense;
+use super::designs::InMemory;
 use super::run;
 use crate::Result;
 use crate::baseline::robust_pca::{self, RobustPcaSettings};
@@ -27,11 +27,11 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction]
 fn fit_affine<'py>(
     py: Python<'py>,
-    x: Dense<'py>,
+    x: InMemory<'py>,
     n_components: Option<usize>,
     noise_var: Option<f64>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let x = x.view();
+    let x = x.view()?;
     let settings = AffineVaeSettings { n_components, noise_var }.check()?;
     let found = run::run_parallel(py, 1, None, |monitor| affine_vae::fit(&*x, &settings, monitor))?;
     let out = PyDict::new(py);
@@ -113,13 +113,13 @@ impl RobustArguments {
 #[pyfunction]
 fn fit_robust<'py>(
     py: Python<'py>,
-    x: Dense<'py>,
+    x: InMemory<'py>,
     missing: bool,
     arguments: RobustArguments,
     n_threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (x, settings) = (x.view(), arguments.check()?);
+    let (x, settings) = (x.view()?, arguments.check()?);
     let found = run::run_parallel(py, n_threads, progress.as_ref(), |monitor| {
         robust_vae::fit(&*x, missing, &settings, monitor)
     })?;
@@ -139,14 +139,14 @@ fn fit_robust<'py>(
 #[pyfunction]
 fn encode_robust<'py>(
     py: Python<'py>,
-    x: Dense<'py>,
+    x: InMemory<'py>,
     missing: bool,
     components: PyReadonlyArray2<'py, f64>,
     units: PyReadonlyArray1<'py, f64>,
     arguments: RobustArguments,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (x, settings, decoder) = (x.view(), arguments.check()?, (components.as_array(), units.as_array()));
+    let (x, settings, decoder) = (x.view()?, arguments.check()?, (components.as_array(), units.as_array()));
     let latent = run::run_parallel(py, n_threads, None, |monitor| {
         robust_vae::encode(&*x, missing, decoder, &settings, monitor)
     })?;

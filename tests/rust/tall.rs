@@ -149,7 +149,7 @@ fn a_call_that_is_to_end_ends_between_two_blocks() {
     let design = standardised(&x, &ones(), true);
     monitor.stop();
     assert!(matches!(Standardised::new("X", &x, &ones(), true, &monitor).unwrap_err(), Error::Interrupted { .. }));
-    assert!(matches!(design.row_blocks(&monitor, |_, _| ()).unwrap_err(), Error::Interrupted { .. }));
+    assert!(matches!(design.row_blocks(&monitor, |_, _| Ok(())).unwrap_err(), Error::Interrupted { .. }));
 }
 
 #[test]

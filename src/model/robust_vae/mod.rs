@@ -6,7 +6,7 @@ mod tolerances;
 
 pub use settings::RobustVaeSettings;
 
-use crate::design::Entries;
+use crate::design::{Design, read_samples};
 use crate::linalg::affine::ThinSvd;
 use crate::linalg::row_blocks::RowGram;
 use crate::monitor::{Monitor, Progress, Stage};
@@ -66,12 +66,12 @@ pub struct RobustFit {
 /// # References
 /// Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", eq. 11, Theorem 4.
 pub fn fit(
-    x: &dyn Entries,
+    x: &dyn Design,
     missing: bool,
     settings: &Checked<RobustVaeSettings>,
     monitor: &Monitor<'_>,
 ) -> Result<RobustFit> {
-    let (rows, columns) = x.dim();
+    let (rows, columns) = x.shape();
     check_shape("X", rows, columns)?;
     if let Some(count) = settings.n_components.filter(|&count| count > columns) {
         let allowed = format!("None or from 1 to the number of features, {columns}");
@@ -82,7 +82,7 @@ pub fn fit(
     // What the iteration works on lies row after row.
     let mut values = Array2::zeros((rows.max(columns), rows.min(columns)));
     let mut scaled = if wide { values.view_mut().reversed_axes() } else { values.view_mut() };
-    x.read_block((0, 0), scaled.view_mut());
+    x.read(&(0..columns).collect::<Vec<usize>>(), scaled.view_mut());
     check_entries(scaled.view(), missing, 0)?;
     let n_observed = scaled.iter().filter(|v| !v.is_nan()).count() as f64;
     if n_observed == 0.0 {
@@ -220,20 +220,20 @@ fn latent(em: &RobustEm<'_>, n_samples: usize) -> Array2<f64> {
 /// # Complexity
 /// `n_anneal + 51` steps of `O(n_samples n_features rank^2)`; memory for `5 * 2^18` numbers beside the result.
 pub fn encode(
-    x: &dyn Entries,
+    x: &dyn Design,
     missing: bool,
     (components, units): (ArrayView2<'_, f64>, ArrayView1<'_, f64>),
     settings: &Checked<RobustVaeSettings>,
     monitor: &Monitor<'_>,
 ) -> Result<Array2<f64>> {
-    let (n, d) = x.dim();
+    let (n, d) = x.shape();
     check_shape("X", n, d)?;
     let columns: Vec<Array1<f64>> = components.rows().into_iter().map(|row| &row / &units).collect();
     let mut found = Array2::zeros((n, components.nrows()));
     let rows = (ENTRIES / d).max(1);
     for (block, mut to) in found.axis_chunks_iter_mut(Axis(0), rows).enumerate() {
         let mut values = Array2::zeros((to.nrows(), d));
-        x.read_block((block * rows, 0), values.view_mut());
+        read_samples(x, block * rows..block * rows + values.nrows(), values.view_mut())?;
         check_entries(values.view(), missing, block * rows)?;
         values /= &units;
         let samples = Samples::new(values.into_raw_vec_and_offset().0, d);

@@ -171,9 +171,9 @@ impl Wide<'_> {
         let mut missed = vec![Vec::new(); largest.len()];
         let mut held = vec![false; self.problem.design.ncols()];
         self.columns.iter().for_each(|&j| held[j] = true);
-        let all = self.squares.clone();
-        self.pass(&residuals.vectors, |columns, products| {
-            let mut reader = residuals.reader(&all[columns.clone()]);
+        self.passes += 1;
+        self.problem.design.products(&residuals.vectors, self.monitor, |columns, products| {
+            let mut reader = residuals.reader(&self.squares[columns.clone()]);
             let mut of_support = missed.iter_mut().zip(&largest);
             for products in products.chunks_exact(columns.len()) {
                 let Some(squares) = reader.next(products) else { continue };

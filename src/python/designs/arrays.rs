@@ -1,6 +1,6 @@
 //! Arrays of any element and SciPy's compressed columns, while Python holds them.
 
-use crate::design::{CompressedColumns, Design, Element, Entries};
+use crate::design::{CompressedColumns, Design, Element};
 use crate::{Error, Result};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -90,42 +90,5 @@ where
         let rows = self.indices.as_slice().map_err(not_dense)?;
         let values = self.data.as_slice().map_err(not_dense)?;
         Ok(Box::new(CompressedColumns::new(self.shape, starts, rows, values)?))
-    }
-}
-
-/// What holds an array while Python does.
-trait HeldEntries {
-    fn view(&self) -> Box<dyn Entries + '_>;
-}
-
-impl<T: Element + numpy::Element + 'static> HeldEntries for PyReadonlyArray2<'_, T> {
-    fn view(&self) -> Box<dyn Entries + '_> {
-        Box::new(self.as_array())
-    }
-}
-
-/// An array of any element that is read as it lies.
-pub struct Dense<'py>(Box<dyn HeldEntries + 'py>);
-
-impl Dense<'_> {
-    /// The array where it lies.
-    pub fn view(&self) -> Box<dyn Entries + '_> {
-        self.0.view()
-    }
-}
-
-impl<'py> FromPyObject<'_, 'py> for Dense<'py> {
-    type Error = PyErr;
-
-    fn extract(x: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        macro_rules! first_of {
-            ($($type:ty),+) => {$(
-                if let Ok(held) = x.extract::<PyReadonlyArray2<'py, $type>>() {
-                    return Ok(Self(Box::new(held)));
-                }
-            )+};
-        }
-        first_of!(f32, i8, u8, bool, i16, i32, i64, u16, u32, u64);
-        Ok(Self(Box::new(x.extract::<PyReadonlyArray2<'py, f64>>()?)))
     }
 }

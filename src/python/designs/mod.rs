@@ -4,12 +4,11 @@
 mod arrays;
 mod on_demand;
 
-pub use arrays::Dense;
+pub use arrays::InMemory;
 
 use crate::Result;
 use crate::design::{Design, Moments};
 use crate::monitor::Monitor;
-use arrays::InMemory;
 use ndarray::Array2;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use on_demand::{Columns, MOMENTS, Watched};
