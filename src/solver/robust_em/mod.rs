@@ -2,13 +2,17 @@
 //! shape `(d, k)`, P holds the inverse noise variances, zero where an entry is missing, mu and S the means and
 //! covariances of the latent variables, `M_i = I + W^T diag(p_i) W = S_i^-1` (docs/notation).
 
+mod decoder;
 mod entering;
 mod part;
+
+pub use decoder::Decoder;
 
 use crate::linalg::affine::ThinSvd;
 use crate::linalg::packed_spd::{Rows, add_product, factor, packed_len, solve};
 use crate::monitor::Monitor;
 use crate::{Error, Result};
+use decoder::Factored;
 use ndarray::Array1;
 use part::Part;
 use rayon::prelude::*;
@@ -19,9 +23,6 @@ const SAMPLES: usize = 32;
 const CHUNK: usize = 16 * SAMPLES;
 /// Features that one thread takes at a time.
 const FEATURES: usize = 16;
-/// A result, or the row of a pivot that is not positive.
-type Factored<T> = std::result::Result<T, usize>;
-
 /// Samples as rows, with zeros where entries are missing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Samples {
@@ -43,33 +44,6 @@ impl Samples {
 
     fn n_samples(&self) -> usize {
         self.values.len().checked_div(self.n_features).unwrap_or(0)
-    }
-}
-
-/// The decoder, and the products of its columns.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decoder {
-    /// `W`, row after row.
-    pub weights: Vec<f64>,
-    /// `k`.
-    pub n_components: usize,
-    /// `w_ja w_jb` for all pairs of columns, one pair a row.
-    products: Vec<f64>,
-}
-
-impl Decoder {
-    /// A decoder of the given columns.
-    pub fn new(columns: &[Array1<f64>], n_features: usize) -> Self {
-        let k = columns.len();
-        let weights = (0..n_features).flat_map(|j| columns.iter().map(move |column| column[j])).collect();
-        let pairs = (0..k).flat_map(|a| (0..=a).map(move |b| (a, b)));
-        let products = pairs.flat_map(|(a, b)| columns[a].iter().zip(&columns[b]).map(|(u, v)| u * v)).collect();
-        Self { weights, n_components: k, products }
-    }
-
-    fn columns(&self) -> Vec<Array1<f64>> {
-        let k = self.n_components;
-        (0..k).map(|a| self.weights.iter().skip(a).step_by(k).copied().collect()).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The expectation step of some samples.
 
-use super::{Decoder, Factored};
+use super::decoder::{Decoder, Factored};
 use crate::linalg::packed_spd::{Rows, factor, invert, log_det, multiply, packed_len, solve};
 
 /// The part of the posterior that one thread works on.
