@@ -9,7 +9,7 @@ from sparsevae.exceptions import DataUnavailableError
 from sparsevae.plotting import new_figure
 
 REPOSITORY = Path(__file__).parents[3]
-PAGES = [*REPOSITORY.glob("README.md"), *sorted(REPOSITORY.glob("docs/*.md"))]
+PAGES = [*REPOSITORY.glob("README.md"), *sorted(REPOSITORY.glob("docs/*.md")), *sorted(REPOSITORY.glob("docs/*/*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # What takes long on the page, and its short form here.
@@ -33,7 +33,9 @@ def at_hand():
     return {"evoked": case.evoked, "forward": case.forward, "noise_cov": case.noise_cov, "axes": axes}
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES if blocks(page)])
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.relative_to(REPOSITORY).as_posix()) for page in PAGES if blocks(page)]
+)
 def test_code_of_a_page_runs_from_top_to_bottom(page, at_hand, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = dict(at_hand)
