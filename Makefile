@@ -87,7 +87,7 @@ docs: $(VENV)/.docs ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 clean: ## Remove the environment and everything built
-	rm -rf $(VENV) target dist demo docs/_build docs/generated .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) target dist demo docs/_build docs/gallery docs/generated docs/sg_execution_times.rst .mypy_cache .ruff_cache .pytest_cache
 
 # The environment: interpreter, build tool, wheel, then one stamp per set of extras.
 

@@ -14,8 +14,9 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "examples", "sg_execution_times.rst"]
 # Docstrings that scikit-learn's base classes bring along refer to its own user guide.
 suppress_warnings = ["ref.ref"]
 
@@ -24,6 +25,15 @@ myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
 numpydoc_class_members_toctree = False
 numpydoc_show_inherited_class_members = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_signature": False,
+}
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"sparsevae {release}"
