@@ -36,4 +36,6 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_title = f"sparsevae {release}"

@@ -1,6 +1,6 @@
 """
-Columns that cannot be told apart
-=================================
+Columns that are interchangeable
+================================
 
 Twenty blocks of ten columns, correlated by .95 within a block, as neighbouring genotypes are. The data show that a
 block has an effect, hardly at which of its columns: these share the probability, and a credible set names them.
