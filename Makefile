@@ -22,6 +22,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard README.md LICEN
 # Two processes, each with one thread; a process that is done takes over tests of the other.
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+PROSE := $(wildcard *.md docs examples notebooks python src tests benches)
 PY_SOURCES := $(wildcard python tests/python tests/data benches notebooks docs)
 
 .NOTPARALLEL:
@@ -42,7 +43,7 @@ fmt: $(VENV)/.dev ## Format the Rust and the Python code
 	$(BIN)/ruff check --fix-only --quiet $(PY_SOURCES)
 	$(BIN)/ruff format $(PY_SOURCES)
 
-lint: lint-rust lint-python ## Check format, style, types and stubs
+lint: lint-rust lint-python ## Check format, style, types, stubs, spelling and workflows
 
 lint-rust: $(BIN)/maturin
 	cargo fmt --check
@@ -51,6 +52,8 @@ lint-rust: $(BIN)/maturin
 lint-python: $(VENV)/.dev
 	$(BIN)/ruff check $(PY_SOURCES)
 	$(BIN)/ruff format --check $(PY_SOURCES)
+	$(BIN)/codespell $(PROSE)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(wildcard .github/workflows/*.yml)
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest sparsevae._core
 

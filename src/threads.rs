@@ -25,7 +25,7 @@ pub fn lend<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// What `each` makes of the parts, in their order: side by side if threads are lent.
+/// Results of `each` for the parts, in their order: side by side if threads are lent.
 pub(crate) fn map<P: Send, T: Send>(parts: Vec<P>, each: impl Fn(P) -> T + Sync) -> Vec<T> {
     if parts.len() > 1 && LENT.get() && rayon::current_num_threads() > 1 {
         return parts.into_par_iter().map(&each).collect();

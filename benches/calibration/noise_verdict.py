@@ -12,7 +12,7 @@ ones that a path fails on and a few rounds of the noise-free search solve; and n
 dB, one in ten of them noise alone. The two errors do not cost the same. A noise-free problem taken for noisy loses its
 certified solution; a noisy one taken for noise-free costs the time of the restarts. So a threshold is the highest that
 loses none (or one in a hundred) of the noise-free problems, and weights are compared by the noisy problems that it then
-sends to the restarts. Weights are fitted to one half of the problems and judged on the other.
+sends to the restarts. Weights are fitted to one half of the problems and scored on the other.
 
 With its default of 100 trials the script confirms the weights (the optimum is flat), but not the threshold: 9 of 100
 noise-free problems on Gaussian designs score below 2, down to 1.2, and 15 of 300 noisy ones above. Where they are at

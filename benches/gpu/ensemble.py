@@ -239,7 +239,7 @@ class Ensemble:
 
     @torch.no_grad()
     def cleaned(self, x):
-        """Yield, a part at a time, a slice of rows, what every network makes of them, and posterior variances."""
+        """Yield, a part at a time, a slice of rows, the outputs of every network, and posterior variances."""
         for first in range(0, x.shape[1], _CHUNK):
             rows = slice(first, min(first + _CHUNK, x.shape[1]))
             mean, log_var = self.encode(self.repeated(x[:, rows]))

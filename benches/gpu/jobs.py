@@ -1,4 +1,4 @@
-"""What is trained: data sets, methods and protocols of each figure, and what is told of every network."""
+"""What is trained: data sets, methods and protocols of each figure, and what is reported of every network."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -116,7 +116,7 @@ def _robust_pca(X, clean):
 
 
 def submit_robust_pca(pool, sets):
-    """Yield what is told of each data set, and the NMSE of robust PCA on it as a future."""
+    """Yield what is reported of each data set, and the NMSE of robust PCA on it as a future."""
     for index, place in enumerate(sets.places):
         X, clean = sets.data[index, :_PCA_ROWS].numpy(), sets.clean[index].numpy()
         yield {"set": str(place), **place._asdict(), "method": "RobustPca"}, pool.submit(_robust_pca, X, clean)
@@ -124,7 +124,7 @@ def submit_robust_pca(pool, sets):
 
 @dataclass
 class Job:
-    """One ensemble: what it is told of, how its data are drawn, who is trained, and at which steps it is scored."""
+    """One ensemble: what is reported of it, how its data are drawn, who is trained, and at which steps it is scored."""
 
     part: str
     label: str

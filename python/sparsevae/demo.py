@@ -135,7 +135,7 @@ def riboflavin(trials: int, seed: int, progress: Progress) -> Recovery:
 
 @dataclass(frozen=True)
 class Noisy:
-    """A fit of noisy real data, and what the Lasso makes of them."""
+    """A fit of noisy real data, and the Lasso's choice."""
 
     report: Report
     model: VaeSlr = field(repr=False)

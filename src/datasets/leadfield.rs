@@ -281,7 +281,7 @@ fn tangential_part(vector: Vector, direction: Vector) -> Vector {
     part.map(|value| value / length)
 }
 
-/// What `change` makes of each row and its index, for rows of three.
+/// `change` of each row and its index, for rows of three.
 fn map_rows(
     rows: &Array2<f64>,
     monitor: &Monitor<'_>,

@@ -1,7 +1,7 @@
 //! What the design `X` may be, and how solvers see it: centred and scaled without a copy.
 //!
 //! A kind of design is one implementation of [`Design`]: how its columns are read, and its product with vectors.
-//! [`Standardised`] makes of any of them what solvers work on. Faer's matrices stay here and in `linalg`.
+//! [`Standardised`] turns any of them into what solvers work on. Faer's matrices stay here and in `linalg`.
 
 mod blocks;
 mod compressed;

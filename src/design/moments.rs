@@ -91,7 +91,7 @@ fn rows_mut(panel: &mut Array2<f64>) -> ChunksExactMut<'_, f64> {
     panel.as_slice_mut().unwrap_or_default().chunks_exact_mut(width)
 }
 
-/// What `each` makes of the first column and the values, row by row, of every panel of columns; in order.
+/// Results of `each` for the first column and the values, row by row, of every panel of columns; in order.
 /// Nothing of panels after the end of the call, once it is to end.
 fn of_panels<T: Send>(
     design: &dyn Design,

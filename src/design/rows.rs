@@ -116,7 +116,7 @@ fn repeated(mut keys: Vec<u64>) -> Vec<u64> {
     keys.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
 }
 
-/// Whether all samples differ for sure, told by one number for each: such numbers may agree by chance, but not differ.
+/// Whether all samples differ for sure, by one number for each: such numbers may agree by chance, but not differ.
 fn all_differ(design: &dyn Design, y: ArrayView2<'_, f64>, weights: &[f64]) -> bool {
     let (rows, n) = design.shape();
     let mut keys = vec![0; rows];

@@ -70,7 +70,7 @@ pub fn triangle_row(i: usize) -> std::ops::Range<usize> {
     i * (i + 1) / 2..(i + 1) * (i + 2) / 2
 }
 
-/// What the noise variance makes of design and response.
+/// Design and response as preconditioned at the noise variance.
 #[derive(Debug, Clone)]
 pub struct Conditioned {
     noise_var: f64,

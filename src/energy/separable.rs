@@ -45,7 +45,7 @@ impl<'a, K: Kernel> Separable<'a, K> {
         Self { marginal, squares }
     }
 
-    /// What the variance of a column and the noise make of its direction, `t_j`.
+    /// Variance along the direction of a column from its prior variance and the noise, `t_j`.
     fn spread(&self, at: Point<'_>) -> impl Iterator<Item = f64> {
         at.prior_var.iter().zip(&self.squares).map(move |(w, square)| at.noise_var + w * square)
     }

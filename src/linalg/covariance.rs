@@ -45,7 +45,7 @@ pub trait Kernel: Sync {
     fn evaluate(&self, y: &[f64], w: &[f64], ridge: f64, covariance: &mut Self::Covariance) -> Result<(), FailedPivot>;
 }
 
-/// A factorised marginal covariance, and what it makes of the responses.
+/// A factorised marginal covariance, and its solutions for the responses.
 pub trait Covariance {
     /// `log |Sigma_x|`.
     fn log_det(&self) -> f64;

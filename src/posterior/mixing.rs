@@ -1,4 +1,4 @@
-//! How well the sweeps mix, told by what the effects fit.
+//! How well the sweeps mix, by the fitted values of the effects.
 
 use super::coordinates::squared;
 use super::tolerances::BATCH;

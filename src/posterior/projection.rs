@@ -63,7 +63,7 @@ impl Metric<'_> {
     }
 }
 
-/// How far to shrink the covariance of columns of unit variance towards the identity (Ledoit and Wolf, 2004), told by
+/// How far to shrink the covariance of columns of unit variance towards the identity (Ledoit and Wolf, 2004), by
 /// the columns that stand for all. Where the
 /// samples were compressed to fewer rows, their fourth moments are those of normal ones.
 fn shrinkage(problem: &Problem<'_>, coordinates: &Coordinates) -> f64 {

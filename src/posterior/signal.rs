@@ -25,7 +25,7 @@ pub(super) struct Test<'a> {
 }
 
 impl Test<'_> {
-    /// How many columns may be chosen: none unless the response is told from noise at the level [`FALSE_ALARM`], and few
+    /// How many columns may be chosen: none unless the response is distinguished from noise at the level [`FALSE_ALARM`], and few
     /// unless it is beyond doubt.
     ///
     /// # Complexity

@@ -66,7 +66,7 @@ pub(super) const JITTER: f64 = 1e-12;
 /// Twice the log evidence of a support above which nobody needs to ask whether there is anything. The highest of 1,640
 /// sets of noise alone, 8 to 4,000 columns, was 10.8.
 pub(super) const CLEAR: f64 = 12.0;
-/// Chance that pure noise is told a column: the level of the test, which is exact for normal noise.
+/// Chance that a column is chosen for pure noise: the level of the test, which is exact for normal noise.
 pub(super) const FALSE_ALARM: f64 = 0.04;
 /// Columns that are chosen at most where any of that noise looks as much like a signal.
 pub(super) const WEAK_SIZE: usize = 3;

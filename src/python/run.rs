@@ -29,7 +29,7 @@ pub fn run_shared<T: Send>(
     run_parallel(py, n_threads, progress, |monitor| threads::lend(|| work(monitor)))
 }
 
-/// Runs `work` on this thread. Between two of its steps, every 50 ms, signals are checked and `progress` is told.
+/// Runs `work` on this thread. Between two of its steps, every 50 ms, signals are checked and `progress` is called.
 pub fn run_serial<T: Send>(
     py: Python<'_>,
     progress: Option<&Py<PyAny>>,

@@ -4,7 +4,7 @@
 //! nonzeros is, for almost every `z`, the sparsest one. In floating point "solves" means a residual within rounding of
 //! the data, and three things can go wrong: a column may serve rounding alone, some other set of columns may come as
 //! close by chance (many sets, few spare rows), and a near copy of a chosen column may do as well. The residual is
-//! judged in the coordinates of the data, where rounding is known; chance and copies in coordinates where the rows of
+//! measured in the coordinates of the data, where rounding is known; chance and copies in coordinates where the rows of
 //! the design are orthonormal, where no direction hides a misfit and rounding may be as large as the smallest singular
 //! value allows.
 

@@ -1,7 +1,7 @@
 //! The criterion that chooses a support when data are noisy.
 //!
 //! It is the marginal energy of the support itself, `W_A = g sigma^2 (X_A^T X_A)^-1`, at the best `g` and `sigma^2`,
-//! plus the length of the name of the support under a uniform prior over sizes and over supports of one size.
+//! plus minus twice the log prior of the support, uniform over sizes and over supports of one size.
 //! Scale-free, with nothing to tune. Several responses share the support, `g` and `sigma^2`.
 
 use super::tolerances::LEAST_RESIDUAL;
@@ -41,7 +41,7 @@ pub struct Evidence {
 
 impl Evidence {
     /// Samples, less one in `share` for a single response, and fewer for several: sizes up to which a support can be
-    /// told from noise.
+    /// distinguished from noise.
     pub(crate) fn spare(&self, share: usize) -> usize {
         self.freedom - self.freedom.div_ceil(share * self.n_responses)
     }

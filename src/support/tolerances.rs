@@ -23,7 +23,7 @@ pub(crate) const EXCHANGE_SHARE: f64 = 1e-6;
 pub(crate) const EXCHANGE_LIMIT: usize = 50;
 /// A lower criterion counts once it is lower by this; likewise a lower residual, by this share. Rounding.
 pub(crate) const IMPROVED: f64 = 1e-9;
-/// Below this share of the total, a residual is a candidate for being zero: rounding, for the certificate to judge.
+/// Below this share of the total, a residual is a candidate for being zero: rounding, for the certificate to decide.
 pub(crate) const ZERO_SHARE: f64 = 1e-13;
 /// Designs up to this many entries get the longer patience. Chosen by hand: a step of their path is cheap.
 pub(crate) const SMALL: usize = 100_000;

@@ -143,7 +143,7 @@ fn several_responses_are_searched_by_a_working_set_whether_few_or_more_than_samp
     }
 }
 
-/// As for one response, in each of them; the residuals of many are told from how they change.
+/// As for one response, in each of them; the residuals of many follow from how they change.
 #[test]
 fn a_column_that_no_response_correlates_with_is_taken_in_by_a_later_pass() {
     let mut x = gaussian(80, WIDE, 5);

@@ -14,8 +14,8 @@ Array = NDArray[np.float64]
 
 # Entries that should be equal may differ by this share of the largest.
 _SYMMETRY = 1e-8
-# A mean square wrong by this factor, and more rarely so by chance, is told. Chosen by hand: three sources of MEG or EEG
-# at 10 dB are found with no others up to a factor of 3, and covariances are seldom known better than to one of 2.
+# A mean square wrong by this factor, and more rarely so by chance, is reported. Chosen by hand: three sources of MEG or
+# EEG at 10 dB are found with no others up to a factor of 3, and covariances are seldom known better than to one of 2.
 _FACTOR = 2.0
 _CHANCE = 1e-6
 
@@ -40,7 +40,7 @@ class Whitening:
     Raises
     ------
     ShapeError, NonFiniteError, DataTypeError, ParameterError
-        If `noise_cov` is no covariance of the samples, or an intercept cannot be told from what it leaves out.
+        If `noise_cov` is no covariance of the samples, or an intercept cannot be distinguished from what it leaves out.
     """
 
     def __init__(self, noise_cov: Any, n_samples: int, *, fit_intercept: bool) -> None:
@@ -110,9 +110,9 @@ def broken_promise(residual: Array, noise_var: float, n_dimensions: int, n_colum
         return None
     total = float((residual**2).sum()) / noise_var
     ratio = total / freedom
-    told = f"the whitened residual is {ratio:.2g} times what the covariance of the noise promises, which is too"
+    message = f"the whitened residual is {ratio:.2g} times what the covariance of the noise promises, which is too"
     if ratio > _FACTOR and chi2.sf(total, freedom) < _CHANCE:
-        return f"{told} small: columns may be chosen to explain noise"
+        return f"{message} small: columns may be chosen to explain noise"
     if ratio < 1 / _FACTOR and chi2.cdf(total, freedom) < _CHANCE:
-        return f"{told} large: columns may be missing"
+        return f"{message} large: columns may be missing"
     return None

@@ -29,7 +29,7 @@ def fit_estimator(problem: NoisyProblem, data: Bunch, settings: Settings) -> Sol
     """Fit a regressor of the scikit-learn kind.
 
     Settings: "estimator", as "module:class"; its "parameters"; the "attribute" with the estimate, "coef_" if absent;
-    "sizes", an attribute that orders the columns where the number of nonzero ones is told to the judge;
+    "sizes", an attribute that orders the columns where the number of nonzero ones is known to the score;
     and "told", a list of parameters that take what the problem knows: "covariance", "n_nonzero", and with noise
     "noise_var" or "tolerance", its variance or its expected norm; both keep their own values where there is none.
     """

@@ -113,8 +113,8 @@ def plan(
     only so many columns are drawn.
 
     Trials share their effects over numbers of samples, which makes differences between these clearer than their
-    intervals. Without noise the estimator is not told so. Effects are spread over all columns that vary. Noise has the
-    variance of the signal over all rows of `X`, over `snr`.
+    intervals. Without noise the estimator does not know so. Effects are spread over all columns that vary. Noise has
+    the variance of the signal over all rows of `X`, over `snr`.
 
     Ctrl-C ends the trials, and what was done is returned, if there is any.
 

@@ -168,8 +168,8 @@ class SimultaneousSparseVae(SupportPosterior):
     costs ``O(n_samples**2 * n_features)``, and ``O(n_samples * n_features)`` more for each response after the first.
 
     Wide designs are searched by a working set of their columns, as in :class:`VaeSlr`, where `noise_var` is "auto" and
-    there are no groups. What columns have in common with the residuals of many responses is told from how these change
-    along the path, at a cost that does not grow with the number of responses.
+    there are no groups. What columns have in common with the residuals of many responses is computed from how these
+    change along the path, at a cost that does not grow with the number of responses.
 
     With groups, one number scales the columns of a group, and the steps are ``w_g <- w_g sqrt(sum q**2 / sum s)`` for
     "mm" and the mean over the group for "em": descents on the energy itself. (MNE's ``gamma_map`` divides by the size

@@ -158,7 +158,7 @@ class VaeSlr(SupportPosterior, LinearVae):
         alone.
     selection_tolerance_ : float
         The largest such difference that is small beside the uncertainty of the average: the first size within it is
-        chosen, or fewer columns where `y` is hardly told from noise.
+        chosen, or fewer columns where `y` is hardly distinguished from noise.
     n_features_in_ : int
         Number of columns of `X`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -198,10 +198,10 @@ class VaeSlr(SupportPosterior, LinearVae):
     The posterior is that of the model ``y = X b + X c + e`` of a few effects ``b``, a dense background ``c`` and noise,
     sampled in 60 to 260 sweeps, or 500 with `model_averaging`, over at most 20 effects or ten more than a first search
     has found, each taken away in turn and its column drawn anew from all columns and none, with the variances and the
-    number of effects drawn between sweeps (docs/theory/computed.md, "Averaging over supports"). It costs ``O(n_samples**2 *
-    (n_samples + n_features))`` once, in which Ctrl-C is not heard, two copies of `X`, and ``O(n_samples * n_features)``
-    a move. A given `noise_var` is taken as it is, down to 1e-12 of the mean square of `y`; any word means that it is
-    drawn. The seed is `random_state`.
+    number of effects drawn between sweeps (docs/theory/computed.md, "Averaging over supports"). It costs
+    ``O(n_samples**2 * (n_samples + n_features))`` once, in which Ctrl-C is not heard, two copies of `X`,
+    and ``O(n_samples * n_features)`` a move. A given `noise_var` is taken as it is, down to 1e-12 of the mean square of
+    `y`; any word means that it is drawn. The seed is `random_state`.
 
     References
     ----------

@@ -74,7 +74,7 @@ def count_minima(
     Notes
     -----
     Where a descent ends, others by "mm" go on to a `tol` of 1e-10, the last without the columns off the support: the
-    steps of "em" shrink so slowly where a prior variance goes to 0 that its ends would not be told apart. Where the
+    steps of "em" shrink so slowly where a prior variance goes to 0 that its ends would not be distinguished. Where the
     energy still falls with a prior variance, this one moves down to the next minimum of its
     :func:`profile <prior_var_profile>`, and they start again. The count is a lower bound: a minimum that no start
     reached is not seen. Of equal columns any division of the prior variance is as good, and each may count as one.

@@ -21,7 +21,7 @@ from ._network import Autoencoder
 
 # The floor starts at this share of the mean square of the data, the learning rate ends at this share of its first.
 _FIRST_FLOOR, _LAST_RATE = 0.1, 0.02
-# Parts of the training after each of which the energy is told, the end is considered and the state may be kept.
+# Parts of the training after each of which the energy is reported, the end is considered and the state may be kept.
 _ROUNDS = 100
 # Seconds between two checkpoints, at least.
 _APART = 5.0
@@ -283,7 +283,7 @@ class Checkpoint:
             content = torch.load(self.path, map_location=training.data.device, weights_only=True)
             mine = content["sparsevae"] == _FORMAT
         except Exception as error:
-            # Whatever a foreign file makes of it, the user wants to know which file.
+            # Whatever error a foreign file causes, the user wants to know which file.
             raise StoreError(f"`checkpoint` {self.path} is no checkpoint of ManifoldVae: {error}") from error
         if not mine:
             raise StoreError(

@@ -311,7 +311,7 @@ class LinearVae(nn.Module):
         -------
         VaeSlr
             A fitted estimator at the module's noise variance, as by a fit of tensors: its prior variances are one step
-            of EM from the module's, its support and coefficients what `support_rule` makes of them.
+            of EM from the module's, its support and coefficients what `support_rule` chooses.
 
         Raises
         ------

@@ -26,7 +26,7 @@ pub(super) fn path_sizes(problem: &Problem<'_>, settings: &Settings) -> Sizes {
     if is_sampled(problem, settings) { Sizes::ANY } else { settings.sizes() }
 }
 
-/// What the sampler is told: as much as averages need, or a choice of columns.
+/// Settings of the sampler: as much as averages need, or a choice of columns.
 pub(super) fn sampling(settings: &Settings, averages: bool) -> posterior::Settings {
     let Settings { prior_odds, positive, seed, .. } = settings;
     let brief = posterior::Settings::brief(*seed);

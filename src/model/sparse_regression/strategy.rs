@@ -340,8 +340,8 @@ fn support_path(context: &mut Context<'_>) -> Result<Option<Solved>> {
     Ok(None)
 }
 
-/// A path cannot see a sum of many columns that none explains alone; several responses teach the noise, and a descent
-/// with them. It ends where it comes to the same columns as the path.
+/// A path cannot see a sum of many columns that none explains alone; several responses determine the noise, and so does a
+/// descent with them. It ends where it comes to the same columns as the path.
 fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Solved>> {
     if !context.is_plain() || context.response.n_responses() == 1 || context.is_sampled() {
         return Ok(None);
@@ -383,7 +383,7 @@ fn late_first_round(context: &mut Context<'_>) -> Result<Option<Solved>> {
     if context.doubtful && context.is_large() { context.rounds(0..1) } else { Ok(None) }
 }
 
-/// Another start of the local search, where a path by single columns is blind.
+/// Another start of the local search, where a path by single columns may find nothing.
 fn descent_through_a_background(context: &mut Context<'_>) -> Result<Option<Solved>> {
     let blind = !context.is_plain() || !context.is_tall() && context.doubtful;
     if context.problem.design.nrows() <= 1 || !blind {

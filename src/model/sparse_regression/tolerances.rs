@@ -13,7 +13,7 @@ pub(crate) const LARGE: usize = 100_000;
 /// Steps of the descent that learns the noise from several responses, before its order of the columns is first looked
 /// at and in all; between two looks their number doubles.
 pub(crate) const LEARNING: (usize, usize) = (10, 300);
-/// Share of the response below which what a support leaves may be rounding, for the certificate to judge.
+/// Share of the response below which what a support leaves may be rounding, for the certificate to decide.
 pub(crate) const EXACT: f64 = 1e-10;
 /// Distance of a column of norm 1 from the span of others within which it is rounding that tells it from them.
 pub(crate) const DEPENDENT: f64 = 1e-10;

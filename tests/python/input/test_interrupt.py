@@ -33,7 +33,7 @@ from sparsevae.metrics import restricted_isometry_bound
 HOPELESS = make_sparse_regression(100, 200, n_nonzero=80, random_state=0)
 HOPELESS_ROWS = np.c_[HOPELESS.y, HOPELESS.y[::-1]]
 WIDE = make_sparse_regression(200, 4000, n_nonzero=120, random_state=0)
-LESSONS = make_training_problems(400, 2000, 100, n_problems=2000, random_state=0)
+TRAINING = make_training_problems(400, 2000, 100, n_problems=2000, random_state=0)
 
 
 def read_slowly(start, stop):
@@ -58,9 +58,9 @@ RUNS = {
     "slow columns": lambda: VaeSlr().fit(SLOW, WIDE.y),
     "slow columns, several responses": lambda: SimultaneousSparseVae().fit(SLOW, np.c_[WIDE.y, WIDE.y[::-1]]),
     "slow columns, many responses": lambda: fit_many(VaeSlr(), SLOW, np.c_[WIDE.y, -WIDE.y], n_jobs=2),
-    "basis pursuit": lambda: basis_pursuit(LESSONS.A, LESSONS.B, n_jobs=2),
-    "training": lambda: WelperRecover().fit(LESSONS.A, LESSONS.B),
-    "training, verbose": lambda: WelperRecover(verbose=True, n_jobs=2).fit(LESSONS.A, LESSONS.B),
+    "basis pursuit": lambda: basis_pursuit(TRAINING.A, TRAINING.B, n_jobs=2),
+    "training": lambda: WelperRecover().fit(TRAINING.A, TRAINING.B),
+    "training, verbose": lambda: WelperRecover(verbose=True, n_jobs=2).fit(TRAINING.A, TRAINING.B),
     "gaussian design": lambda: make_gaussian_design(10**7, 10, random_state=0),
     "cosines": lambda: make_partial_dct_design(3000, 30_000, random_state=0),
     "leadfield": lambda: make_meg_leadfield(300, 100_000, random_state=0),
@@ -72,7 +72,7 @@ RUNS = {
     "triangles": lambda: AffineVae().fit(LARGE[:, np.r_[:1000, :1000]]),
     "low rank and outliers": lambda: RobustVae(max_iter=10**9, tol=0.0).fit(LARGE),
     "other samples": lambda: SEPARATED.transform(np.tile(LARGE[:, :100], (40, 1))),
-    "isometry": lambda: restricted_isometry_bound(LESSONS.A, 300, n_draws=10**5),
+    "isometry": lambda: restricted_isometry_bound(TRAINING.A, 300, n_draws=10**5),
     "fit_many": lambda: fit_many(VaeSlr(**FOREVER), HOPELESS.X, np.tile(HOPELESS.y[:, None], 8), n_jobs=2),
 }
 

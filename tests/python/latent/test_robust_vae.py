@@ -186,12 +186,12 @@ def test_missing_entries_are_filled_in():
     np.testing.assert_array_equal(np.isnan(model.outlier_var_), missing)
     np.testing.assert_array_equal(model.outliers_[missing], 0)
     X[7], X[:, 9] = np.nan, np.nan
-    holes = RobustVae(allow_missing=True).fit(X)
-    np.testing.assert_array_equal(holes.low_rank_[7], 0)
-    np.testing.assert_array_equal(holes.low_rank_[:, 9], 0)
+    emptied = RobustVae(allow_missing=True).fit(X)
+    np.testing.assert_array_equal(emptied.low_rank_[7], 0)
+    np.testing.assert_array_equal(emptied.low_rank_[:, 9], 0)
     rest = np.ix_(np.arange(200) != 7, np.arange(50) != 9)
-    assert relative_error(holes.low_rank_[rest], truth[rest]) < 1e-9
-    np.testing.assert_array_equal(holes.transform(X)[7], 0)
+    assert relative_error(emptied.low_rank_[rest], truth[rest]) < 1e-9
+    np.testing.assert_array_equal(emptied.transform(X)[7], 0)
 
 
 def test_new_samples_are_decoded_from_what_is_no_outlier():

@@ -439,7 +439,7 @@ COLOURED = (
 def test_white_noise_needs_no_covariance(data, fit_intercept, noise_var):
     options = {"fit_intercept": fit_intercept, "noise_var": noise_var, "support_rule": "evidence"}
     without = fit(data.X, data.Y, **options)
-    # Where there is no noise, less than promised is told.
+    # Where there is no noise, less than promised is reported.
     model = quietly(SimultaneousSparseVae(noise_cov=np.eye(len(data.X)), **options).fit, data.X, data.Y)
     np.testing.assert_array_equal(model.support_, without.support_)
     np.testing.assert_allclose(model.coef_, without.coef_, rtol=1e-8, atol=1e-10)

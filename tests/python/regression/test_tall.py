@@ -88,7 +88,7 @@ def test_noise_of_any_size_is_told_from_rounding(offset, share, noise):
     y = X[:, SUPPORT] @ coef + noise * NOISE
     model = VaeSlr().fit(X + offset, y)
     np.testing.assert_array_equal(model.support_, SUPPORT)
-    # Sums with the offset are rounded to 1e-10, and smaller noise is not to be told from that.
+    # Sums with the offset are rounded to 1e-10, and smaller noise is not to be distinguished from that.
     assert model.certified_ == (noise == 0 or (offset > 0 and noise < 1e-10))
     np.testing.assert_allclose(model.coef_[SUPPORT], coef, rtol=0, atol=(0.1 * noise + 1e-17 * offset) / share + 1e-14)
     if noise == 1e-5:

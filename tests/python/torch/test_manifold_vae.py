@@ -89,11 +89,11 @@ def test_a_deterministic_autoencoder_has_a_penalty_in_place_of_the_variances(pen
 def test_missing_entries_do_not_count():
     network, x = network_and_samples()
     mask = torch.rand(7, 6, generator=torch.Generator().manual_seed(2)) < 0.7
-    whole, holes = (energies(network, settings(), x, mask) for mask in (torch.ones_like(mask), mask))
-    assert (holes != whole).any()
+    whole, masked = (energies(network, settings(), x, mask) for mask in (torch.ones_like(mask), mask))
+    assert (masked != whole).any()
     np.testing.assert_allclose(whole, energies(network, settings(), x))
     other = torch.where(mask, x, x)
-    np.testing.assert_allclose(energies(network, settings(), other, mask), holes)
+    np.testing.assert_allclose(energies(network, settings(), other, mask), masked)
 
 
 def test_outliers_are_removed_and_the_dimension_is_found():

@@ -27,7 +27,7 @@ class AnyProblem(Protocol):
     Attributes
     ----------
     clock : str
-        Which time is told: "CPU", or "wall" where solvers have threads of their own, whose CPU time is not seen.
+        Which time is reported: "CPU", or "wall" where solvers have threads of their own, whose CPU time is not seen.
     goal : str
         What the rate of successes counts.
     """
@@ -122,7 +122,7 @@ class Figure:
 
     @property
     def clock(self) -> str:
-        """Which time is told, "CPU" or "wall"."""
+        """Which time is reported, "CPU" or "wall"."""
         return self.problem.clock
 
     def quick(self) -> "Figure":

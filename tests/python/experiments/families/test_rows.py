@@ -95,7 +95,7 @@ def test_every_method_solves_easy_problems(method, snr_db):
 
 @pytest.mark.parametrize("method", FIGURES["rows_noise"].choices)
 def test_the_variance_of_the_noise_is_told_where_the_note_says_so(method):
-    told = "told the variance" in METHODS[method].note
+    told = "knows the variance" in METHODS[method].note
     if METHODS[method].solver == "estimator":
         assert told == (METHODS[method].settings.get("told") == ["noise_var"])
         assert ("untold" in method) == ("told" not in METHODS[method].settings)

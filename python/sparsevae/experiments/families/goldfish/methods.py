@@ -76,7 +76,7 @@ METHODS = (
         told=["covariance", "n_nonzero"],
         effort=20.0,
         style=("#e69f00", "h"),
-        note="It is told the number of nonzeros and, where there is one, the population covariance.",
+        note="It knows the number of nonzeros and, where there is one, the population covariance.",
     ),
     _estimator("SBL", f"{_BASELINES}:SparseBayesianLearning", {}, effort=50.0, style=("#984ea3", "*")),
     _estimator("SBL, covariance-free", f"{_BASELINES}:CovarianceFreeEm", {}, effort=500.0, style=("#6a3d9a", "d")),
@@ -87,7 +87,7 @@ METHODS = (
         package="skglm",
         effort=15.0,
         style=("#a6761d", ">"),
-        note="It is told whether there is noise.",
+        note="It knows whether there is noise.",
     ),
     Method(
         "MNE gamma-MAP",
@@ -96,7 +96,7 @@ METHODS = (
         package="mne",
         effort=20.0,
         style=("#e7298a", "p"),
-        note="It is told the variance of the noise.",
+        note="It knows the variance of the noise.",
     ),
 )
 

@@ -121,7 +121,7 @@ class Problem:
         Returns
         -------
         Score
-            A success is exactly the true support; its size is never told.
+            A success is exactly the true support; its size is never given.
         """
         return support_score(data, solution, success=support_match(data.coef, solution.coef))
 

@@ -87,7 +87,7 @@ FIGURES = (
     ),
     _noisy(
         "rows_noise_own",
-        "Gaussian design, 100 x 200, rows of norm 1, 20 dB, number of rows not told",
+        "Gaussian design, 100 x 200, rows of norm 1, 20 dB, number of rows unknown",
         "The same trials; each method says itself which rows are nonzero.",
         OWN_RATE,
         "",

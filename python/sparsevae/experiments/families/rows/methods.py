@@ -10,7 +10,7 @@ _VAE, _BASELINES = "sparsevae:SimultaneousSparseVae", "sparsevae.baselines"
 _NOISE = {"noise_var": 1e-10}
 # In a quick run hopeless problems may end early.
 _QUICK_STEPS = 500
-_GIVEN = "It is told the variance of the noise, if there is any."
+_GIVEN = "It knows the variance of the noise, if there is any."
 
 
 def _rows(name: str, path: str, parameters: Mapping[str, Any], *, told: str = "noise_var", **rest: Any) -> Method:
@@ -34,7 +34,7 @@ METHODS = (
         told="",
         effort=30.0,
         style=("#a6cee3", "o"),
-        note="It is told nothing and finds out whether there is noise.",
+        note="It knows nothing and finds out whether there is noise.",
     ),
     _rows(
         "SimultaneousSparseVae, MM",
@@ -69,7 +69,7 @@ METHODS = (
         told="tolerance",
         effort=100.0,
         style=("#b15928", "D"),
-        note="The group lasso. With noise it is told the expected norm of the noise.",
+        note="The group lasso. With noise it knows the expected norm of the noise.",
     ),
     Method(
         "MultiTaskLasso, best penalty",

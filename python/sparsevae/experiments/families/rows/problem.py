@@ -97,7 +97,7 @@ class RowProblem:
         """Tell whether a trial succeeds: the nonzero columns are the true ones.
 
         With noise, the largest columns are taken, as many as there are true ones, as is usual for this problem: the
-        number is told to the judge, of all methods alike.
+        number is known to the score, for all methods alike.
 
         Parameters
         ----------

@@ -78,7 +78,7 @@ def _benchmark(setting: str, n_samples: int, n_features: int, n_nonzero: int) ->
             methods=_OURS[1:],
             choices=_OURS[1:],
             series=_series(1, 2, 3),
-            note="Type 5 has no zeros to be told from effects, and is left out.",
+            note="Type 5 has no zeros to be distinguished from effects, and is left out.",
             **common,
         ),
     )

@@ -1,4 +1,4 @@
-"""Effects planted on real genotypes, to be told from many correlated variants."""
+"""Effects planted on real genotypes, to be distinguished from many correlated variants."""
 
 import functools
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ METHODS = (
         "reweighted least squares",
         "reweighted_least_squares",
         # Of the powers 0, 1/4 and 1/2 and the factors 2, 3 and 10 none solves more; the rule of Daubechies et al. for
-        # the smoothing, told the number of nonzeros, solves fewer.
+        # the smoothing, given the number of nonzeros, solves fewer.
         {"power": 0.0, "shrink": 3.0},
         effort=50.0,
         style=("#756bb1", "P"),
