@@ -330,7 +330,7 @@ def test_compiled_energy_takes_numbers_for_the_noise_variance():
 
 # PyTorch's own check looks at .grad of tensors that are no leaves.
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
-@pytest.mark.parametrize("wanted", [[True] * 6, [True, False, True, False, False, True], [False] * 6])
+@pytest.mark.parametrize("wanted", [[True, False, True, False, False, True], [False] * 6])
 def test_operators_keep_the_rules_of_pytorch(wanted):
     def given(arguments, wanted):
         return [values if want else values.detach() for values, want in zip(arguments, wanted, strict=True)]
