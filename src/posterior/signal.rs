@@ -25,8 +25,8 @@ pub(super) struct Test<'a> {
 }
 
 impl Test<'_> {
-    /// How many columns may be chosen: none unless the response is distinguished from noise at the level [`FALSE_ALARM`], and few
-    /// unless it is beyond doubt.
+    /// How many columns may be chosen: none unless the response differs from noise at the level [`FALSE_ALARM`], and
+    /// few unless it is beyond doubt.
     ///
     /// # Complexity
     /// `O(r n)` for each of at most [`NULL_DRAWS`] draws, for a design of rank `r` with `n` columns; of a part, `n`

@@ -1,7 +1,7 @@
 //! The criterion that chooses a support when data are noisy.
 //!
 //! It is the marginal energy of the support itself, `W_A = g sigma^2 (X_A^T X_A)^-1`, at the best `g` and `sigma^2`,
-//! plus minus twice the log prior of the support, uniform over sizes and over supports of one size.
+//! less twice the log prior of the support, uniform over sizes and over supports of one size.
 //! Scale-free, with nothing to tune. Several responses share the support, `g` and `sigma^2`.
 
 use super::tolerances::LEAST_RESIDUAL;

@@ -96,8 +96,8 @@ impl Noisy<'_> {
         }
     }
 
-    /// Another start, where a path by single columns finds nothing: an annealed descent, whose order of coefficients is read
-    /// off on the way.
+    /// Another start, where a path by single columns finds nothing: an annealed descent, whose order of coefficients
+    /// is read off on the way.
     ///
     /// In coordinates where the rows of the design are orthonormal, its noise is a dense background of small
     /// coefficients that fades away: `Sigma = X (W + gamma I) X^T`.

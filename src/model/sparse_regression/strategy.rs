@@ -340,8 +340,8 @@ fn support_path(context: &mut Context<'_>) -> Result<Option<Solved>> {
     Ok(None)
 }
 
-/// A path cannot see a sum of many columns that none explains alone; several responses determine the noise, and so does a
-/// descent with them. It ends where it comes to the same columns as the path.
+/// A path cannot see a sum of many columns that none explains alone; a descent on several responses learns
+/// the noise and can. It ends where it comes to the same columns as the path.
 fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Solved>> {
     if !context.is_plain() || context.response.n_responses() == 1 || context.is_sampled() {
         return Ok(None);
