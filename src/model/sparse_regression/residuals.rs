@@ -3,7 +3,8 @@
 //!
 //! One response or few are multiplied as they are. Of many, products follow from how the residual changes from one
 //! support to the next, `R' = R - sum_i q_i m_i^T` with few orthonormal `q_i`, by two products for
-//! each, however many responses there are: `||x^T (R - q m^T)||^2 = ||x^T R||^2 - 2 (x^T q) (x^T R m) + (x^T q)^2 ||m||^2`.
+//! each, however many responses there are:
+//! `||x^T (R - q m^T)||^2 = ||x^T R||^2 - 2 (x^T q) (x^T R m) + (x^T q)^2 ||m||^2`.
 
 use super::tolerances::EXACT;
 use crate::design::Standardised;
