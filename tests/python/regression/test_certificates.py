@@ -95,8 +95,17 @@ def test_dependent_columns_beside_noise_of_rounding_have_a_report_with_the_right
 def test_ties_of_coefficients_and_entries_are_not_certified_each_alone_is():
     rng = np.random.default_rng(3)
     signs, normal = rng.choice([-1.0, 1.0], (30, 60)), rng.standard_normal((30, 60))
+    # Columns of unlike norm: the tie is one of the numbers given, not of scaled ones.
+    binary = rng.integers(0, 2, (30, 60)).astype(float)
     chosen, tied, generic = [4, 20, 51], np.array([1.0, -1.0, 2.0]), np.array([1.0, -1.37, 2.71])
-    for X, z, certified in [(signs, tied, False), (signs, generic, True), (normal, tied, True)]:
+    cases = [
+        (signs, tied, False),
+        (signs, generic, True),
+        (normal, tied, True),
+        (binary, tied, False),
+        (binary, generic, True),
+    ]
+    for X, z, certified in cases:
         model = VaeSlr().fit(X, X[:, chosen] @ z)
         np.testing.assert_array_equal(model.support_, chosen)
         assert model.certified_ == certified
