@@ -10,8 +10,12 @@ pub enum Status {
     Certified,
     /// The updates converged, or the search of the support ended at a minimum of its criterion.
     Converged,
+    /// No solution was proved, and the data were taken for noisy.
+    Noisy,
     /// The iteration limit came first.
     IterationLimit,
+    /// The iteration limit ended the sweeps over supports before they were enough.
+    SamplingLimit,
     /// The noise variance that was to be learned fell to its floor.
     NoiseCollapsed,
     /// A program: the certificate holds.
@@ -55,7 +59,9 @@ impl Status {
         match self {
             Self::Certified => "certified",
             Self::Converged => "converged",
+            Self::Noisy => "noisy",
             Self::IterationLimit => "iteration_limit",
+            Self::SamplingLimit => "sampling_limit",
             Self::NoiseCollapsed => "noise_collapsed",
             Self::Optimal => "optimal",
             Self::Approximate => "approximate",
@@ -177,6 +183,14 @@ impl From<PackedReport> for FitReport {
 }
 
 impl FitReport {
+    /// Takes a posterior that was sampled, and tells if that was cut off, unless the search before it was as well.
+    pub(crate) fn hold(&mut self, sampled: Posterior) {
+        if sampled.is_cut_off && self.status != Status::IterationLimit {
+            self.status = Status::SamplingLimit;
+        }
+        self.posterior = Some(sampled);
+    }
+
     /// All that has a number for each column.
     fn of_columns(&mut self) -> impl Iterator<Item = &mut Vec<f64>> {
         let posterior = self.posterior.iter_mut().flat_map(|found| [&mut found.inclusion_prob, &mut found.coef]);
@@ -213,6 +227,8 @@ pub struct Posterior {
     pub selection: Selection,
     /// What credible sets are made of.
     pub places: Places,
+    /// Whether the sweeps ended before they were as many, or worth as many draws, as was wanted.
+    pub is_cut_off: bool,
 }
 
 /// The features that stand for an average over supports, by how many there are.

@@ -108,26 +108,32 @@ def show(rows):
     return "\n\n".join(parts)
 
 
-def certificates(count, start):
-    """How many of `count` noise-free problems the default fit certifies, and how many of those wrongly."""
+def certificates(count, start, offsets=(0.0,)):
+    """How many of `count` noise-free problems the default fit certifies, and how many of those wrongly.
+
+    Each of `offsets` is added to the responses of all problems, in turn.
+    """
     problems, notes = designs()
     solve = ours(sparsevae.VaeSlr())
     rows = []
-    for which, (design, draw) in enumerate(problems.items()):
-        share = count // len(problems) + (which < count % len(problems))
-        certified, wrong, matched = 0, 0, 0
-        for trial in range(share):
-            if trial % 20 == 0:
-                sys.stderr.write(f"\rcertificates: {design}, {trial} of {share}   ")
-            kappa = KAPPAS[trial % len(KAPPAS)]
-            data = draw(kappa, seed_of(start + 500_000, kappa, trial))
-            coef, claim = solve(data.X, data.y)
-            right = np.array_equal(np.flatnonzero(coef), data.support)
-            certified, wrong, matched = certified + claim, wrong + (claim and not right), matched + right
-        rows.append(
-            {"design": design, "problems": share, "certified": certified, "right": matched, "wrong certificates": wrong}
-        )
+    for offset in offsets:
+        own = []
+        for which, (design, draw) in enumerate(problems.items()):
+            share = count // len(problems) + (which < count % len(problems))
+            certified, wrong, matched = 0, 0, 0
+            for trial in range(share):
+                if trial % 20 == 0:
+                    sys.stderr.write(f"\rcertificates: {design}, {trial} of {share}   ")
+                kappa = KAPPAS[trial % len(KAPPAS)]
+                data = draw(kappa, seed_of(start + 500_000, kappa, trial))
+                coef, claim = solve(data.X, data.y + offset)
+                right = np.array_equal(np.flatnonzero(coef), data.support)
+                certified, wrong, matched = certified + claim, wrong + (claim and not right), matched + right
+            name = design if offset == 0 else f"{design}, mean {offset:.0e}"
+            counts = {"problems": share, "certified": certified, "right": matched, "wrong certificates": wrong}
+            own.append({"design": name} | counts)
+        keys = [key for key in own[0] if key != "design"]
+        name = "all" if offset == 0 else f"all, mean {offset:.0e}"
+        rows += [*own, {"design": name} | {key: sum(row[key] for row in own) for key in keys}]
     sys.stderr.write("\n")
-    keys = [key for key in rows[0] if key != "design"]
-    rows.append({"design": "all"} | {key: sum(row[key] for row in rows) for key in keys})
     return rows, notes

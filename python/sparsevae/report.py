@@ -22,7 +22,9 @@ from .tables import Table
 _Z = 1.96
 _STATUS = {
     "certified": ": there is no noise, and these are proved to be the fewest columns that explain the response",
+    "noisy": ": nothing was proved, and the data were taken for noisy",
     "iteration_limit": ": the search did not converge",
+    "sampling_limit": ": there were too few sweeps over sets of columns",
     "noise_collapsed": ": the noise variance fell to its floor",
 }
 # Columns of a credible set that are listed in the text.

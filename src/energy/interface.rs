@@ -93,19 +93,35 @@ pub struct Evaluation {
 pub fn gradient<E: Energy>(energy: &E, at: Point<'_>) -> Result<Evaluation> {
     let mut scratch = energy.scratch();
     let value = energy.evaluate(at, &mut scratch).map_err(|pivot| pivot.at(0))?;
-    let responses = energy.responses().n_responses as f64;
-    let factors = energy.s(&scratch).iter().zip(energy.q_squared(&scratch));
-    let evaluation = Evaluation {
-        value,
-        grad_prior_var: factors.map(|(s, q)| responses * s - q).collect(),
-        grad_noise_var: energy.slope_in_noise(at, &scratch),
-        grad_parameter: energy.slope_in_parameter(&scratch),
-    };
-    let numbers = evaluation.grad_prior_var.iter().chain([&evaluation.value, &evaluation.grad_noise_var]);
-    let infinite = numbers.chain(&evaluation.grad_parameter).copied().find(|v| !v.is_finite());
-    match infinite {
-        None => Ok(evaluation),
-        Some(value) => Err(Error::scales("`X`, `y`, `prior_var` and `noise_var`", value)),
+    let factors = energy.s(&scratch).iter().copied().zip(energy.q_squared(&scratch).iter().copied());
+    Evaluation::new(energy, at, &scratch, value, factors)
+}
+
+impl Evaluation {
+    /// From the value at a point that was evaluated, and `s` and `q^2` of each column.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] where the energy or a derivative is beyond the range of float64.
+    pub(super) fn new<E: Energy>(
+        energy: &E,
+        at: Point<'_>,
+        scratch: &E::Scratch,
+        value: f64,
+        factors: impl Iterator<Item = (f64, f64)>,
+    ) -> Result<Self> {
+        let responses = energy.responses().n_responses as f64;
+        let evaluation = Self {
+            value,
+            grad_prior_var: factors.map(|(s, q_squared)| responses * s - q_squared).collect(),
+            grad_noise_var: energy.slope_in_noise(at, scratch),
+            grad_parameter: energy.slope_in_parameter(scratch),
+        };
+        let numbers = evaluation.grad_prior_var.iter().chain([&evaluation.value, &evaluation.grad_noise_var]);
+        let infinite = numbers.chain(&evaluation.grad_parameter).copied().find(|v| !v.is_finite());
+        match infinite {
+            None => Ok(evaluation),
+            Some(value) => Err(Error::scales("`X`, `y`, `prior_var` and `noise_var`", value)),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! public functions and their batches for automatic differentiation all call the same. The list at
 //! the end of this file names those that users can ask for.
 
+mod active;
 mod affine;
 mod background;
 pub mod batch;
@@ -25,6 +26,7 @@ pub use preconditioned::Preconditioned;
 pub use separable::Separable;
 
 use crate::{Error, Result};
+use active::Active;
 use compressed::Compressed;
 use interface::check_stacked;
 use ndarray::ArrayView2;
@@ -51,8 +53,8 @@ macro_rules! energies {
         /// [`Error::Shape`], [`Error::NonFinite`] and [`Error::InvalidParameter`] for what cannot be evaluated;
         /// [`Error::NotPositiveDefinite`] if `noise_var` is too small for float64.
         ///
-        /// A design with more samples than features is compressed first: beside a small `noise_var`, a covariance of all
-        /// samples would be rounded to one that is singular.
+        /// A design with more samples than features, or than features with a prior variance above 0, is compressed
+        /// first: beside a small `noise_var`, a covariance of all samples would be rounded to one that is singular.
         ///
         /// # Complexity
         /// `O(m^2 (m + n_features) + m n_features L)` with `m = min(n_samples, n_features)`, and the compression,
@@ -67,6 +69,9 @@ macro_rules! energies {
         ) -> Result<Evaluation> {
             let n_responses = check_stacked(x, y, prior_var, noise_var)?;
             let at = Point { prior_var, noise_var };
+            if let Some(evaluation) = on_active_columns(name, x, y, n_responses, at) {
+                return evaluation;
+            }
             let compressed = Compressed::new(x, y);
             let (x, responses) = match &compressed {
                 Some(compressed) => (compressed.design.view(), compressed.responses(n_responses)),
@@ -99,6 +104,29 @@ macro_rules! energies {
             }
         }
     };
+}
+
+/// The gradient where fewer columns have a prior variance above 0 than there are samples, of energies in which others
+/// have no part.
+fn on_active_columns(
+    name: &str,
+    x: ArrayView2<'_, f64>,
+    y: &[f64],
+    n_responses: usize,
+    at: Point<'_>,
+) -> Option<Result<Evaluation>> {
+    let find = || Active::new(x, y, at.prior_var);
+    match name {
+        "marginal" => find().map(|active| {
+            let energy = Marginal::for_data(active.design(), active.responses(n_responses), f64::NAN)?;
+            active.gradient(&energy, at)
+        }),
+        "separable" => find().map(|active| {
+            let energy = Separable::for_data(active.design(), active.responses(n_responses), f64::NAN)?;
+            active.gradient(&energy, at)
+        }),
+        _ => None,
+    }
 }
 
 fn unknown(name: &str) -> Error {

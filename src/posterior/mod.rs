@@ -90,7 +90,8 @@ pub fn posterior(
     let averages = sampler::sample(&coordinates, &mut levels, &start, prior, settings, known, monitor)?;
     let candidates = most_probable(&averages.inclusion, CANDIDATES);
     let correlation = coordinates.correlation(&candidates);
-    let Averages { inclusion, mut coef, score, background_var, size, most, draws, places: sweeps, .. } = averages;
+    let Averages { inclusion, mut coef, score, background_var, size, most, draws, places: sweeps, is_cut_off, .. } =
+        averages;
     let mut background = vec![0.0; coef.len()];
     coordinates.multiply_transposed(&score, &mut background);
     coef.iter_mut()
@@ -147,6 +148,7 @@ pub fn posterior(
         n_effects: size,
         selection,
         places,
+        is_cut_off,
     };
     Ok((posterior, chosen))
 }
@@ -189,6 +191,7 @@ pub fn certain(problem: &Problem<'_>, support: &[usize], coef: &[f64], intercept
             sweep: vec![0; k],
             times: vec![1; k],
         },
+        is_cut_off: false,
     }
 }
 

@@ -8,7 +8,9 @@
 use super::coordinates::{Coordinates, most_probable, squared};
 use super::draws::Draw;
 use super::size::{Inclusion, choose};
-use super::tolerances::{ALIKE, CANCELLED, JITTER, ONE_EFFECT, PATH_END, PATH_LENGTH, PROBABLE, SPANNED, UNEXPLAINED};
+use super::tolerances::{
+    ALIKE, CANCELLED, JITTER, ONE_EFFECT, PATH_END, PATH_LENGTH, PROBABLE, SAME, SPANNED, UNEXPLAINED,
+};
 use crate::Result;
 use crate::linalg::least_squares::symmetric_inverse;
 use crate::monitor::Monitor;
@@ -118,7 +120,8 @@ pub(super) fn project(
     let Average { mean, draws, inclusion, likely, sign } = *average;
     let (n, responses) = (coordinates.n_columns(), coordinates.n_responses as f64);
     let metric = Metric { coordinates, shrinkage: shrinkage(problem, coordinates) };
-    let alike = alike(inclusion.probability, likely);
+    let alike = alike(inclusion.probability, likely, sign);
+    let copies: Vec<usize> = alike.iter().filter(|(_, _, r)| r.abs() > SAME).map(|(from, _, _)| *from).collect();
     let mut mean = mean.to_vec();
     represent(&alike, &mut mean, n);
     let target = metric.multiply(&mean);
@@ -126,10 +129,11 @@ pub(super) fn project(
     let tolerance = UNEXPLAINED * uncertainty(&metric, draws, &alike);
     let limit = (start.len() + PATH_LENGTH).max(sizes.least).min(coordinates.spectrum.len());
     let end = if sizes.least > 0 { 0.0 } else { PATH_END * tolerance };
-    let mut path = forward(&metric, &target, total, sign, (limit, end), monitor)?;
+    let mut path = forward(&metric, &target, total, (sign, &copies), (limit, end), monitor)?;
     let mut candidates: BTreeSet<usize> = start.iter().copied().collect();
     candidates.extend(path.last().map(|(columns, _)| columns.as_slice()).unwrap_or_default());
     candidates.extend(most_probable(inclusion.probability, PROBABLE));
+    copies.iter().for_each(|from| _ = candidates.remove(from));
     let candidates: Vec<usize> = candidates.into_iter().collect();
     // The way back does not look at signs.
     let back = if sign.is_empty() { backward(&metric, &target, total, &candidates) } else { Vec::new() };
@@ -186,19 +190,22 @@ fn loss_without_cancellation(metric: &Metric<'_>, mean: &[f64], target: &[f64], 
 }
 
 /// Columns that share one effect with a more probable one that is nearly the same; that one, and their correlation. The
-/// shrunk covariance would take the two for different, but new samples have both alike.
-fn alike(inclusion: &[f64], likely: Likely<'_>) -> Vec<(usize, usize, f64)> {
+/// shrunk covariance would take the two for different, but new samples have both alike. Copies are one column, however many
+/// effects are at them.
+fn alike(inclusion: &[f64], likely: Likely<'_>, sign: &[f64]) -> Vec<(usize, usize, f64)> {
     let Likely { columns, correlation } = likely;
     let mut shared: Vec<f64> = columns.iter().map(|&j| inclusion[j]).collect();
     let mut represented = vec![false; columns.len()];
     let mut alike = Vec::new();
     for (a, &to) in columns.iter().enumerate() {
         for (b, &from) in columns.iter().enumerate().skip(a + 1) {
-            let is_alike = correlation[[a, b]].abs() > ALIKE && shared[a] + inclusion[from] < ONE_EFFECT;
+            let r = correlation[[a, b]];
+            let is_copy = r.abs() > SAME && (sign.is_empty() || sign[from] * r.signum() == sign[to]);
+            let is_alike = is_copy || r.abs() > ALIKE && shared[a] + inclusion[from] < ONE_EFFECT;
             if is_alike && !represented[a] && !represented[b] {
                 represented[b] = true;
                 shared[a] += inclusion[from];
-                alike.push((from, to, correlation[[a, b]]));
+                alike.push((from, to, r));
             }
         }
     }
@@ -249,17 +256,18 @@ fn mean<'a>(vectors: impl ExactSizeIterator<Item = &'a Vec<f64>>) -> Vec<f64> {
 }
 
 /// The column that explains most joins, until as many as the limit have or no more than `end` is left; of one whose sign
-/// is given, only if its gain has it.
+/// is given, only if its gain has it. `copies` of other columns stay out.
 fn forward(
     metric: &Metric<'_>,
     target: &[f64],
     total: f64,
-    sign: &[f64],
+    (sign, copies): (&[f64], &[usize]),
     (limit, end): (usize, f64),
     monitor: &Monitor<'_>,
 ) -> Result<Vec<(Vec<usize>, f64)>> {
     let n = metric.coordinates.n_columns();
     let (mut left, mut distance, mut product) = (total, vec![1.0; n], target.to_vec());
+    copies.iter().for_each(|&j| distance[j] = 0.0);
     let mut directions: Vec<Vec<f64>> = Vec::new();
     let mut chosen = Vec::new();
     let mut path = vec![(Vec::new(), total)];

@@ -51,6 +51,8 @@ pub(super) struct Averages {
     pub places: Vec<Vec<Place>>,
     /// Draws of all coefficients, background included, axis after axis.
     pub draws: Vec<Draw>,
+    /// Whether the sweeps ended before they were as many, or worth as many draws, as was wanted.
+    pub is_cut_off: bool,
 }
 
 /// What is known of columns beforehand, in the order of [`Coordinates`].
@@ -111,9 +113,11 @@ pub(super) fn sample(
     let mut chain = Chain::new(coordinates, levels, start, prior, settings, given_noise);
     chain.draw_variances(0)?;
     let room = (DRAWN.0 / (coordinates.n_columns() * coordinates.n_axes)).max(DRAWN.1);
-    let mut draws = Draws::new(settings.n_sweeps.div_ceil(settings.n_draws.max(1)), room);
-    for sweep in 0..settings.n_burn_in + settings.n_sweeps {
-        let kept = sweep.checked_sub(settings.n_burn_in);
+    let (n_burn_in, n_sweeps) = settings.sweeps();
+    let mut draws = Draws::new(n_sweeps.div_ceil(settings.n_draws.max(1)), room);
+    let mut is_cut_off = n_sweeps < settings.n_sweeps;
+    for sweep in 0..n_burn_in + n_sweeps {
+        let kept = sweep.checked_sub(n_burn_in);
         chain.sweep(kept.is_some());
         chain.draw_variances(sweep)?;
         if let Some(kept) = kept {
@@ -123,12 +127,13 @@ pub(super) fn sample(
             }
             mixing.add(&chain.coordinates.response, &chain.residual);
             if mixing.effective_size().is_some_and(|size| size >= settings.enough) {
+                is_cut_off = false;
                 break;
             }
         }
         monitor.step(&Progress::of_round(0, sweep))?;
     }
-    Ok(Averages { draws: draws.into_inner(), ..chain.averages() })
+    Ok(Averages { draws: draws.into_inner(), is_cut_off, ..chain.averages() })
 }
 
 impl<'a> Chain<'a> {

@@ -12,6 +12,8 @@ pub struct Settings {
     pub n_burn_in: usize,
     /// Sweeps that are averaged, at most; at least 1.
     pub n_sweeps: usize,
+    /// Sweeps in all, at most; of fewer than the two above, each gets its share, but two are averaged.
+    pub max_sweeps: usize,
     /// Draws of all coefficients that are kept, evenly over the sweeps, at most as many.
     pub n_draws: usize,
     /// Independent draws whose worth is enough: sweeps end there. Infinity for all sweeps.
@@ -34,6 +36,16 @@ impl Settings {
     pub fn brief(seed: u64) -> Self {
         Self { n_burn_in: 20, n_sweeps: 240, n_draws: 120, enough: 40.0, seed, ..Self::default() }
     }
+
+    /// Sweeps before the averages begin, and those that are averaged, within all that there may be.
+    pub(super) fn sweeps(&self) -> (usize, usize) {
+        let all = self.n_burn_in + self.n_sweeps;
+        if all <= self.max_sweeps {
+            return (self.n_burn_in, self.n_sweeps);
+        }
+        let before = self.n_burn_in * self.max_sweeps / all;
+        (before, (self.max_sweeps - before).max(2).min(self.n_sweeps))
+    }
 }
 
 impl Default for Settings {
@@ -42,6 +54,7 @@ impl Default for Settings {
             n_effects: 20,
             n_burn_in: 100,
             n_sweeps: 400,
+            max_sweeps: usize::MAX,
             n_draws: 100,
             enough: f64::INFINITY,
             background: true,

@@ -59,6 +59,8 @@ pub(super) const SPANNED: f64 = 1e-6;
 pub(super) const CANCELLED: f64 = 1e-8;
 /// Correlation from which on a column is represented by a more probable one in the projection. Chosen by hand.
 pub(super) const ALIKE: f64 = 0.99;
+/// Correlation from which on columns are copies: rounding.
+pub(super) const SAME: f64 = 1.0 - 1e-12;
 /// The largest sum of the probabilities of columns that are taken to share one effect: 1, and some sampling error.
 pub(super) const ONE_EFFECT: f64 = 1.1;
 /// What is added to the diagonal of a covariance of columns of unit variance, so that it has an inverse.

@@ -139,6 +139,29 @@ fn every_implementation_of_an_energy_gives_the_same() {
 }
 
 #[test]
+fn columns_without_variance_have_the_slopes_that_a_covariance_of_all_samples_gives() {
+    for case in points() {
+        let (d, n) = case.x.dim();
+        let w: Vec<f64> = case.w.iter().enumerate().map(|(j, w)| if j % 4 == 1 { *w } else { 0.0 }).collect();
+        let y: Vec<f64> = gaussian(d, 2, 5).t().iter().copied().collect();
+        let at = Point { prior_var: &w, noise_var: case.gamma };
+        let marginal = Marginal { kernel: Packed::new(case.x.view()), responses: Responses::new(&y, 2) };
+        for (name, expected) in
+            [("marginal", gradient(&marginal, at)), ("separable", gradient(&Separable::new(marginal.clone()), at))]
+        {
+            let (found, expected) =
+                (evaluate(name, case.x.view(), &y, &w, case.gamma, PARAMETER).unwrap(), expected.unwrap());
+            let title = format!("{name} {d} x {n}");
+            assert_close(found.value, expected.value, 1e-11, &title);
+            assert_close(found.grad_noise_var, expected.grad_noise_var, 1e-9, &title);
+            for (found, expected) in found.grad_prior_var.iter().zip(&expected.grad_prior_var) {
+                assert_close(*found, *expected, 1e-9, &title);
+            }
+        }
+    }
+}
+
+#[test]
 fn an_unknown_energy_is_refused_with_the_known_ones() {
     let error = evaluate("total", gaussian(2, 3, 1).view(), &[1.0; 2], &[1.0; 3], 1.0, 0.0).unwrap_err().to_string();
     assert!(NAMES.iter().all(|name| error.contains(name)), "{error}");

@@ -148,6 +148,6 @@ fn an_observer_that_breaks_interrupts_every_kind_of_fit() {
 
 #[test]
 fn status_names_are_those_that_python_shows() {
-    let all = [Status::Certified, Status::Converged, Status::IterationLimit, Status::NoiseCollapsed];
-    assert_eq!(all.map(Status::name), ["certified", "converged", "iteration_limit", "noise_collapsed"]);
+    let all = [Status::Certified, Status::Converged, Status::Noisy, Status::IterationLimit, Status::SamplingLimit];
+    assert_eq!(all.map(Status::name), ["certified", "converged", "noisy", "iteration_limit", "sampling_limit"]);
 }

@@ -180,3 +180,21 @@ fn units_of_the_data_change_nothing() {
     }
     assert!((scaled.noise_var / found.noise_var / 1024.0_f64.powi(2) - 1.0).abs() < 1e-6);
 }
+
+#[test]
+fn sweeps_end_at_their_limit_and_say_so_unless_they_were_worth_enough_by_then() {
+    let (x, y) = example();
+    for max_sweeps in [1, 2, 3, 30, 100] {
+        let limited = Settings { max_sweeps, ..Settings::default() };
+        let found = run(&x, &y, None, &limited);
+        assert!(found.is_cut_off);
+        let before = limited.n_burn_in * max_sweeps / (limited.n_burn_in + limited.n_sweeps);
+        assert_eq!(found.places.n_sweeps, (max_sweeps - before).max(2));
+        assert!(found.coef.iter().chain(&found.inclusion_prob).all(|v| v.is_finite()));
+    }
+    let enough = Settings { max_sweeps: 200, enough: 1.0, ..Settings::default() };
+    let whole = Settings { max_sweeps: 500, ..Settings::default() };
+    for settings in [enough, whole] {
+        assert!(!run(&x, &y, None, &settings).is_cut_off);
+    }
+}

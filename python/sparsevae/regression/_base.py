@@ -33,6 +33,10 @@ _ADVICE = {
         "the search ended at `max_iter` or `n_restarts` without a certified solution: the data may be noisy, "
         "or have too many nonzero coefficients for so few samples; `coef_` holds the best support found"
     ),
+    "sampling_limit": (
+        "the posterior over supports ended at `max_iter` sweeps, before they were as many as are wanted: averages are "
+        "rough, so allow more"
+    ),
     "unsettled": (
         "the descent ended at `max_iter` before the prior variances settled to `tol`: allow more steps, or a larger "
         "`tol`"
@@ -192,8 +196,8 @@ class LinearVae(CoreEstimator):
         Warns
         -----
         ConvergenceWarning
-            If no column was chosen for a response that is not constant, the search or the descent ended at `max_iter`,
-            or a learned noise variance fell to its floor.
+            If no column was chosen for a response that is not constant, the search, the descent or the sweeps over
+            supports ended at `max_iter`, or a learned noise variance fell to its floor.
 
         Notes
         -----

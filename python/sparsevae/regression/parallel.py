@@ -95,7 +95,7 @@ def fit_many(
             if hasattr(first, name):
                 setattr(model, name, getattr(first, name))
         model._absorb(report, X.shape[0], precision, prepared, response)
-    unfinished = sum(model.status_ in ("iteration_limit", "noise_collapsed") for model in models)
+    unfinished = sum(model.status_ in ("iteration_limit", "sampling_limit", "noise_collapsed") for model in models)
     empty = sum(model._is_empty(y) for model, y in zip(models, Y.T, strict=True))
     for count, message in (
         (unfinished, "ended without convergence; see their `status_`"),

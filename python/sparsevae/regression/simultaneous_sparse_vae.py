@@ -63,7 +63,7 @@ class SimultaneousSparseVae(SupportPosterior):
     n_restarts : int, default=500
         Rounds of the noise-free search after the first.
     max_iter : int, default=8000
-        Update steps over all rounds.
+        Update steps over all rounds of the noise-free search, or of a descent; and sweeps over supports.
     tol : float, default=1e-6
         At a given or learned noise variance, descent stops once no prior variance moves by more than this share of the
         largest.
@@ -135,8 +135,8 @@ class SimultaneousSparseVae(SupportPosterior):
         Rounds of the noise-free search that were begun.
     n_passes_ : int
         Products of all columns with residuals, where the search worked on some of the columns (see Notes); else 0.
-    status_ : {"certified", "converged", "iteration_limit", "noise_collapsed"}
-        How the fit ended.
+    status_ : {"certified", "converged", "noisy", "iteration_limit", "sampling_limit", "noise_collapsed"}
+        How the fit ended, as for :class:`VaeSlr`.
     certified_ : bool
         Whether the solution was proved to be the sparsest one: for almost all coefficients (see :class:`VaeSlr`), and
         up to what floating point can tell.

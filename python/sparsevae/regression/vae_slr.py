@@ -43,7 +43,7 @@ class VaeSlr(SupportPosterior, LinearVae):
     n_restarts : int, default=500
         Rounds of the noise-free search after the first.
     max_iter : int, default=8000
-        Update steps over all rounds.
+        Update steps over all rounds of the noise-free search, or of a descent; and sweeps over supports.
     tol : float, default=1e-6
         At a given or learned noise variance, descent stops once no prior variance moves by more than this share of the
         largest.
@@ -132,8 +132,10 @@ class VaeSlr(SupportPosterior, LinearVae):
         Rounds of the noise-free search that were begun.
     n_passes_ : int
         Products of all columns with residuals, where the search worked on some of the columns (see Notes); else 0.
-    status_ : {"certified", "converged", "iteration_limit", "noise_collapsed"}
-        How the fit ended.
+    status_ : {"certified", "converged", "noisy", "iteration_limit", "sampling_limit", "noise_collapsed"}
+        How the fit ended. "noisy": nothing was proved, and the data were taken for noisy. Data without noise whose
+        sparsest solution was not found end so as well, since they look the same (see Notes): where you know that there
+        is none, ``noise_var="anneal"`` warns instead. "sampling_limit": `max_iter` cut off the sweeps over supports.
     certified_ : bool
         Whether the solution was proved to be the sparsest one: for almost all coefficients (see Notes), and up to what
         floating point can tell.
@@ -196,12 +198,12 @@ class VaeSlr(SupportPosterior, LinearVae):
     `positive`.
 
     The posterior is that of the model ``y = X b + X c + e`` of a few effects ``b``, a dense background ``c`` and noise,
-    sampled in 60 to 260 sweeps, or 500 with `model_averaging`, over at most 20 effects or ten more than a first search
-    has found, each taken away in turn and its column drawn anew from all columns and none, with the variances and the
-    number of effects drawn between sweeps (docs/theory/computed.md, "Averaging over supports"). It costs
-    ``O(n_samples**2 * (n_samples + n_features))`` once, in which Ctrl-C is not heard, two copies of `X`,
-    and ``O(n_samples * n_features)`` a move. A given `noise_var` is taken as it is, down to 1e-12 of the mean square of
-    `y`; any word means that it is drawn. The seed is `random_state`.
+    sampled in 60 to 260 sweeps, or 500 with `model_averaging`, and at most `max_iter`, over at most 20 effects or ten
+    more than a first search has found, each taken away in turn and its column drawn anew from all columns and none,
+    with the variances and the number of effects drawn between sweeps (docs/theory/computed.md, "Averaging over
+    supports"). It costs ``O(n_samples**2 * (n_samples + n_features))`` once, in which Ctrl-C is not heard, two copies
+    of `X`, and ``O(n_samples * n_features)`` a move. A given `noise_var` is taken as it is, down to 1e-12 of the mean
+    square of `y`; any word means that it is drawn. The seed is `random_state`.
 
     References
     ----------

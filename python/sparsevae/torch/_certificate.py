@@ -98,19 +98,27 @@ class _Nested:
 
 @dataclass
 class Certifier:
-    """What proves solutions to be the sparsest: see the Notes of `VaeSlr`."""
+    """What proves solutions to be the sparsest: see the Notes of `VaeSlr`.
+
+    `norms` are those that the columns had before they were scaled: they tell ties of the caller's numbers.
+    """
 
     X: Tensor
     y: Tensor
     space: RowSpace
     whitened: Tensor
-    present: Tensor
+    norms: Tensor
     precision: float
+
+    @property
+    def present(self) -> Tensor:
+        """Which columns are not zero."""
+        return self.norms > 0
 
     def at(self, chosen: Tensor) -> "Certifier":
         """Keep the chosen problems."""
         X, space, whitened = take(self.X, chosen), self.space.at(chosen), self.whitened[chosen]
-        return Certifier(X, self.y[chosen], space, whitened, self.present[chosen], self.precision)
+        return Certifier(X, self.y[chosen], space, whitened, self.norms[chosen], self.precision)
 
     def _rounding(self, z: Tensor) -> Tensor:
         return _AT["rounding"] * self.precision * (1.0 + z.abs().sum(-1))
@@ -185,12 +193,14 @@ class Certifier:
     def _tied(self, order: Tensor, z: Tensor, inside: Tensor) -> Tensor:
         """Whether supports may explain the same by coincidence: see `NoiseFree::is_tied`."""
         pairs = (inside[:, :, None] & inside[:, None, :]).triu(1)
+        norms = torch.where(inside, self.norms.gather(-1, order), 1.0)
+        z = z / norms
         ratio = torch.where(pairs, z[:, :, None] / z[:, None, :], 0.0).abs()
         multiple = torch.zeros_like(pairs)
         for q in range(1, int(_AT["multiples"]) + 1):
             p, whole = ratio * q, (ratio * q).round()
             multiple |= (whole >= 1) & (whole <= _AT["multiples"]) & ((p - whole).abs() <= _AT["same"] * p)
-        entries = (_columns(self.X, order) * inside[:, None, :]).abs().flatten(1).sort(-1)[0]
+        entries = (_columns(self.X, order) * (norms * inside)[:, None, :]).abs().flatten(1).sort(-1)[0]
         again = (entries.diff() <= _AT["same"] * entries[:, 1:]) & (entries[:, :-1] > 0)
         repeated = again.sum(-1) > _AT["repeated"] * (entries > 0).sum(-1)
         many = 2 * inside.sum(-1) > self.space.basis.shape[-2]
@@ -208,14 +218,14 @@ def anneal(problems: Problems, space: RowSpace, rule: str, max_iter: int, precis
     found, noise = Found.nothing(y, n), torch.zeros_like(y[:, 0])
     found.converged[problems.response_norms == 0] = True
     left = (problems.response_norms > 0).nonzero()[:, 0]
-    present = (problems.column_norms > 0).expand(len(y), n)[left]
+    norms = problems.column_norms.expand(len(y), n)[left]
     X, space, y = take(X, left), space.at(left), y[left]
     whitened = space.whiten(y)
-    certifier = Certifier(X, y, space, whitened, present, precision)
+    certifier = Certifier(X, y, space, whitened, norms, precision)
     factor = (_AT["unit"] * y.shape[-1] / whitened.square().sum(-1)).sqrt()
     y = y * factor[:, None]
     end = (_AT["below_spectrum"] * space.smallest.square()).clamp(_AT["lowest"], _AT["anneal_end"]).expand(len(y))
-    w, steps, rooms = present.to(y.dtype), min(_AT["anneal_steps"], max_iter), Rooms()
+    w, steps, rooms = certifier.present.to(y.dtype), min(_AT["anneal_steps"], max_iter), Rooms()
     for step in range(steps):
         if not len(left):
             break

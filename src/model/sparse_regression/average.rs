@@ -6,7 +6,7 @@ use crate::Result;
 use crate::monitor::Monitor;
 use crate::posterior;
 use crate::problem::{Problem, Response};
-use crate::report::{FitReport, Posterior};
+use crate::report::FitReport;
 use crate::settings::Sizes;
 use crate::solver::EncoderCovariance;
 
@@ -28,42 +28,45 @@ pub(super) fn path_sizes(problem: &Problem<'_>, settings: &Settings) -> Sizes {
 
 /// Settings of the sampler: as much as averages need, or a choice of columns.
 pub(super) fn sampling(settings: &Settings, averages: bool) -> posterior::Settings {
-    let Settings { prior_odds, positive, seed, .. } = settings;
+    let Settings { prior_odds, positive, seed, max_iter, .. } = settings;
     let brief = posterior::Settings::brief(*seed);
     posterior::Settings {
         sizes: settings.sizes(),
+        max_sweeps: *max_iter,
         prior_odds: prior_odds.clone(),
         positive: positive.clone(),
         ..if averages { posterior::Settings { seed: *seed, ..posterior::Settings::default() } } else { brief }
     }
 }
 
-/// The posterior over supports that the search has left to do: it is without doubt where a solution leaves nothing, and
-/// sampled if averages are asked for.
-pub(super) fn average(
+/// Adds the posterior over supports that the search has left to do: it is without doubt where a solution leaves nothing,
+/// and sampled if averages are asked for.
+pub(super) fn add_average(
+    report: &mut FitReport,
     problem: &Problem<'_>,
     response: &Response,
     settings: &Settings,
-    report: &FitReport,
     monitor: &Monitor<'_>,
-) -> Result<Option<Posterior>> {
+) -> Result<()> {
+    if report.posterior.is_some() {
+        return Ok(());
+    }
     let square = response.norm * response.norm;
     let values = (problem.freedom * response.n_responses()) as f64;
     let is_exact = report.certified || report.noise_var * values <= EXACT * square;
     if is_exact || problem.columns.is_empty() {
-        let FitReport { support, coef, intercept, noise_var, .. } = report;
-        return Ok(Some(posterior::certain(problem, support, coef, intercept, *noise_var)));
+        let FitReport { support, coef, intercept, noise_var, .. } = &*report;
+        report.posterior = Some(posterior::certain(problem, support, coef, intercept, *noise_var));
+    } else if settings.model_averaging {
+        // The noise of a preconditioned decoder is not that of the response.
+        let noise_var = match settings.noise {
+            Noise::Fixed(noise_var) if settings.power.is_none() => Some(noise_var),
+            _ => None,
+        };
+        let start = problem.places(&report.support);
+        let (sampled, _) =
+            posterior::posterior(problem, response, noise_var, &start, 0.0, &sampling(settings, true), monitor)?;
+        report.hold(sampled);
     }
-    if !settings.model_averaging {
-        return Ok(None);
-    }
-    // The noise of a preconditioned decoder is not that of the response.
-    let noise_var = match settings.noise {
-        Noise::Fixed(noise_var) if settings.power.is_none() => Some(noise_var),
-        _ => None,
-    };
-    let start = problem.places(&report.support);
-    let (sampled, _) =
-        posterior::posterior(problem, response, noise_var, &start, 0.0, &sampling(settings, true), monitor)?;
-    Ok(Some(sampled))
+    Ok(())
 }

@@ -24,7 +24,7 @@ use crate::problem::{Problem, Response};
 use crate::report::{FitReport, PackedReport};
 use crate::settings::Settings as _;
 use crate::{Error, Result};
-use average::{average, is_sampled};
+use average::{add_average, is_sampled};
 use given_noise::{condition_numbers, descend};
 use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -219,9 +219,7 @@ pub fn fit_problem(
         }
     };
     report.n_iter += before;
-    if report.posterior.is_none() {
-        report.posterior = average(problem, &response, settings, &report, monitor)?;
-    }
+    add_average(&mut report, problem, &response, settings, monitor)?;
     if let Some(power) = settings.power
         && report.condition_number.is_none()
         && !problem.columns.is_empty()

@@ -92,7 +92,9 @@ pub(super) fn assemble(
         None if report.certified => shared(problem, &support, second_moments),
         // The second moment of the posterior under a flat prior, which EM would take as its next step.
         None => {
-            let flat = posterior(&vec![f64::INFINITY; support.len()]);
+            // Of dependent columns it is infinite, and rounding makes anything of that.
+            let are_independent = independent(columns.view(), DEPENDENT).len() == support.len();
+            let flat = are_independent.then(|| posterior(&vec![f64::INFINITY; support.len()]).ok()).flatten();
             let variance = |i: usize| flat.as_ref().map_or(0.0, |flat| flat[[i, i]]);
             let moments = second_moments.iter().enumerate().map(|(i, square)| square + variance(i)).collect();
             shared(problem, &support, moments)

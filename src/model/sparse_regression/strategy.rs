@@ -137,8 +137,12 @@ pub(super) fn run(
         };
         return report.map(Some);
     }
-    let noisy = context.looks_noisy && settings.noise == Noise::Auto || known_noise.is_some();
-    let status = if noisy { Status::Converged } else { Status::IterationLimit };
+    let status = match settings.noise {
+        Noise::Fixed(_) => Status::Converged,
+        Noise::Auto if context.is_refused => Status::Converged,
+        Noise::Auto if context.looks_noisy => Status::Noisy,
+        _ => Status::IterationLimit,
+    };
     context.trace.energies = std::mem::take(&mut context.path);
     let best = std::mem::replace(&mut context.best, NOTHING);
     let is_refused = context.is_refused || !settings.sizes().allow(best.support.len());
@@ -191,7 +195,7 @@ impl<'a> Context<'a> {
         }
         report.support_cov = (sum / ((average.coef_draws.nrows() - 1) * axes) as f64).into_iter().collect();
         report.support.iter().enumerate().for_each(|(i, &j)| report.coef_var[j] = report.support_cov[i * size + i]);
-        report.posterior = Some(average);
+        report.hold(average);
         Ok(report)
     }
 

@@ -6,7 +6,7 @@
 //! many chance correlations for signals. A pass multiplies all columns with the residuals of supports along the path;
 //! columns that would have joined come into the working set, until the best support stays.
 
-use super::average::{average, path_sizes};
+use super::average::{add_average, path_sizes};
 use super::noisy::{Noisy, evidence};
 use super::residuals::Residuals;
 use super::settings::{Noise, Settings};
@@ -216,9 +216,7 @@ impl Wide<'_> {
         let Some(mut report) = strategy::run(&part, self.response, settings, path, self.monitor)? else {
             return Ok(None);
         };
-        if report.posterior.is_none() {
-            report.posterior = average(&part, self.response, settings, &report, self.monitor)?;
-        }
+        add_average(&mut report, &part, self.response, settings, self.monitor)?;
         Ok(Some(report))
     }
 

@@ -11,6 +11,7 @@ from certificate_families import FAMILIES
 from sklearn.exceptions import ConvergenceWarning
 from sparsevae import VaeSlr
 from sparsevae.datasets import make_sparse_regression
+from sparsevae.energies import marginal_energy
 from sparsevae.torch import solve_batch
 
 
@@ -95,8 +96,17 @@ def test_dependent_columns_beside_noise_of_rounding_have_a_report_with_the_right
 def test_ties_of_coefficients_and_entries_are_not_certified_each_alone_is():
     rng = np.random.default_rng(3)
     signs, normal = rng.choice([-1.0, 1.0], (30, 60)), rng.standard_normal((30, 60))
+    # Columns of unlike norm: the tie is one of the numbers given, not of scaled ones.
+    binary = np.random.default_rng(2).integers(0, 2, (30, 60)).astype(float)
     chosen, tied, generic = [4, 20, 51], np.array([1.0, -1.0, 2.0]), np.array([1.0, -1.37, 2.71])
-    for X, z, certified in [(signs, tied, False), (signs, generic, True), (normal, tied, True)]:
+    cases = [
+        (signs, tied, False),
+        (signs, generic, True),
+        (normal, tied, True),
+        (binary, tied, False),
+        (binary, generic, True),
+    ]
+    for X, z, certified in cases:
         model = VaeSlr().fit(X, X[:, chosen] @ z)
         np.testing.assert_array_equal(model.support_, chosen)
         assert model.certified_ == certified
@@ -115,3 +125,30 @@ def test_a_sample_that_repeats_another_changes_nothing():
         assert model.noise_var_ == once.noise_var_
     replicates = np.r_[data.y, data.y + np.random.default_rng(0).standard_normal(60)]
     assert VaeSlr().fit(np.r_[data.X, data.X], replicates).noise_var_ > 0.2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_energy_at_the_reported_variances_is_the_reported_one_where_columns_are_doubled(seed):
+    rng = np.random.default_rng(seed)
+    half = rng.standard_normal((20, 30))
+    X = np.hstack([half, half])
+    y = X[:, :12] @ rng.standard_normal(12) + 1e-9 * (seed % 2) * rng.standard_normal(20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = VaeSlr(fit_intercept=False, max_iter=300).fit(X, y)
+    value, in_prior_var, _ = marginal_energy(X, y, model.prior_var_, model.noise_var_)
+    assert value == pytest.approx(model.energy_, rel=1e-9)
+    assert value == pytest.approx(exact_energy(X, y, model.prior_var_, model.noise_var_), rel=1e-9)
+    # Twins explain the same, chosen or not.
+    np.testing.assert_allclose(in_prior_var[:30], in_prior_var[30:], rtol=1e-6, atol=1e-6 * np.abs(in_prior_var).max())
+
+
+def test_noise_free_data_that_are_not_solved_are_told():
+    data = make_sparse_regression(50, 1000, n_nonzero=20, random_state=20_000)
+    model = VaeSlr().fit(data.X, data.y)
+    assert model.status_ == "noisy"
+    with pytest.warns(ConvergenceWarning, match="without a certified solution"):
+        model = VaeSlr(noise_var="anneal", n_restarts=3).fit(data.X, data.y)
+    assert model.status_ == "iteration_limit"
+    solved = make_sparse_regression(50, 1000, n_nonzero=8, random_state=0)
+    assert VaeSlr().fit(solved.X, solved.y).status_ == "certified"

@@ -230,3 +230,18 @@ def test_tensors_give_tensors():
     assert [each.columns.tolist() for each in tensor.credible_sets()] == [
         each.tolist() for each in given.credible_sets_
     ]
+
+
+@pytest.mark.parametrize("averaged", [True, False])
+def test_the_iteration_limit_bounds_the_sweeps_and_a_fit_that_it_cuts_off_says_so(averaged):
+    X, y, _ = blocks(0)
+    with pytest.warns(ConvergenceWarning, match="ended at `max_iter` sweeps"):
+        model = VaeSlr(max_iter=20, model_averaging=averaged).fit(X, y)
+    assert model.status_ == "sampling_limit"
+    assert np.isfinite(model.coef_).all()
+    assert np.isfinite(model.predict(X, return_std=True)[1]).all()
+    with pytest.warns(ConvergenceWarning, match="2 of 2 fits ended without convergence"):
+        fit_many(VaeSlr(max_iter=20, model_averaging=averaged), X, np.c_[y, y])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert VaeSlr(max_iter=500, model_averaging=averaged).fit(X, y).status_ == "noisy"

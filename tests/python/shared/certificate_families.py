@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.fft import dct
-from sparsevae import SimultaneousSparseVae, VaeSlr
+from scipy.sparse import csc_array
+from sparsevae import PreconditionedVae, SimultaneousSparseVae, VaeSlr
 from sparsevae.datasets import make_sparse_regression
+from sparsevae.torch import solve_batch
 
 Rng = np.random.Generator
 Problem = tuple[Any, Any, Any, Any]
@@ -146,6 +149,137 @@ def _larger(design: str, offset: float) -> Callable[[Rng], Problem]:
     return draw
 
 
+class _Batch:
+    """`solve_batch` as an estimator."""
+
+    def __init__(self, optimizer: str) -> None:
+        self.optimizer = optimizer
+
+    def fit(self, X: Any, y: Any) -> None:
+        tensors = torch.from_numpy(X), torch.from_numpy(y)[None]
+        found = solve_batch(*tensors, noise_var="anneal", optimizer=self.optimizer)
+        self.support_ = np.flatnonzero(found.coef[0].numpy())
+        self.certified_ = bool(found.converged[0])
+
+
+def _by(model: Callable[[], Any], family: Callable[[Rng], Problem]) -> Callable[[Rng], Problem]:
+    """The problems of a family for another estimator, those with at least twice as many features as samples."""
+
+    def draw(rng: Rng) -> Problem:
+        while True:
+            _, X, y, support = family(rng)
+            if 2 * X.shape[0] <= X.shape[1]:
+                return model(), X, y, support
+
+    return draw
+
+
+def _responses(family: Callable[[Rng], Problem]) -> Callable[[Rng], Problem]:
+    """Three responses on the designs of a family."""
+
+    def draw(rng: Rng) -> Problem:
+        model, X, _, support = family(rng)
+        Y = X[:, support] @ rng.standard_normal((len(support), 3))
+        return SimultaneousSparseVae(fit_intercept=model.fit_intercept), X, Y, support
+
+    return draw
+
+
+def _small_noise(rng: Rng) -> Problem:
+    model, X, y, support = _gaussian(rng)
+    size = np.linalg.norm(y) / len(y) ** 0.5
+    return model, X, y + 10.0 ** rng.uniform(-14, -8) * size * rng.standard_normal(len(y)), support
+
+
+def _small_coefficients(rng: Rng) -> Problem:
+    n, p, k = _shape(rng)
+    X = rng.standard_normal((n, p))
+    z, support = _plant(rng, X, k, 10.0 ** rng.uniform(-10, 0, k))
+    return VaeSlr(), X, X @ z, support
+
+
+def _column_scales(rng: Rng) -> Problem:
+    n, p, k = _shape(rng)
+    X = rng.standard_normal((n, p)) * 10.0 ** rng.uniform(-6, 6, p)
+    z, support = _plant(rng, X, k)
+    return VaeSlr(), X, X @ z + 10.0 ** rng.uniform(1, 8), support
+
+
+def _many_nonzeros(rng: Rng) -> Problem:
+    n = int(rng.choice([6, 8, 10, 15]))
+    X = rng.standard_normal((n, int(n * rng.choice([1.3, 2.0, 3.0]))))
+    z, support = _plant(rng, X, int(rng.integers(n // 2, n - 1)))
+    return VaeSlr(fit_intercept=False), X, X @ z, support
+
+
+def _low_rank(rng: Rng) -> Problem:
+    n, p, _ = _shape(rng)
+    rank = int(rng.integers(3, min(n, p) + 1))
+    X = rng.standard_normal((n, rank)) @ rng.standard_normal((rank, p))
+    z, support = _plant(rng, X, int(rng.integers(1, rank)))
+    return VaeSlr(fit_intercept=False), X, X @ z, support
+
+
+def _sums_of_columns(rng: Rng) -> Problem:
+    """A sum of two columns of the support may stand for either of them."""
+    n, p, k = _shape(rng)
+    X = rng.standard_normal((n, p))
+    z, support = _plant(rng, X, k)
+    pairs = np.array([rng.choice(p, 2, replace=False) for _ in range(p // 3)])
+    X = np.hstack([X, X[:, pairs[:, 0]] + X[:, pairs[:, 1]]])
+    y = X[:, :p] @ z
+    if any(set(support).issuperset(pair) for pair in pairs):
+        # The solution is not the only one of its size: none may be certified.
+        support = np.array([], dtype=int)
+    return VaeSlr(), X, y, support
+
+
+def _heavy_tails(rng: Rng) -> Problem:
+    n, p, k = _shape(rng)
+    X = rng.standard_cauchy((n, p))
+    z, support = _plant(rng, X, k, rng.standard_cauchy(k))
+    return VaeSlr(), X, X @ z, support
+
+
+def _single_precision(family: Callable[[Rng], Problem]) -> Callable[[Rng], Problem]:
+    def draw(rng: Rng) -> Problem:
+        model, X, _, support = family(rng)
+        X = X.astype(np.float32)
+        y = X[:, support].astype(float) @ rng.standard_normal(len(support))
+        return model, X, (y + 10.0 ** rng.uniform(-2, 2)).astype(np.float32), support
+
+    return draw
+
+
+def _bytes(rng: Rng) -> Problem:
+    n, p, k = _shape(rng)
+    X = rng.integers(-99, 100, (n, p)).astype(np.int8)
+    z, support = _plant(rng, X, k)
+    return VaeSlr(), X, X @ z, support
+
+
+def _sparse(rng: Rng) -> Problem:
+    model, X, _, support = _gaussian(rng)
+    X = np.where(rng.random(X.shape) < 0.5, X, 0.0)
+    support = support[np.ptp(X[:, support], axis=0) > 0]
+    return model, csc_array(X), X[:, support] @ rng.standard_normal(len(support)), support
+
+
+def _positive(rng: Rng) -> Problem:
+    _, X, y, support = _gaussian(rng)
+    z = np.linalg.lstsq(X[:, support], y, rcond=None)[0]
+    return VaeSlr(positive=True), X, X[:, support] @ np.abs(z), support
+
+
+def _factors(rng: Rng) -> Problem:
+    """Indicators of the levels of factors, with generic effects of some levels."""
+    n = int(rng.choice([15, 25, 40]))
+    X = np.hstack([np.eye(levels)[rng.integers(0, levels, n)] for levels in rng.integers(3, 7, n // 5)])
+    X = X[:, np.ptp(X, axis=0) > 0]
+    z, support = _plant(rng, X, int(rng.integers(1, 5)))
+    return VaeSlr(), X, X @ z, support
+
+
 FAMILIES: dict[str, Callable[[Rng], Problem]] = {
     "gaussian": _gaussian,
     "mean of y 1e1 to 1e8": _offset,
@@ -171,4 +305,39 @@ FAMILIES: dict[str, Callable[[Rng], Problem]] = {
     "tied: -1 and 1": _tied("signs"),
     "tied: integers": _tied("integers"),
     "tied: partial DCT": _tied("dct"),
+    "noise 1e-14 to 1e-8, 40 x 400 walk": _noise((40, 400), "random_walk"),
+    "noise 1e-14 to 1e-8, 40 x 400 gaussian": _noise((40, 400), "gaussian"),
+    "noise 1e-14 to 1e-8, 6 to 40 samples": _small_noise,
+    "coefficients 1e-10 to 1": _small_coefficients,
+    "columns of scale 1e-6 to 1e6, mean of y": _column_scales,
+    "nonzeros n/2 to n - 2": _many_nonzeros,
+    "rank 3 to n": _low_rank,
+    "sums of two columns": _sums_of_columns,
+    "Cauchy columns and coefficients": _heavy_tails,
+    "float32, mean of y": _single_precision(_gaussian),
+    "float32, near copies": _single_precision(_near_copies),
+    "int8": _bytes,
+    "sparse matrix": _sparse,
+    "positive": _positive,
+    "three responses, means of columns": _responses(_means),
+    "three responses, near copies": _responses(_near_copies),
+    "three responses, condition": _responses(_condition),
+    "three responses, vandermonde": _responses(_vandermonde),
+    "em, condition": _by(lambda: VaeSlr(optimizer="em", fit_intercept=False), _condition),
+    "mm, condition": _by(lambda: VaeSlr(optimizer="mm", fit_intercept=False), _condition),
+    "adam, condition": _by(lambda: VaeSlr(optimizer="adam", n_steps=300, fit_intercept=False), _condition),
+    "em, near copies": _by(lambda: VaeSlr(optimizer="em"), _near_copies),
+    "adam, near copies": _by(lambda: VaeSlr(optimizer="adam", n_steps=300), _near_copies),
+    "em, noise": _by(lambda: VaeSlr(optimizer="em"), _small_noise),
+    "adam, noise": _by(lambda: VaeSlr(optimizer="adam", n_steps=300), _small_noise),
+    "PreconditionedVae, mean of y": _by(PreconditionedVae, _offset),
+    "PreconditionedVae, condition": _by(lambda: PreconditionedVae(fit_intercept=False), _condition),
+    "solve_batch em, means of columns": _by(lambda: _Batch("em"), _means),
+    "solve_batch mm, gaussian": _by(lambda: _Batch("mm"), _gaussian),
+    "solve_batch em, condition": _by(lambda: _Batch("em"), _condition),
+    "solve_batch em, near copies": _by(lambda: _Batch("em"), _near_copies),
+    "solve_batch em, noise": _by(lambda: _Batch("em"), _small_noise),
+    "tied: factors": _factors,
+    "tied: integers, three responses": _responses(_tied("integers")),
+    "tied: 0 and 1, solve_batch em": _by(lambda: _Batch("em"), _tied("binary")),
 }
