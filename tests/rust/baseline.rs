@@ -220,18 +220,21 @@ fn autoencoder(x: &Array2<f64>, y: &Array2<f64>, penalty: Penalty<'_>, noise_var
     row_penalty::fit(x.view(), y.view(), penalty, &settings.check().unwrap(), &Monitor::default()).unwrap()
 }
 
+/// The slope of a penalty at a squared row norm.
+type Slope = fn(f64) -> f64;
+
 #[test]
 fn every_penalty_ends_at_a_fixed_point_of_its_least_squares_and_its_objective_never_rises() {
     let (x, _, y) = planted(20, 40, 6, 5, 3);
     let y = y + 0.05 * &gaussian(20, 5, 9);
     let root = |s: &[f64]| Ok(s.iter().map(|s| ((s + 0.01).sqrt(), 0.5 / (s + 0.01).sqrt())).unzip());
-    let slope: [(Penalty<'_>, fn(f64) -> f64); 4] = [
+    let penalties: [(Penalty<'_>, Slope); 4] = [
         (Penalty::Log, |s| 1.0 / s),
         (Penalty::Power(0.5), |s| 0.25 * s.powf(-0.75)),
         (Penalty::Power(1.0), |s| 0.5 / s.sqrt()),
         (Penalty::Given(&root), |s| 0.5 / (s + 0.01).sqrt()),
     ];
-    for (penalty, slope) in slope {
+    for (penalty, slope) in penalties {
         let found = autoencoder(&x, &y, penalty, 0.02);
         assert_eq!(found.status, Status::Converged);
         assert!(found.path.windows(2).all(|pair| pair[1] <= pair[0] + 1e-9 * pair[0].abs()));
