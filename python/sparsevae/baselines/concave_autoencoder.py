@@ -110,7 +110,7 @@ class ConcaveAutoencoder(RowSparseRegressor):
     >>> rng = np.random.default_rng(0)
     >>> X, coef = rng.standard_normal((50, 100)), np.zeros((10, 100))
     >>> coef[:, :30] = rng.standard_normal((10, 30))
-    >>> for penalty in ("log", 0.5, lambda s: (np.sqrt(s + 0.01), 0.5 / np.sqrt(s + 0.01))):
+    >>> for penalty in ("log", 0.5, lambda s: (np.log1p(np.sqrt(s)), 0.5 / (np.sqrt(s) + s))):
     ...     model = ConcaveAutoencoder(penalty=penalty).fit(X, X @ coef.T)
     ...     print(model.status_, len(model.support_))
     converged 30
