@@ -12,6 +12,7 @@ __all__ = [
     "add_noise",
     "add_response_noise",
     "affine",
+    "baseline_defaults",
     "basis_pursuit",
     "check",
     "defaults",
@@ -21,11 +22,18 @@ __all__ = [
     "energy_batch",
     "fit",
     "fit_affine",
+    "fit_augmented",
+    "fit_covariance_free",
+    "fit_group_pursuit",
     "fit_many",
+    "fit_reweighted",
     "fit_robust",
     "fit_robust_pca",
+    "fit_row_penalty",
     "fit_simultaneous",
+    "fit_sparse_bayes",
     "is_large",
+    "least_squares_equations",
     "make_combinators",
     "make_design",
     "make_low_rank_outliers",
@@ -361,3 +369,61 @@ def encode_robust(
 def robust_defaults() -> dict[str, dict[str, Any]]: ...
 def tolerances() -> Tolerances: ...
 def defaults() -> dict[str, Any]: ...
+
+@type_check_only
+class LeastSquaresEquations(TypedDict):
+    rows: NDArray[np.float64]
+    target: NDArray[np.float64]
+    to_dual: NDArray[np.float64]
+    residual: float
+
+@type_check_only
+class SparseBayesArguments(TypedDict):
+    noise_var: float | None
+    max_iter: int
+    tol: float
+    prune: float
+
+@type_check_only
+class RowPenaltyArguments(TypedDict):
+    noise_var: float
+    weight: float
+    unit: float
+    max_iter: int
+    tol: float
+    rounding: float
+
+def least_squares_equations(x: NDArray[np.float64], y: NDArray[np.float64]) -> LeastSquaresEquations: ...
+def fit_sparse_bayes(
+    x: NDArray[np.float64], y: NDArray[np.float64], arguments: SparseBayesArguments
+) -> dict[str, Any]: ...
+def fit_covariance_free(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    arguments: SparseBayesArguments,
+    n_probes: int,
+    cg_max_iter: int,
+    cg_tol: float,
+    seed: int,
+) -> dict[str, Any]: ...
+def fit_reweighted(
+    x: NDArray[np.float64], y: NDArray[np.float64], epsilon: float, max_iter: int, tol: float, rounding: float
+) -> dict[str, Any]: ...
+def fit_augmented(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    covariance: NDArray[np.float64] | None,
+    n_nonzero: int,
+    threshold: float,
+    rounding: float,
+) -> dict[str, Any]: ...
+def fit_group_pursuit(
+    x: NDArray[np.float64], y: NDArray[np.float64], tolerance: float, max_iter: int, tol: float, rounding: float
+) -> dict[str, Any]: ...
+def fit_row_penalty(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    penalty: str | float | Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]],
+    arguments: RowPenaltyArguments,
+) -> dict[str, Any]: ...
+def baseline_defaults() -> dict[str, dict[str, Any]]: ...

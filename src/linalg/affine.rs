@@ -1,7 +1,9 @@
 //! The covariance `W W^T + gamma I` of an affine decoder, factorised, and the SVD that its minima come from.
 
 use super::decompose::{Svd, cholesky, copy, inverse, product, thin_svd};
+use super::row_blocks::interruptible;
 use crate::Result;
+use crate::monitor::Monitor;
 use faer::linalg::triangular_solve;
 use faer::{Mat, Par};
 use ndarray::{Array2, ArrayView2};
@@ -30,6 +32,24 @@ impl ThinSvd {
         let left = Array2::from_shape_fn(u.shape(), |(i, k)| u[(i, k)]);
         let right = Array2::from_shape_fn((v.ncols(), v.nrows()), |(k, j)| v[(j, k)]);
         Ok(Self { left, singular: s, right })
+    }
+
+    /// As [`new`](Self::new), with an eye on `monitor`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`Error::Interrupted`](crate::Error::Interrupted).
+    ///
+    /// # Complexity
+    /// As [`new`](Self::new).
+    pub fn watched(x: Array2<f64>, what: &'static str, monitor: &Monitor<'_>) -> Result<Self> {
+        interruptible(x.nrows().min(x.ncols()), monitor, move || Self::new(x.view(), what))?
+    }
+
+    /// How many singular values of a matrix of this shape are not rounding.
+    pub fn rank(&self, (rows, columns): (usize, usize)) -> usize {
+        let largest = self.singular.first().copied().unwrap_or(0.0);
+        let least = rows.max(columns) as f64 * f64::EPSILON * largest;
+        self.singular.iter().take_while(|&&s| s > least).count()
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Axes {
 }
 
 /// Calls `work` on this thread, or on another where it is long enough to be interrupted.
-pub(super) fn interruptible<T: Send + 'static>(
+pub(crate) fn interruptible<T: Send + 'static>(
     size: usize,
     monitor: &Monitor<'_>,
     work: impl FnOnce() -> T + Send + 'static,

@@ -1,6 +1,8 @@
 //! A design in the eigenvectors of `X X^T`, where a background of small coefficients is diagonal.
 
-use super::decompose::gram;
+use super::decompose::{copy, eigen, gram};
+use super::row_blocks::interruptible;
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -59,4 +61,21 @@ impl Spectral {
     pub fn rotate(&self, vector: &[f64]) -> Vec<f64> {
         self.vectors.col_iter().map(|u| u.iter().zip(vector).map(|(u, v)| u * v).sum()).collect()
     }
+}
+
+/// The eigenvalues of a symmetric matrix, called `what` in errors, rising, and its eigenvectors as columns.
+///
+/// # Errors
+/// [`Error::NoDecomposition`]; [`Error::Interrupted`], once `monitor` is stopped.
+///
+/// # Complexity
+/// `O(size^3)`, on one thread.
+pub fn symmetric_eigen(
+    matrix: Array2<f64>,
+    what: &'static str,
+    monitor: &Monitor<'_>,
+) -> Result<(Vec<f64>, Array2<f64>)> {
+    let (values, vectors) =
+        interruptible(matrix.nrows(), monitor, move || eigen(copy(&matrix.view()).as_ref(), what))??;
+    Ok((values, Array2::from_shape_fn(vectors.shape(), |(i, j)| vectors[(i, j)])))
 }

@@ -1,6 +1,7 @@
 //! Everything that knows Python: array views in, plain structs out, errors converted. Built with the feature `python`.
 
 mod affine;
+mod baseline;
 mod batch;
 mod datasets;
 mod designs;
@@ -19,6 +20,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Found now: NumPy is imported at the first use, and an interrupt in an import cannot be passed on there.
     PyArray1::<f64>::zeros(module.py(), 0, false);
     affine::register(module)?;
+    baseline::register(module)?;
     batch::register(module)?;
     datasets::register(module)?;
     designs::register(module)?;

@@ -77,7 +77,7 @@ PLACES = {
         "sparsevae.__init__",
         "sparsevae._input.pickles",
         "sparsevae._input.remote",
-        "sparsevae.baselines.robust_pca",
+        "sparsevae.baselines",
         "sparsevae.datasets",
         "sparsevae.energies",
         "sparsevae.experiments.families.goldfish",

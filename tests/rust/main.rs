@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod affine;
+mod baseline;
 mod batch;
 mod certificate;
 mod common;

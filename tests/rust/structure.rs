@@ -17,8 +17,8 @@ const FLOORS: &[&[&str]] = &[
     &["energy"],
     &["solver"],
     &["support", "posterior"],
-    &["l1", "baseline", "datasets"],
-    &["factorization"],
+    &["l1", "datasets"],
+    &["baseline", "factorization"],
     &["model"],
     &["python"],
 ];

@@ -1,10 +1,11 @@
-"""Weighted l1 minimisation under linear equations, as a linear program."""
+"""l1 minimisation under linear equations: what the pursuits share, and the linear program of HiGHS."""
 
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linprog
 
+from .. import _core
 from ..exceptions import NumericalError
 from ._regressor import Array, Problem
 
@@ -15,18 +16,13 @@ _ROUNDINGS = 64
 
 
 class Equations(NamedTuple):
-    """``rows @ coef = target``: all that least squares of `y` on `X` says, with orthonormal rows.
-
-    `values` are the singular values of `X`.
-    """
+    """``rows @ coef = target``: all that least squares of `y` on `X` says, with orthonormal rows."""
 
     rows: Array
     target: Array
-    values: Array
     to_dual: Array
     residual: float
     rounding: float
-    warning: str | None
 
 
 class Vertex(NamedTuple):
@@ -37,52 +33,60 @@ class Vertex(NamedTuple):
     n_iter: int
 
 
+def rounding_of(problem: Problem) -> float:
+    """Share of the whole that the precision of the data allows."""
+    return max(_ROUNDING, _ROUNDINGS * problem.precision)
+
+
+def misfit_warning(problem: Problem, residual: float, rank: int) -> str | None:
+    """Say by how much `y` lies outside the column space of `X`, where that is more than rounding."""
+    if residual <= rounding_of(problem):
+        return None
+    name, centred = "`Y`" if problem.y.ndim == 2 else "`y`", " once centred" if problem.centred else ""
+    return (
+        f"no coefficients reproduce {name}: {residual:.2g} of its norm lies outside the column space of `X`, which "
+        f"has shape {problem.X.shape} and rank {rank}{centred}. `coef_` is the best of the least-squares solutions"
+    )
+
+
+def unsolved(advice: str = "") -> NumericalError:
+    """Say that no solution of a linear program was proved to be optimal."""
+    return NumericalError(
+        f"the linear program was not solved: neither the path nor the simplex method ended with a certificate{advice}"
+    )
+
+
 def least_squares_equations(problem: Problem) -> Equations:
-    """Find the equations that ``coef`` solves if and only if it minimises ``norm(y - X @ coef)``, for any responses.
+    """Find the equations that ``coef`` solves if and only if it minimises ``norm(y - X @ coef)``, for one response.
 
     Parameters
     ----------
     problem : Problem
-        Design, and one response or many.
+        Design and response.
 
     Returns
     -------
     Equations
         As many as `X` has rank; `to_dual`, of shape (n_samples, rank), maps their multipliers to those of the samples;
-        `residual` is the distance of `y` from the column space, as a share of its norm; `warning` speaks of it where it
-        exceeds `rounding`, the share of the whole that the precision of the data allows.
+        `residual` is the distance of `y` from the column space, as a share of its norm; `rounding` is the share of the
+        whole that the precision of the data allows.
     """
-    X, y = problem.X, problem.y
-    U, s, rows = np.linalg.svd(X, full_matrices=False)
-    rank = int((s > max(X.shape) * np.finfo(np.float64).eps * s[0]).sum())
-    U, s, rows = U[:, :rank], s[:rank], rows[:rank]
-    image = U.T @ y
-    length = float(np.linalg.norm(y))
-    residual = float(np.linalg.norm(y - U @ image)) / length if length else 0.0
-    rounding = max(_ROUNDING, _ROUNDINGS * problem.precision)
-    warning, name, centred = None, "`Y`" if y.ndim == 2 else "`y`", " once centred" if problem.centred else ""
-    if residual > rounding:
-        warning = (
-            f"no coefficients reproduce {name}: {residual:.2g} of its norm lies outside the column space of `X`, which "
-            f"has shape {X.shape} and rank {rank}{centred}. `coef_` is the best of the least-squares solutions"
-        )
-    return Equations(rows, (image.T / s).T, s, U / s, residual, rounding, warning)
+    found = _core.least_squares_equations(problem.X, problem.y[:, None])
+    return Equations(found["rows"], found["target"][:, 0], found["to_dual"], found["residual"], rounding_of(problem))
 
 
-def minimise_weighted_l1(equations: Equations, weights: Array) -> Vertex:
-    """Solve ``min weights @ abs(coef)`` subject to the equations by the dual simplex method.
+def minimise_l1(equations: Equations) -> Vertex:
+    """Solve ``min sum(abs(coef))`` subject to the equations by the dual simplex method of HiGHS.
 
     Parameters
     ----------
     equations : Equations
         From `least_squares_equations`.
-    weights : ndarray of shape (n_features,)
-        At least 0. A coefficient of weight 0 is free.
 
     Returns
     -------
     Vertex
-        With `dual` such that ``abs(rows.T @ dual) <= weights`` and ``target @ dual`` is the minimum.
+        With `dual` such that ``abs(rows.T @ dual) <= 1`` and ``target @ dual`` is the minimum.
 
     Raises
     ------
@@ -100,27 +104,20 @@ def minimise_weighted_l1(equations: Equations, weights: Array) -> Vertex:
     if rank in (0, n) or unit == 0:
         # One solution, or zero.
         coef = A.T @ target
-        return Vertex(coef, A @ (weights * np.sign(coef)), 0)
-    scale = float(weights.max()) or 1.0
-    # Free coefficients are one variable, all others the difference of two.
-    split = np.flatnonzero(weights > 0)
-    costs = np.r_[weights, weights[split]] / scale
-    bounds = np.full((len(costs), 2), (0.0, np.inf))
-    bounds[:n][weights == 0, 0] = -np.inf
+        return Vertex(coef, A @ np.sign(coef), 0)
     found = linprog(
-        costs,
-        A_eq=np.hstack([A, -A[:, split]]),
+        np.ones(2 * n),
+        A_eq=np.hstack([A, -A]),
         b_eq=target / unit,
-        bounds=bounds,
+        bounds=(0, None),
         method="highs-ds",
         options={"presolve": False},
     )
     if found.status != 0:
         raise NumericalError(f"the linear program was not solved: {found.message}")
-    coef = found.x[:n]
-    coef[split] -= found.x[n:]
+    coef = found.x[:n] - found.x[n:]
     size = np.abs(coef) * np.linalg.norm(A, axis=0)
     basis = np.flatnonzero(size > equations.rounding * size.max())
     coef = np.zeros(n)
     coef[basis] = np.linalg.lstsq(A[:, basis], target, rcond=None)[0]
-    return Vertex(coef, scale * found.eqlin.marginals, int(found.nit))
+    return Vertex(coef, found.eqlin.marginals, int(found.nit))

@@ -3,9 +3,7 @@
 from abc import ABC
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
-from ._regressor import Array, SparseRegressor
+from ._regressor import SparseRegressor
 
 
 class RowSparseRegressor(SparseRegressor, ABC):
@@ -54,29 +52,3 @@ class RowSparseRegressor(SparseRegressor, ABC):
             If ``status_`` is none of "optimal" and "converged"; the message has the numbers.
         """
         return self._fit(X, Y)
-
-
-def compress(responses: Array) -> tuple[Array, Array]:
-    """Split responses into as many columns as they have rank and orthonormal rows that take these back.
-
-    Parameters
-    ----------
-    responses : ndarray of shape (n_equations, n_responses)
-        Right-hand sides.
-
-    Returns
-    -------
-    factor : ndarray of shape (n_equations, rank)
-        What a criterion of row norms needs to know of the responses: it does not change under rotations.
-    rotation : ndarray of shape (rank, n_responses)
-        ``factor @ rotation`` equals `responses`; one row at least.
-    """
-    U, s, rotation = np.linalg.svd(responses, full_matrices=False)
-    rank = max(1, int((s > max(responses.shape) * np.finfo(np.float64).eps * s.max(initial=0.0)).sum()))
-    return U[:, :rank] * s[:rank], rotation[:rank]
-
-
-def squared_rows(U: Array) -> Array:
-    """Squared Euclidean norms of the rows."""
-    squares: Array = np.einsum("ij,ij->i", U, U)
-    return squares

@@ -3,13 +3,14 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from .. import _core
 from .._input.arrays import check_finite, real_array
-from .._input.parameters import check_count, check_not_negative
+from .._input.parameters import MOST, check_count, check_not_negative
 from ..exceptions import ParameterError, ShapeError
-from ._linear_program import least_squares_equations, minimise_weighted_l1
-from ._regressor import Array, Problem, SparseRegressor
+from ._linear_program import misfit_warning, rounding_of, unsolved
+from ._regressor import Problem, SparseRegressor
 
 
 class AugmentedBasisPursuit(SparseRegressor):
@@ -52,7 +53,7 @@ class AugmentedBasisPursuit(SparseRegressor):
     status_ : {"optimal", "infeasible", "unpenalised"}
         "infeasible": `y` lies outside the column space of `X`, and `coef_` is chosen among the least-squares
         solutions. "unpenalised": the columns of `unpenalised_` alone reproduce every response, so that the norm
-        decides nothing, and `coef_` is any vertex of the solutions.
+        decides nothing, and `coef_` is a solution of least norm on those columns.
     n_iter_ : int
         Rounds of peeling that added a coordinate.
     n_features_in_ : int
@@ -66,8 +67,9 @@ class AugmentedBasisPursuit(SparseRegressor):
 
     Notes
     -----
-    One symmetric eigendecomposition, ``O(n_features**3)``, a projection a round, and the linear program of
-    :class:`BasisPursuit`.
+    One symmetric eigendecomposition, ``O(n_features**3)``, a projection a round, and a linear program: what the
+    coordinates outside of the norm reproduce is projected away, and the homotopy of :func:`sparsevae.basis_pursuit`
+    solves for the others.
 
     With fewer samples than features the sample covariance has as many zero eigenvalues as there are samples too few.
     Then nearly every coordinate is peeled, and the status is "unpenalised": give the population covariance, or more
@@ -130,63 +132,39 @@ class AugmentedBasisPursuit(SparseRegressor):
                     f"most 1e-6 of its largest value, {size:.1e}"
                 )
         return {
-            "n_nonzero": check_count("n_nonzero", self.n_nonzero),
+            "n_nonzero": min(check_count("n_nonzero", self.n_nonzero), MOST),
             "threshold": check_not_negative("threshold", self.threshold),
             "covariance": covariance,
         }
 
     def _solve(self, problem: Problem, arguments: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-        (d, n), covariance, threshold = problem.X.shape, arguments["covariance"], arguments["threshold"]
+        covariance, threshold = arguments["covariance"], arguments["threshold"]
         if covariance is None:
             # In the units of `problem`, where it neither overflows nor underflows.
-            covariance, threshold = problem.X.T @ problem.X / d, threshold / problem.X_unit / problem.X_unit
-        elif len(covariance) != n:
+            threshold = threshold / problem.X_unit / problem.X_unit
+        elif len(covariance) != problem.X.shape[1]:
+            n = problem.X.shape[1]
             raise ShapeError(f"`covariance` has shape {covariance.shape}, but ({n}, {n}) is needed to match `X`")
-        peeled, n_small, rounds = peel(covariance, threshold, arguments["n_nonzero"])
-        equations = least_squares_equations(problem)
-        weights = np.ones(n)
-        weights[peeled] = 0.0
-        status, warning = "optimal", equations.warning
-        rank = len(equations.rows)
-        if warning is not None:
-            status = "infeasible"
-        elif peeled.size and np.linalg.matrix_rank(equations.rows[:, peeled]) == rank < n:
+        found = _core.fit_augmented(
+            problem.X, problem.y, covariance, arguments["n_nonzero"], threshold, rounding_of(problem)
+        )
+        status, rank, peeled = found["status"], found["rank"], found["chosen"]
+        if status == "unsolved":
+            raise unsolved()
+        warning = misfit_warning(problem, found["residual"], rank)
+        if status == "optimal" and found["unpenalised"]:
             status = "unpenalised"
             warning = (
-                f"the l1 norm decides nothing: {peeled.size} of {n} coordinates are left out of it, and their columns "
-                f"have the rank of `X`, {rank}. {n_small} eigenvalues of the covariance are below `threshold`, "
-                f"{arguments['threshold']:g}; a smaller threshold, a smaller `n_nonzero` or the population covariance "
-                "peels fewer"
+                f"the l1 norm decides nothing: {peeled.size} of {problem.X.shape[1]} coordinates are left out of it, "
+                f"and their columns have the rank of `X`, {rank}. {found['n_small']} eigenvalues of the covariance are "
+                f"below `threshold`, {arguments['threshold']:g}; a smaller threshold, a smaller `n_nonzero` or the "
+                "population covariance peels fewer"
             )
         return {
-            "coef_": minimise_weighted_l1(equations, weights).coef,
+            "coef_": found["coef"],
             "unpenalised_": peeled,
-            "n_small_": n_small,
-            "residual_": equations.residual,
+            "n_small_": found["n_small"],
+            "residual_": found["residual"],
             "status_": status,
-            "n_iter_": rounds,
+            "n_iter_": found["rounds"],
         }, warning
-
-
-def peel(covariance: Array, threshold: float, n_nonzero: int) -> tuple[NDArray[np.intp], int, int]:
-    """Find the coordinates of near-dependencies by iterative peeling, the number of small eigenvalues, and of rounds.
-
-    With `P` the projection on the other eigenvectors and `t` for `n_nonzero`, peeling begins with the coordinates of
-    which `P` takes away more than ``1 / (9 t**2)``, and goes on with those of which more than ``1 / (6 t)`` lies in
-    the span of the projections of coordinates that are already peeled.
-    """
-    values, vectors = np.linalg.eigh(covariance)
-    large = vectors[:, values >= threshold]
-    kept = np.einsum("ij,ij->i", large, large)
-    chosen = kept < 1 - 1 / (9 * n_nonzero**2)
-    rounds = 0
-    for _ in range(n_nonzero if chosen.any() else 0):
-        # In the basis `large`, the projection of coordinate i is row i.
-        _, s, directions = np.linalg.svd(large[chosen], full_matrices=False)
-        basis = directions[s > max(large.shape) * np.finfo(np.float64).eps]
-        inside = ((large @ basis.T) ** 2).sum(axis=1)
-        grown = chosen | (inside >= 1 / (6 * n_nonzero) ** 2)
-        if (grown == chosen).all():
-            break
-        chosen, rounds = grown, rounds + 1
-    return np.flatnonzero(chosen), int((values < threshold).sum()), rounds

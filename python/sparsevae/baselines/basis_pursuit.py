@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
-from ._linear_program import least_squares_equations, minimise_weighted_l1
+from ._linear_program import least_squares_equations, minimise_l1, misfit_warning
 from ._regressor import Problem, SparseRegressor
 
 
@@ -89,11 +87,12 @@ class BasisPursuit(SparseRegressor):
         arguments: dict[str, Any],  # noqa: ARG002 - it has none
     ) -> tuple[dict[str, Any], str | None]:
         equations = least_squares_equations(problem)
-        vertex = minimise_weighted_l1(equations, np.ones(problem.X.shape[1]))
+        vertex = minimise_l1(equations)
+        warning = misfit_warning(problem, equations.residual, len(equations.rows))
         return {
             "coef_": vertex.coef,
             "dual_coef_": equations.to_dual @ vertex.dual / problem.X_unit,
             "residual_": equations.residual,
-            "status_": "infeasible" if equations.warning else "optimal",
+            "status_": "infeasible" if warning else "optimal",
             "n_iter_": vertex.n_iter,
-        }, equations.warning
+        }, warning

@@ -1,14 +1,12 @@
 """Sparse Bayesian learning without a covariance."""
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from .._input.parameters import check_count, check_positive
+from .. import _core
+from .._input.parameters import MOST, check_count, check_positive
 from .._input.random import RandomState, draw_seed
-from ._regressor import Array
-from ._sparse_bayes import Posterior, SparseBayes
+from ._regressor import Problem
+from ._sparse_bayes import SparseBayes
 
 
 class CovarianceFreeEm(SparseBayes):
@@ -82,8 +80,9 @@ class CovarianceFreeEm(SparseBayes):
     -----
     A step costs ``O(n_samples * n_features * n_probes)`` for each conjugate gradient step, and memory for
     ``n_features * n_probes`` numbers. Badly conditioned designs and small noise variances ask for many such steps:
-    `n_unsolved_` tells whether they sufficed. On one core and Gaussian designs at 30 dB a step was faster than an exact
-    one with as many samples as features from about 2,000 on, but still 6 times slower at 2,048 x 8,192.
+    `n_unsolved_` tells whether they sufficed. On one core and Gaussian designs at 30 dB, both in NumPy, a step was
+    faster than an exact one with as many samples as features from about 2,000 on, but still 6 times slower at 2,048 x
+    8,192.
 
     The variance of an estimate is that of random signs, ``w_j * sum_(i != j) Sigma_ij**2 / w_i / n_probes``; estimates
     outside of the known bounds, 0 and ``w_j``, are set to the nearer one. Lin et al. probe the system before it is
@@ -131,75 +130,16 @@ class CovarianceFreeEm(SparseBayes):
 
     def _arguments(self) -> dict[str, Any]:
         return super()._arguments() | {
-            "n_probes": check_count("n_probes", self.n_probes),
-            "cg_max_iter": check_count("cg_max_iter", self.cg_max_iter),
+            "n_probes": min(check_count("n_probes", self.n_probes), MOST),
+            "cg_max_iter": min(check_count("cg_max_iter", self.cg_max_iter), MOST),
             "cg_tol": check_positive("cg_tol", self.cg_tol, below=1),
             "seed": draw_seed(self.random_state),
         }
 
-    def _begin(self, X: Array, y: Array, arguments: dict[str, Any]) -> "ProbingEStep":
-        rng = np.random.default_rng(arguments["seed"])
-        return ProbingEStep(
-            X, y, rng, arguments["n_probes"], max_iter=arguments["cg_max_iter"], tol=arguments["cg_tol"]
-        )
+    def _maximise(self, problem: Problem, options: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+        others = {name: arguments[name] for name in ("n_probes", "cg_max_iter", "cg_tol", "seed")}
+        found: dict[str, Any] = _core.fit_covariance_free(problem.X, problem.y, options, **others)
+        return found
 
-    def _counts(self, e_step: "ProbingEStep") -> dict[str, int]:
-        return {"n_cg_iter_": e_step.n_cg_iter, "n_unsolved_": e_step.n_unsolved}
-
-
-class ProbingEStep:
-    """The posterior by conjugate gradients, its variances by random probes that each call draws anew."""
-
-    def __init__(
-        self, X: Array, y: Array, rng: np.random.Generator, n_probes: int, *, max_iter: int, tol: float
-    ) -> None:
-        self.X, self.columns, self.rng, self.n_probes = X, np.ascontiguousarray(X.T), rng, n_probes
-        self.image, self.squares = self.columns @ y, np.einsum("ij,ij->j", X, X)
-        self.max_iter, self.tol = max_iter, tol
-        self.n_cg_iter, self.n_unsolved = 0, 0
-
-    def __call__(self, w: Array, noise: float) -> Posterior:
-        """Estimate the posterior at prior variances `w`."""
-        root = np.sqrt(w)
-        probes = self.rng.choice([-1.0, 1.0], size=(len(w), self.n_probes))
-        scaled = (root / noise)[:, None]
-        right = np.column_stack([root * self.image / noise, probes])
-
-        def matrix(values: Array) -> Array:
-            product: Array = values + scaled * (self.columns @ (self.X @ (root[:, None] * values)))
-            return product
-
-        solved, n_iter, done = conjugate_gradients(
-            matrix, right, 1 + self.squares * w / noise, max_iter=self.max_iter, tol=self.tol
-        )
-        self.n_cg_iter += n_iter
-        self.n_unsolved += not done
-        # A variance is positive and below that of the prior.
-        share = np.clip(np.einsum("jk,jk->j", probes, solved[:, 1:]) / self.n_probes, 0.0, 1.0)
-        return Posterior(root * solved[:, 0], w * share, share)
-
-
-def conjugate_gradients(
-    matrix: Callable[[Array], Array], right: Array, diagonal: Array, *, max_iter: int, tol: float
-) -> tuple[Array, int, bool]:
-    """Solve a positive definite system for all columns of `right` in one recurrence, preconditioned by `diagonal`.
-
-    Returns the solutions, the number of steps, and whether every residual fell below `tol` of its right-hand side.
-    """
-    solved, left = np.zeros_like(right), right.copy()
-    goal = tol * np.linalg.norm(right, axis=0)
-    direction = left / diagonal[:, None]
-    size = np.einsum("jk,jk->k", left, direction)
-    for n_iter in range(1, max_iter + 1):
-        product = matrix(direction)
-        curvature = np.einsum("jk,jk->k", direction, product)
-        # Columns that are solved to the last bit have no direction any more.
-        length = np.divide(size, curvature, out=np.zeros_like(size), where=curvature > 0)
-        solved += length * direction
-        left -= length * product
-        if (np.linalg.norm(left, axis=0) <= goal).all():
-            return solved, n_iter, True
-        conditioned = left / diagonal[:, None]
-        last, size = size, np.einsum("jk,jk->k", left, conditioned)
-        direction = conditioned + np.divide(size, last, out=np.zeros_like(size), where=last > 0) * direction
-    return solved, max_iter, False
+    def _counts(self, found: dict[str, Any]) -> dict[str, int]:
+        return {"n_cg_iter_": found["n_cg_iter"], "n_unsolved_": found["n_unsolved"]}

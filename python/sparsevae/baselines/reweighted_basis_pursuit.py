@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
-from .._input.parameters import check_count, check_not_negative, check_positive
-from ._linear_program import least_squares_equations, minimise_weighted_l1
+from .. import _core
+from .._input.parameters import MOST, check_count, check_not_negative, check_positive
+from ._linear_program import misfit_warning, rounding_of, unsolved
 from ._regressor import Problem, SparseRegressor
 
 
@@ -61,8 +60,9 @@ class ReweightedBasisPursuit(SparseRegressor):
 
     Notes
     -----
-    Each round is a linear program that starts afresh, 10 to 20 ms at 100 x 200; a problem that basis pursuit has solved
-    takes one more to see it, hard ones about ten. The objective has local minima, one for each support that suffices.
+    Each round is a linear program, solved by the homotopy of :func:`sparsevae.basis_pursuit` in scaled columns, with a
+    certificate: 2 to 5 ms at 100 x 200, where HiGHS takes 10 to 20. A problem that basis pursuit has solved takes one
+    more round to see it, hard ones about ten. The objective has local minima, one for each support that suffices.
 
     References
     ----------
@@ -91,32 +91,26 @@ class ReweightedBasisPursuit(SparseRegressor):
     def _arguments(self) -> dict[str, Any]:
         return {
             "epsilon": check_positive("epsilon", self.epsilon),
-            "max_iter": check_count("max_iter", self.max_iter),
+            "max_iter": min(check_count("max_iter", self.max_iter), MOST),
             "tol": check_not_negative("tol", self.tol),
         }
 
     def _solve(self, problem: Problem, arguments: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-        equations = least_squares_equations(problem)
-        weights = np.ones(problem.X.shape[1])
-        coef = minimise_weighted_l1(equations, weights).coef
-        epsilon = arguments["epsilon"] * np.abs(coef).max()
-        n_iter, step = 0, np.inf if epsilon > 0 else 0.0
-        while n_iter < arguments["max_iter"] and step > arguments["tol"]:
-            weights, last = epsilon / (np.abs(coef) + epsilon), coef
-            coef = minimise_weighted_l1(equations, weights).coef
-            n_iter, step = n_iter + 1, float(np.abs(coef - last).max() / np.abs(coef).max())
-        warning, status = equations.warning, "infeasible"
-        if warning is None:
-            status = "converged" if step <= arguments["tol"] else "iteration_limit"
+        rounding = rounding_of(problem)
+        found = _core.fit_reweighted(problem.X, problem.y, **arguments, rounding=rounding)
+        status, n_iter = found["status"], found["n_iter"]
+        if status == "unsolved":
+            raise unsolved("; a larger `epsilon` may help")
+        warning = misfit_warning(problem, found["residual"], found["rank"])
         if status == "iteration_limit":
             warning = (
-                f"the rounds ended at `max_iter`, which is {n_iter}; the last moved a coefficient by {step:.1e} of the "
-                "largest"
+                f"the rounds ended at `max_iter`, which is {n_iter}; the last moved a coefficient by "
+                f"{found['step']:.1e} of the largest"
             )
         return {
-            "coef_": coef,
-            "weights_": weights,
-            "residual_": equations.residual,
+            "coef_": found["coef"],
+            "weights_": found["weights"],
+            "residual_": found["residual"],
             "status_": status,
             "n_iter_": n_iter,
         }, warning

@@ -1,14 +1,10 @@
 """Sparse Bayesian learning by exact EM."""
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
-
-from ..exceptions import NumericalError
-from ._regressor import Array
-from ._sparse_bayes import Posterior, SparseBayes
+from .. import _core
+from ._regressor import Problem
+from ._sparse_bayes import SparseBayes
 
 
 class SparseBayesianLearning(SparseBayes):
@@ -104,53 +100,6 @@ class SparseBayesianLearning(SparseBayes):
         self.prune = prune
         self.fit_intercept = fit_intercept
 
-    def _begin(self, X: Array, y: Array, arguments: dict[str, Any]) -> Callable[[Array, float], Posterior]:  # noqa: ARG002 - it has none
-        return exact_e_step(X, y, by_samples=len(X) <= X.shape[1])
-
-
-def exact_e_step(X: Array, y: Array, *, by_samples: bool) -> Callable[[Array, float], Posterior]:
-    """Prepare the posterior, by the covariance of the samples, ``O(n d**2)``, or that of the features, ``O(n**3)``."""
-    return _by_samples(X, y) if by_samples else _by_features(X, y)
-
-
-def _by_samples(X: Array, y: Array) -> Callable[[Array, float], Posterior]:
-    columns = np.asfortranarray(X.T)
-
-    def e_step(w: Array, noise: float) -> Posterior:
-        root = np.sqrt(w)
-        scaled = columns * root[:, None]
-        covariance = scaled.T @ scaled
-        covariance.flat[:: len(y) + 1] += noise
-        L = _factor(covariance)
-        half = solve_triangular(L, scaled.T, lower=True, check_finite=False)
-        mean = root * (solve_triangular(L, y, lower=True, check_finite=False) @ half)
-        share = np.maximum(1 - np.einsum("ij,ij->j", half, half), 0.0)
-        return Posterior(mean, w * share, share)
-
-    return e_step
-
-
-def _by_features(X: Array, y: Array) -> Callable[[Array, float], Posterior]:
-    gram, image = X.T @ X, X.T @ y
-
-    def e_step(w: Array, noise: float) -> Posterior:
-        root = np.sqrt(w)
-        precision = gram * (root[:, None] * (root / noise))
-        precision.flat[:: len(w) + 1] += 1.0
-        L = _factor(precision)
-        half = solve_triangular(L, np.eye(len(w)), lower=True, overwrite_b=True, check_finite=False)
-        mean = root * (half.T @ (half @ (root * image))) / noise
-        share = np.einsum("ij,ij->j", half, half)
-        return Posterior(mean, w * share, share)
-
-    return e_step
-
-
-def _factor(matrix: Array) -> Array:
-    try:
-        factor: Array = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
-    except LinAlgError as error:
-        raise NumericalError(
-            f"`noise_var` is too small for float64 to factorise the covariance, which has size {len(matrix)}: {error}"
-        ) from error
-    return factor
+    def _maximise(self, problem: Problem, options: Any, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - it has no others
+        found: dict[str, Any] = _core.fit_sparse_bayes(problem.X, problem.y, options)
+        return found

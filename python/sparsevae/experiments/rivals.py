@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 from sklearn.linear_model import lars_path, lasso_path
 
-from ..baselines._row_sparse import compress
 from ..metrics import support_f1
 
 Array: TypeAlias = NDArray[np.float64]
@@ -111,13 +110,33 @@ def best_multi_task_lasso(
     Without noise the last penalties come near group basis pursuit, but most often with rows off its support that only
     shrink in proportion to the penalty: exact zeros would make a support that no penalty finds.
     """
-    factor, rotation = compress(Y)
+    factor, rotation = _compress(Y)
     path: Array = lasso_path(X, factor, eps=smallest, alphas=n_alphas, tol=tol, max_iter=max_iter)[1]
     # A rotation leaves row norms as they are.
     norms = np.linalg.norm(path, axis=0)
     true = np.linalg.norm(coef, axis=0)
     best = max(reversed(range(path.shape[2])), key=lambda k: support_f1(true, norms[:, k], threshold=threshold))
     return rotation.T @ path[:, :, best]
+
+
+def _compress(responses: Array) -> tuple[Array, Array]:
+    """Split responses into as many columns as they have rank and orthonormal rows that take these back.
+
+    Parameters
+    ----------
+    responses : ndarray of shape (n_equations, n_responses)
+        Right-hand sides.
+
+    Returns
+    -------
+    factor : ndarray of shape (n_equations, rank)
+        What a criterion of row norms needs to know of the responses: it does not change under rotations.
+    rotation : ndarray of shape (rank, n_responses)
+        ``factor @ rotation`` equals `responses`; one row at least.
+    """
+    U, s, rotation = np.linalg.svd(responses, full_matrices=False)
+    rank = max(1, int((s > max(responses.shape) * np.finfo(np.float64).eps * s.max(initial=0.0)).sum()))
+    return U[:, :rank] * s[:rank], rotation[:rank]
 
 
 def evidence(rss: float, total: float, k: int, d: int, n: int) -> float:
@@ -339,7 +358,7 @@ class GammaMap:
         the root of the norm of their covariance, and adds 2.2e-16 to the noise there, so that less is no less noise.
         """
         responses = y.reshape(len(y), -1)
-        factor, rotation = compress(responses) if y.ndim == 2 else (responses.copy(), np.ones((1, 1)))
+        factor, rotation = _compress(responses) if y.ndim == 2 else (responses.copy(), np.ones((1, 1)))
         factor *= np.sqrt(len(rotation) / responses.shape[1])
         # The kernel may change its first two arguments in place.
         values, active = self._kernel(

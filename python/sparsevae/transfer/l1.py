@@ -150,14 +150,14 @@ def _by_homotopy(A: Array, b: Array, threads: int) -> dict[str, Any]:
 
 def _by_highs(A: Array, b: Array) -> dict[str, Any]:
     # SciPy's solvers take a while to load.
-    from ..baselines._linear_program import least_squares_equations, minimise_weighted_l1
+    from ..baselines._linear_program import least_squares_equations, minimise_l1
     from ..baselines._regressor import Problem
 
     names = ("coef", "dual", "gap", "infeasibility", "residual", "n_iter")
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for side in b.T:
         equations = least_squares_equations(Problem(A, side, 1.0, 1.0, np.finfo(np.float64).eps / 2, centred=False))
-        vertex = minimise_weighted_l1(equations, np.ones(A.shape[1]))
+        vertex = minimise_l1(equations)
         dual, norm = equations.to_dual @ vertex.dual, np.abs(vertex.coef).sum()
         gap = abs(norm - side @ dual) / norm if norm > 0 else 0.0
         infeasibility = np.abs(A.T @ dual).max() - 1

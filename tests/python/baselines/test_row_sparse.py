@@ -13,12 +13,12 @@ from scipy.optimize import minimize_scalar
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from sparsevae.baselines import BasisPursuit, GroupBasisPursuit, LogAutoencoder
+from sparsevae.baselines import BasisPursuit, ConcaveAutoencoder, GroupBasisPursuit, LogAutoencoder
 from sparsevae.datasets import make_sparse_regression
 from sparsevae.exceptions import DataTypeError, NonFiniteError, NumericalError, ParameterError, ShapeError
 from sparsevae.experiments.rivals import GammaMap, best_multi_task_lasso
 
-MODELS = [GroupBasisPursuit, LogAutoencoder]
+MODELS = [ConcaveAutoencoder, GroupBasisPursuit, LogAutoencoder]
 each = pytest.mark.parametrize("model", MODELS)
 WEIGHTS = [1.0, 3.0, "n_responses"]
 X = gaussian(20, 40)
@@ -113,6 +113,106 @@ def test_the_weight_of_the_logarithm_matters_with_noise_alone():
     first, second = (LogAutoencoder(log_weight=weight).fit(design, exact) for weight in (1.0, "n_responses"))
     np.testing.assert_allclose(first.coef_, second.coef_, atol=1e-12)
     np.testing.assert_allclose(first.prior_var_, 30 * second.prior_var_, rtol=1e-9)
+
+
+def softened(squares):
+    """Lemma D.2 for ``h(w) = log(1 + w)``: the minimum over `w` of ``squares / w + h(w)``, where ``w**2 / (1 + w)`` is
+    the square."""
+    w = (squares + np.sqrt(squares**2 + 4 * squares)) / 2
+    return squares / w + np.log1p(w), 1 / w
+
+
+@pytest.mark.parametrize(
+    ("penalty", "value"),
+    [
+        ("log", lambda s: np.log(s)),
+        (0.3, lambda s: s**0.15),
+        (1.0, lambda s: np.sqrt(s)),
+        (softened, lambda s: softened(s)[0]),
+    ],
+    ids=["log", "0.3", "1", "any"],
+)
+def test_every_penalty_of_one_response_and_feature_has_a_minimum_of_its_scalar_form(penalty, value):
+    x, noise_var = np.array([[1.0], [2.0], [-1.0]]), 0.01
+    y = 0.7 * x + 0.1 * np.array([[1.0], [0.0], [-1.0]])
+    found = minimize_scalar(
+        lambda u: np.sum((y - x * u) ** 2) / noise_var + 2 * value(u**2), bounds=(0.3, 1.2), options={"xatol": 1e-10}
+    )
+    model = ConcaveAutoencoder(penalty=penalty, weight=2, noise_var=noise_var, fit_intercept=False).fit(x, y)
+    assert model.coef_.item() == pytest.approx(found.x, rel=1e-6)
+    assert model.objective_ == pytest.approx(found.fun, rel=1e-6)
+    # In other units the penalty of a power has another weight, and one that was given is another.
+    if not callable(penalty):
+        weight = 2 / 0.7 ** (0 if penalty == "log" else penalty)
+        scaled = ConcaveAutoencoder(penalty=penalty, weight=weight, noise_var=49 * noise_var, fit_intercept=False)
+        assert scaled.fit(10 * x, 7 * y).coef_.item() == pytest.approx(0.7 * model.coef_.item())
+
+
+def test_a_power_of_1_is_group_basis_pursuit():
+    design, responses, _, _ = problem(25)
+    convex = GroupBasisPursuit(tol=1e-10, max_iter=100_000).fit(design, responses)
+    model = ConcaveAutoencoder(penalty=1, max_iter=20_000, tol=1e-9).fit(design, responses)
+    assert model.status_ == "converged"
+    norms = np.linalg.norm(model.coef_, axis=0)
+    assert norms.sum() == pytest.approx(np.linalg.norm(convex.coef_, axis=0).sum(), rel=1e-6)
+    np.testing.assert_allclose(model.coef_, convex.coef_, atol=1e-3)
+    # The inverse slope of the norm, as a function of its square.
+    np.testing.assert_allclose(model.prior_var_, 2 * norms, rtol=1e-9)
+
+
+def test_the_penalty_of_lemma_d_2_is_that_of_scales_and_codes_at_their_best():
+    design, responses, _, support = problem(12, noise=0.02)
+    model = ConcaveAutoencoder(penalty=softened, weight=4, noise_var=4e-4, tol=1e-10, fit_intercept=False)
+    model.fit(design, responses)
+    assert set(support) <= set(model.support_)
+    squares, w = np.sum(model.coef_**2, axis=0)[model.support_], 4 * model.prior_var_[model.support_]
+    # Eq. 47 in the codes' squared norms, at the best ones: its slope is 0.
+    np.testing.assert_allclose(squares / w**2, 1 / (1 + w), rtol=1e-8)
+    misfit = np.sum((responses - model.predict(design)) ** 2) / 4e-4
+    value = misfit + 4 * np.sum(squares / w + np.log1p(w))
+    # The rows that are zero are at the smoothing.
+    assert model.objective_ == pytest.approx(value, abs=4 * 88 * 1e-5)
+    # Lemma D.1, eq. 45: the codes are linear in the data.
+    variances = model.prior_var_
+    B = variances[:, None] * (design.T @ np.linalg.inv((design * variances) @ design.T + 4e-4 * np.eye(50)))
+    np.testing.assert_allclose(model.coef_.T, B @ responses, atol=1e-7)
+
+
+def test_powers_below_1_solve_what_group_basis_pursuit_does_not():
+    solved = dict.fromkeys((0.1, 0.5, 1.0), 0)
+    for seed in range(5):
+        design, responses, coef, _ = problem(25, seed=seed)
+        for power in solved:
+            fitted = ConcaveAutoencoder(penalty=power, fit_intercept=False).fit(design, responses)
+            solved[power] += np.allclose(fitted.coef_, coef, atol=1e-8)
+    assert solved[0.1] >= 4 > solved[1.0]
+    assert solved[0.5] >= solved[1.0]
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [None, 1.0, (np.ones(3), np.ones(3)), ("a", "b"), np.ones((2, 7))],
+    ids=["none", "one", "3", "text", "7"],
+)
+def test_a_penalty_that_returns_anything_else_is_refused_by_name(returned):
+    with pytest.raises(ParameterError, match=r"(?s)`penalty` returns .*, but it must return two arrays"):
+        ConcaveAutoencoder(penalty=lambda _: returned).fit(X, Y)
+
+
+def test_what_a_penalty_raises_reaches_the_caller():
+    def broken(squares):
+        raise ZeroDivisionError(f"{squares.shape}")
+
+    with pytest.raises(ZeroDivisionError, match=r"\(40,\)"):
+        ConcaveAutoencoder(penalty=broken).fit(X, Y)
+
+
+def test_the_logarithm_by_name_is_the_autoencoder_of_the_logarithm():
+    design, responses, _, _ = problem(12, noise=0.05)
+    named = ConcaveAutoencoder(weight="n_responses", noise_var=0.0025).fit(design, responses)
+    log = LogAutoencoder(log_weight="n_responses", noise_var=0.0025).fit(design, responses)
+    np.testing.assert_array_equal(named.coef_, log.coef_)
+    assert named.objective_ == log.objective_
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 1.0])
@@ -353,6 +453,8 @@ BAD_PARAMETERS = {
     "noise_var": ["learn", -1.0, np.nan, np.inf, True, None, 1e-320, 10**400],
     "tolerance": ["auto", -1.0, np.nan, np.inf, True, None, 10**400],
     "log_weight": ["n_features", 0, -1.0, np.nan, np.inf, True, None, 10**400],
+    "weight": ["n_features", 0, -1.0, np.nan, np.inf, True, None, 10**400],
+    "penalty": ["l1", 0, -0.5, 1.1, np.nan, True, None, lambda s: (s, 0 * s)],
 }
 
 

@@ -18,6 +18,14 @@ from sparsevae import (
     basis_pursuit,
     fit_many,
 )
+from sparsevae.baselines import (
+    AugmentedBasisPursuit,
+    ConcaveAutoencoder,
+    CovarianceFreeEm,
+    GroupBasisPursuit,
+    ReweightedBasisPursuit,
+    SparseBayesianLearning,
+)
 from sparsevae.datasets import (
     make_gaussian_design,
     make_low_rank_outliers,
@@ -48,6 +56,7 @@ SIGNAL = np.random.default_rng(0).standard_normal(500_000)
 TALL = np.lib.stride_tricks.sliding_window_view(SIGNAL, 1000)
 SLOW = ColumnBlocks(read_slowly, shape=WIDE.X.shape, block_bytes=8 * 200 * 20)
 FOREVER = {"max_iter": 10**9, "n_restarts": 10**9, "noise_var": "anneal"}
+ENDLESS = {"max_iter": 10**9, "tol": 0.0}
 RUNS = {
     "fit": lambda: VaeSlr(**FOREVER).fit(HOPELESS.X, HOPELESS.y),
     "fit, verbose": lambda: VaeSlr(verbose=True, **FOREVER).fit(HOPELESS.X, HOPELESS.y),
@@ -72,6 +81,14 @@ RUNS = {
     "triangles": lambda: AffineVae().fit(LARGE[:, np.r_[:1000, :1000]]),
     "low rank and outliers": lambda: RobustVae(max_iter=10**9, tol=0.0).fit(LARGE),
     "other samples": lambda: SEPARATED.transform(np.tile(LARGE[:, :100], (40, 1))),
+    "sparse Bayesian learning": lambda: SparseBayesianLearning(**ENDLESS).fit(HOPELESS.X, HOPELESS.y),
+    "large covariances": lambda: SparseBayesianLearning(**ENDLESS).fit(LARGE[:1500], LARGE[:1500, 0] ** 2),
+    "large precisions": lambda: SparseBayesianLearning(**ENDLESS).fit(LARGE[:, :1500], LARGE[:, 0] ** 2),
+    "conjugate gradients": lambda: CovarianceFreeEm(**ENDLESS).fit(HOPELESS.X, HOPELESS.y),
+    "reweighting": lambda: ReweightedBasisPursuit().fit(LARGE[:1000], LARGE[:1000, 0] ** 2),
+    "peeling": lambda: AugmentedBasisPursuit().fit(LARGE, LARGE[:, 0] ** 2),
+    "group basis pursuit": lambda: GroupBasisPursuit(**ENDLESS).fit(HOPELESS.X, HOPELESS_ROWS),
+    "autoencoder": lambda: ConcaveAutoencoder(noise_var=0.01, **ENDLESS).fit(HOPELESS.X, HOPELESS_ROWS),
     "isometry": lambda: restricted_isometry_bound(TRAINING.A, 300, n_draws=10**5),
     "fit_many": lambda: fit_many(VaeSlr(**FOREVER), HOPELESS.X, np.tile(HOPELESS.y[:, None], 8), n_jobs=2),
 }

@@ -51,6 +51,7 @@ ESTIMATORS = {
     "RobustPca": (baselines.RobustPca(), (LOW_RANK,), (), []),
     "AugmentedBasisPursuit": (baselines.AugmentedBasisPursuit(n_nonzero=2), (X, Y[:, 0]), (X,), ["predict"]),
     "BasisPursuit": (baselines.BasisPursuit(), (X, Y[:, 0]), (X,), ["predict"]),
+    "ConcaveAutoencoder": (baselines.ConcaveAutoencoder(penalty=0.5), (X, Y), (X,), ["predict"]),
     "CovarianceFreeEm": (baselines.CovarianceFreeEm(max_iter=5), (X, Y[:, 0]), (X,), ["predict"]),
     "GroupBasisPursuit": (baselines.GroupBasisPursuit(), (X, Y), (X,), ["predict"]),
     "LogAutoencoder": (baselines.LogAutoencoder(), (X, Y), (X,), ["predict"]),
