@@ -190,7 +190,7 @@ impl Noisy<'_> {
     pub fn score(&self, candidate: &Candidate) -> f64 {
         let design = &self.problem.design;
         let (rows, n) = design.dim();
-        if rows >= n || self.response.off_range.norm > 0.0 {
+        if rows >= n || self.response.off_range.norm > 0.0 || self.problem.is_compressed_part() {
             return f64::NEG_INFINITY;
         }
         self.score_of_residual(candidate).unwrap_or(f64::INFINITY)

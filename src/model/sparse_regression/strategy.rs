@@ -6,7 +6,7 @@
 //! noisy; in doubt there are a few. Where nothing is proved, the posterior over supports answers, or the best support by
 //! a criterion where that is not sampled.
 
-use super::average::{is_sampled, path_sizes, sampling};
+use super::average::{is_sampled, path_sizes, sample};
 use super::given_noise::learn;
 use super::noise_free::{NoiseFree, Solved, Trace};
 use super::noisy::{Noisy, evidence};
@@ -18,7 +18,7 @@ use super::tolerances::{
 };
 use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
 use crate::monitor::Monitor;
-use crate::posterior::{self, Chosen};
+use crate::posterior::Chosen;
 use crate::problem::{Problem, Response};
 use crate::report::{FitReport, Status};
 use crate::settings::Sizes;
@@ -173,9 +173,8 @@ impl<'a> Context<'a> {
         status: Status,
     ) -> Result<FitReport> {
         let Self { problem, response, settings, monitor, .. } = self;
-        let sampling = sampling(settings, settings.model_averaging);
         let (average, chosen) =
-            posterior::posterior(problem, response, noise_var, start, evidence, &sampling, monitor)?;
+            sample(problem, response, settings, (noise_var, start, evidence), settings.model_averaging, monitor)?;
         let Chosen { support: places, coefficients, .. } = chosen.clone();
         let mut report = self.report(Found::Chosen(chosen), status)?;
         let (size, axes, n_drawn) = (places.len(), average.intercept_draws.ncols(), average.drawn.len());
@@ -211,7 +210,8 @@ impl<'a> Context<'a> {
     }
 
     fn is_tall(&self) -> bool {
-        self.problem.design.nrows() >= self.problem.columns.len()
+        let Problem { design, columns, .. } = self.problem.whole().unwrap_or(self.problem);
+        design.nrows() >= columns.len()
     }
 
     /// Whether the support path is cheaper than one round of the noise-free search.
