@@ -65,6 +65,11 @@ impl<T: Element, I: Copy + Sync + Debug + TryInto<usize>> Design for CompressedC
         }
     }
 
+    fn entries(&self, column: usize, each: &mut dyn FnMut(usize, f64)) -> bool {
+        self.column(column).for_each(|(row, value)| each(row, value));
+        true
+    }
+
     fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
         let rows = self.shape.0;
         let per_column = self.values.len() / self.shape.1.max(1);
@@ -75,6 +80,14 @@ impl<T: Element, I: Copy + Sync + Debug + TryInto<usize>> Design for CompressedC
                 }
             }
         });
+    }
+
+    fn hold(&self) -> Result<()> {
+        let (rows, n) = self.shape;
+        let wanted = "small enough for a dense copy, over which this fit goes again and again; `VaeSlr` and \
+                      `SimultaneousSparseVae` with `noise_var=\"auto\"` search wide sparse data as they are";
+        let too_large = |_| Error::invalid("X", format!("a sparse matrix of shape ({rows}, {n})"), wanted);
+        Vec::<f64>::new().try_reserve_exact(rows.saturating_mul(n)).map_err(too_large)
     }
 
     fn span(&self) -> usize {

@@ -9,6 +9,7 @@ mod cross_products;
 mod dense;
 mod moments;
 mod rows;
+mod sparse;
 mod standardised;
 mod tall;
 
@@ -53,6 +54,16 @@ pub trait Design: Sync + Debug {
     /// # Complexity
     /// `O(n_samples columns.len())` for each vector, on the threads that are lent.
     fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]);
+
+    /// Calls `each` with the row and the value of every entry of a column that may differ from 0, where only those are held; those of one
+    /// row add up. `false`, and nothing is read, where zeros are held as others are.
+    ///
+    /// # Complexity
+    /// `O(1)` for each entry.
+    fn entries(&self, column: usize, each: &mut dyn FnMut(usize, f64)) -> bool {
+        let _ = (column, each);
+        false
+    }
 
     /// What [`Moments::of`] would find by reading all columns, if they lie where they need not be read for it. Samples
     /// of weight 0 count for nothing there, wherever they are.
@@ -105,6 +116,10 @@ impl<D: Design + ?Sized> Design for &D {
 
     fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
         (**self).multiply_transposed(columns, vectors, out);
+    }
+
+    fn entries(&self, column: usize, each: &mut dyn FnMut(usize, f64)) -> bool {
+        (**self).entries(column, each)
     }
 
     fn moments(&self, roots: &[f64], centred: bool) -> Option<Moments> {

@@ -11,6 +11,8 @@ use std::slice::{ChunksExact, ChunksExactMut};
 pub const CONSTANT: f64 = 16.0 * f64::EPSILON;
 /// Entries that are read at a time: a panel of columns stays in the second-level cache.
 pub(super) const PANEL: usize = 1 << 16;
+/// Sparse columns that one thread looks at, one after the other.
+const SPARSE_AT_ONCE: usize = 1 << 12;
 /// Panels that one thread looks at, one after the other: so many share the room that they are read into.
 const PANELS_AT_ONCE: usize = 8;
 /// Mean over standard deviation up to which a product with the columns as they lie may be corrected for their means: it
@@ -71,12 +73,109 @@ impl Moments {
     /// the call is to end.
     ///
     /// # Complexity
-    /// `O(n_samples n_features)` on the threads that are lent; a panel is read at a time.
+    /// `O(n_samples n_features)` on the threads that are lent; a panel is read at a time. Of sparse columns, `O(1)` for each entry.
     pub fn of(design: &dyn Design, roots: &[f64], centred: bool, monitor: &Monitor<'_>) -> Self {
+        if design.shape().1 > 0 && design.entries(0, &mut |_, _| ()) {
+            return of_sparse(design, roots, centred, monitor);
+        }
         let panels = of_panels(design, monitor, |_, panel| of_panel(panel, roots, centred));
         let is_finite = panels.iter().all(|(_, is_finite)| *is_finite);
         let not_finite = if is_finite { None } else { first_not_finite(design) };
         Self { of_columns: panels.into_iter().flat_map(|(moments, _)| moments).collect(), not_finite }
+    }
+}
+
+/// As [`Moments::of`], for sparse columns.
+fn of_sparse(design: &dyn Design, roots: &[f64], centred: bool, monitor: &Monitor<'_>) -> Moments {
+    let n = design.shape().1;
+    let of_group = |group: Range<usize>| -> Vec<(Moment, Option<(usize, usize)>)> {
+        if group.start > 0 && monitor.look().is_err() {
+            return Vec::new();
+        }
+        let mut column = SparseColumn::new(roots, centred);
+        let each = group.map(|j| {
+            column.read(design, j);
+            (column.moment(), column.not_finite().map(|row| (row, j)))
+        });
+        each.collect()
+    };
+    let groups = (0..n).step_by(SPARSE_AT_ONCE).map(|start| start..n.min(start + SPARSE_AT_ONCE)).collect();
+    let (of_columns, not_finite): (Vec<_>, Vec<_>) = threads::map(groups, of_group).into_iter().flatten().unzip();
+    Moments { of_columns, not_finite: not_finite.into_iter().flatten().min() }
+}
+
+/// One sparse column after the other, for samples of these roots of weights; some of them may be 0.
+struct SparseColumn<'r> {
+    roots: &'r [f64],
+    centred: bool,
+    /// Weight and number of all samples, and the first one that has a weight.
+    size: f64,
+    used: usize,
+    first: usize,
+    /// Entries of the present column, and the rows in which some are held.
+    values: Vec<f64>,
+    rows: Vec<usize>,
+    is_held: Vec<bool>,
+}
+
+impl<'r> SparseColumn<'r> {
+    fn new(roots: &'r [f64], centred: bool) -> Self {
+        Self {
+            roots,
+            centred,
+            size: roots.iter().map(|root| root * root).sum(),
+            used: roots.iter().filter(|root| **root != 0.0).count(),
+            first: roots.iter().position(|root| *root != 0.0).unwrap_or(0),
+            values: vec![0.0; roots.len()],
+            rows: Vec::new(),
+            is_held: vec![false; roots.len()],
+        }
+    }
+
+    fn read(&mut self, design: &dyn Design, j: usize) {
+        let Self { roots, values, rows, is_held, .. } = self;
+        for i in rows.drain(..) {
+            (values[i], is_held[i]) = (0.0, false);
+        }
+        design.entries(j, &mut |i, value| {
+            if roots[i] == 0.0 {
+                return;
+            }
+            if !is_held[i] {
+                is_held[i] = true;
+                rows.push(i);
+            }
+            values[i] += value;
+        });
+    }
+
+    fn not_finite(&self) -> Option<usize> {
+        self.rows.iter().copied().filter(|&i| !self.values[i].is_finite()).min()
+    }
+
+    fn moment(&self) -> Moment {
+        let Self { roots, values, rows, .. } = self;
+        let largest = rows.iter().fold(0.0, |largest: f64, &i| largest.max(values[i].abs()));
+        let divisor = if largest > 0.0 { largest } else { 1.0 };
+        let weight = |i: usize| roots[i] * roots[i];
+        let held = |each: &dyn Fn(usize) -> f64| rows.iter().map(|&i| each(i)).sum::<f64>();
+        if !self.centred {
+            let square = held(&|i| weight(i) * (values[i] / divisor).powi(2));
+            return Moment { divisor, mean: 0.0, share: 0.0, square };
+        }
+        // The weight of zeros, as a sum where they are few: nothing cancels then.
+        let zeros = match 2 * rows.len() > self.used {
+            true => (0..roots.len()).filter(|&i| !self.is_held[i]).map(weight).sum(),
+            false => self.size - held(&weight),
+        };
+        let mean = held(&|i| weight(i) * (values[i] / divisor)) / self.size;
+        let left = |i: usize| values[i] / divisor - mean;
+        let sum = held(&|i| weight(i) * left(i)) - zeros * mean;
+        let (root, first) = (self.size.sqrt(), roots.get(self.first).copied().unwrap_or(1.0));
+        let share = (sum / root + first * left(self.first)) / (root + first);
+        let square = held(&|i| if i == self.first { 0.0 } else { weight(i) * (left(i) - share).powi(2) });
+        let zeros = if self.is_held[self.first] { zeros } else { (zeros - weight(self.first)).max(0.0) };
+        Moment { divisor, mean, share, square: square + zeros * (mean + share).powi(2) }
     }
 }
 

@@ -176,6 +176,14 @@ impl Design for Rows<'_> {
         })
     }
 
+    fn entries(&self, column: usize, each: &mut dyn FnMut(usize, f64)) -> bool {
+        self.design.entries(column, &mut |row, value| {
+            if let Ok(place) = self.kept.binary_search(&row) {
+                each(place, value);
+            }
+        })
+    }
+
     fn multiply_transposed(&self, columns: Range<usize>, vectors: &[f64], out: &mut [f64]) {
         self.design.multiply_transposed(columns, &self.lift(vectors), out);
     }

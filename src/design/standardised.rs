@@ -23,24 +23,24 @@ const KEPT: usize = 1 << 23;
 /// its weight, for each sample.
 #[derive(Debug)]
 pub struct Standardised<'a> {
-    source: Source<'a>,
+    pub(super) source: Source<'a>,
     /// Roots of the weights of all samples.
     pub(super) roots: Vec<f64>,
     /// Rows that are dropped: the first one if centred.
     pub(super) dropped: usize,
     pub(super) columns: Vec<usize>,
     pub(super) maps: Vec<Map>,
-    means: Vec<f64>,
-    norms: Vec<f64>,
+    pub(super) means: Vec<f64>,
+    pub(super) norms: Vec<f64>,
     /// Whether products with the columns as they lie are accurate.
-    moderate: bool,
+    pub(super) moderate: bool,
     /// Products of all columns of the source, centred if these are, and divided as they: of a tall design.
     pub(super) products: Option<Mat<f64>>,
-    copy: OnceLock<Array2<f64>>,
+    pub(super) copy: OnceLock<Array2<f64>>,
 }
 
 #[derive(Debug)]
-enum Source<'a> {
+pub(super) enum Source<'a> {
     Borrowed(&'a dyn Design),
     Owned(Array2<f64>),
 }
@@ -235,7 +235,7 @@ impl<'a> Standardised<'a> {
     }
 
     /// The matrix itself, where there is one: what was given as it is, or the copy that was asked for.
-    fn as_matrix(&self) -> Option<ArrayView2<'_, f64>> {
+    pub(super) fn as_matrix(&self) -> Option<ArrayView2<'_, f64>> {
         match &self.source {
             Source::Owned(matrix) => Some(matrix.view()),
             Source::Borrowed(_) => self.copy.get().map(|copy| copy.view()),
@@ -289,6 +289,11 @@ impl<'a> Standardised<'a> {
         let n = self.ncols();
         if let Some(matrix) = self.as_matrix() {
             return multiply_transposed(matrix, vectors, out);
+        }
+        if 2 * n < self.source().shape().1
+            && let Some(products) = self.products_by_entries(vectors)
+        {
+            return out.copy_from_slice(&products);
         }
         let (lifted, mut part) = (self.lifted(vectors), Vec::new());
         for columns in self.spans() {

@@ -8,8 +8,8 @@ use crate::Result;
 use crate::design::Standardised;
 use crate::monitor::Monitor;
 use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
-use ndarray::{Array2, aview1};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
+use ndarray::{Array2, ArrayView2, aview1};
 
 /// Smallest singular value of a design of unit columns down to which the Cholesky factor of its products is taken. Their
 /// rounding, about 1e-15 for thousands of columns, weighs as much as its square is small: 1e-11. Chosen by hand.
@@ -40,6 +40,22 @@ impl<'a> Compression<'a> {
     /// its rows cannot be read a few at a time and it is ill conditioned.
     pub fn new(mut design: Standardised<'a>, monitor: &Monitor<'_>) -> Result<Self> {
         let gram = design.take_gram(monitor)?;
+        Self::by_gram(design, gram, monitor)
+    }
+
+    /// The same of a design whose `products` are known: `X^T X`, of which the lower triangle is read.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// # Complexity
+    /// `O(n_cols^3)`, unless it is ill conditioned.
+    pub fn of_products(design: Standardised<'a>, products: ArrayView2<'_, f64>, monitor: &Monitor<'_>) -> Result<Self> {
+        let gram = Mat::from_fn(design.ncols(), design.ncols(), |i, j| products[[i, j]]);
+        Self::by_gram(design, gram, monitor)
+    }
+
+    fn by_gram(design: Standardised<'a>, gram: Mat<f64>, monitor: &Monitor<'_>) -> Result<Self> {
         let lower = interruptible(design.ncols(), monitor, move || cholesky(gram))?;
         let factor = lower.map(|lower| Coordinates::Triangular(lower.transpose().to_owned()));
         let well_conditioned = factor.filter(|factor| factor.smallest_singular() > SMALLEST);

@@ -25,6 +25,7 @@ mod solve;
 pub mod spectral;
 pub mod watched;
 
+use crate::{Error, Result};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::{Array2, ArrayView2};
@@ -32,6 +33,21 @@ use pulp::Simd;
 use rayon::prelude::*;
 
 pub use crate::design::multiply_transposed;
+
+/// Zeros, as many as `rows` times `columns`, for work on a design of that size.
+///
+/// # Errors
+/// [`Error::InvalidParameter`] with `what` if there is no room for them.
+pub(crate) fn zeros(what: &'static str, rows: usize, columns: usize) -> Result<Vec<f64>> {
+    let too_large = || {
+        Error::invalid(what, format!("of a size that needs a table of {rows} x {columns}"), "small enough for memory")
+    };
+    let len = rows.checked_mul(columns).ok_or_else(too_large)?;
+    let mut values = Vec::new();
+    values.try_reserve_exact(len).map_err(|_| too_large())?;
+    values.resize(len, 0.0);
+    Ok(values)
+}
 
 /// Rows of a product that one thread computes at a time.
 const BLOCK: usize = 256;

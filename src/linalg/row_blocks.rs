@@ -43,9 +43,12 @@ pub struct RowGram {
 }
 
 impl RowGram {
-    /// Of no rows yet, with `size` columns.
-    pub fn new(size: usize) -> Self {
-        Self { size, lower: vec![0.0; size * size] }
+    /// Of no rows yet, with `size` columns of `what`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if there is no room.
+    pub fn new(what: &'static str, size: usize) -> Result<Self> {
+        Ok(Self { size, lower: super::zeros(what, size, size)? })
     }
 
     /// Adds rows, one after the other, on rayon's current threads; the same bits for any number of them.

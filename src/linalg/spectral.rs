@@ -17,7 +17,7 @@ const RANK_TOLERANCE: f64 = 1e-9;
 /// `X X^T = U diag(values) U^T` on the range of `X`, and `X` in its eigenvectors.
 #[derive(Debug, Clone)]
 pub struct Spectral {
-    /// The eigenvalues that are not 0, ascending.
+    /// The eigenvalues that are not 0, ascending; of a background of fewer columns than `X` has rows, all of them.
     pub values: Vec<f64>,
     /// `U^T X`, a row for each column of `X`: shape `(n_cols, rank)`.
     pub columns: Array2<f64>,
@@ -42,9 +42,11 @@ impl Spectral {
         let stack = MemStack::new(&mut stack);
         self_adjoint_evd(product.as_ref(), values.as_mut(), Some(all.as_mut()), Par::Seq, stack, Default::default())
             .map_err(|_| failed())?;
-        let values: Vec<f64> = values.column_vector().iter().copied().collect();
+        let values: Vec<f64> = values.column_vector().iter().map(|v| v.max(0.0)).collect();
         let largest = values.last().copied().unwrap_or(0.0);
-        let dropped = values.partition_point(|&v| v <= RANK_TOLERANCE * largest);
+        // What few columns do not reach others may.
+        let is_partial = background.is_some_and(|background| background.ncols() < rows);
+        let dropped = if is_partial { 0 } else { values.partition_point(|&v| v <= RANK_TOLERANCE * largest) };
         let vectors = all.get(.., dropped..).to_owned();
         let rank = rows - dropped;
         let mut columns = Array2::zeros((n, rank));

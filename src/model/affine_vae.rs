@@ -219,7 +219,7 @@ impl<'a> Centred<'a> {
 
     /// Eigenvalues and axes of `T^T T` for the tall matrix `T`.
     fn gram(&self, monitor: &Monitor<'_>) -> Result<Axes> {
-        let mut gram = RowGram::new(self.short());
+        let mut gram = RowGram::new("X", self.short())?;
         self.each_block(LEAST, |rows| gram.add(rows, monitor))?;
         if !gram.trace().is_finite() {
             return Err(Error::invalid("X", "so large that its variance overflows", "rescaled"));

@@ -203,7 +203,8 @@ impl Levels {
         let positive = (0..count).map(|i| low * (step * i as f64).exp()).filter(|_| with_background);
         // That share of the background is white: noise, of which no column knows.
         let told = |ratio: f64| ratio * (1.0 - coordinates.chance) / (1.0 + ratio * coordinates.chance);
-        let all = std::iter::once(0.0).chain(positive.map(told)).map(|ratio| Level {
+        let told = positive.map(told).filter(|ratio| *ratio > 0.0);
+        let all = std::iter::once(0.0).chain(told).map(|ratio| Level {
             ratio,
             weights: coordinates.spectrum.iter().map(|v| 1.0 / (ratio * v + 1.0)).collect(),
             log_det: coordinates.spectrum.iter().map(|v| (ratio * v).ln_1p()).sum(),

@@ -34,7 +34,13 @@ impl Test<'_> {
     pub fn largest_size(&self, response: &Response, seed: u64, monitor: &Monitor<'_>) -> Result<usize> {
         let Self { problem, coordinates, .. } = self;
         let observed = match problem.whole() {
-            Some(whole) => self.of_whole(whole, &response.values, coordinates.n_axes, monitor)?[0],
+            Some(whole) => {
+                let values = response.in_whole();
+                // All responses together have norm 1.
+                let is_reached = whole.design.nrows() == whole.freedom;
+                let off_range = if is_reached { 0.0 } else { (1.0 - squared(values)).max(0.0) };
+                self.of_whole(whole, values, coordinates.n_axes, || off_range, monitor)?[0]
+            }
             None => self.of_part(&coordinates.response, coordinates.off_range),
         };
         if observed > -FALSE_ALARM.ln() {
@@ -46,7 +52,8 @@ impl Test<'_> {
         }
         let (responses, mut rng) = (coordinates.n_responses, ChaCha8Rng::seed_from_u64(seed));
         let size = coordinates.spectrum.len() * responses;
-        let spare = coordinates.freedom * responses as f64 - size as f64;
+        let reached = problem.whole().map_or(size, |whole| whole.design.nrows() * responses);
+        let spare = coordinates.freedom * responses as f64 - reached as f64;
         let off_range = (spare >= 1.0).then(|| ChiSquared::new(spare)).transpose();
         let off_range = off_range.map_err(|error| Error::invalid("freedom", error, "at least 1"))?;
         let n_draws = if problem.whole().is_some() { NULL_DRAWS_OF_WHOLE } else { NULL_DRAWS };
@@ -58,7 +65,8 @@ impl Test<'_> {
                 Some(whole) => {
                     let at_once = (WHOLE_AT_ONCE / (whole.columns.len() * responses)).clamp(1, n_draws - drawn);
                     let drawn = noise(&mut rng, at_once * responses * whole.design.nrows());
-                    self.of_whole(whole, &drawn, responses, monitor)?
+                    let off_range = || off_range.map_or(0.0, |law| law.sample(&mut rng));
+                    self.of_whole(whole, &drawn, responses, off_range, monitor)?
                 }
                 None => {
                     let in_range = noise(&mut rng, size);
@@ -90,17 +98,19 @@ impl Test<'_> {
         self.log_bayes_factor(&squares, response, off_range)
     }
 
-    /// That of each of some sets of `at_once` responses in the rows of the design, with an effect at any column of
-    /// `whole`.
+    /// That of each of some sets of `at_once` responses in the rows of `whole`, with an effect at any column of that; of
+    /// each set, `off_range` tells the squared norm of what no column reaches.
     fn of_whole(
         &self,
         whole: &Problem<'_>,
         responses: &[f64],
         at_once: usize,
+        mut off_range: impl FnMut() -> f64,
         monitor: &Monitor<'_>,
     ) -> Result<Vec<f64>> {
         let (rows, n) = whole.design.dim();
-        let spectral = self.problem.spectral()?;
+        let (spectral, own_rows) = (self.problem.spectral()?, self.problem.design.nrows().max(1));
+        let own = self.problem.rotate_from_whole(responses, monitor)?;
         let mut squares = vec![0.0; responses.len() / rows / at_once * n];
         whole.design.products(responses, monitor, |columns, products| {
             for (l, products) in products.chunks_exact(columns.len()).enumerate() {
@@ -108,10 +118,10 @@ impl Test<'_> {
                 sums.iter_mut().zip(products).for_each(|(sum, q)| *sum += *q * *q);
             }
         })?;
-        let sets = responses.chunks_exact(at_once * rows).zip(squares.chunks_exact_mut(n));
-        let statistics = sets.map(|(responses, squares)| {
-            let total = squared(responses);
-            let seen: Vec<f64> = responses.chunks_exact(rows).flat_map(|one| spectral.rotate(one)).collect();
+        let sets = responses.chunks_exact(at_once * rows).zip(own.chunks_exact(at_once * own_rows));
+        let statistics = sets.zip(squares.chunks_exact_mut(n)).map(|((responses, own), squares)| {
+            let total = squared(responses) + off_range();
+            let seen: Vec<f64> = own.chunks_exact(own_rows).flat_map(|one| spectral.rotate(one)).collect();
             squares.iter_mut().for_each(|square| *square /= total);
             self.log_bayes_factor(squares, &seen, (total - squared(&seen)).max(0.0))
         });

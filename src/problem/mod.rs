@@ -20,7 +20,7 @@ use crate::linalg::row_space::RowSpace;
 use crate::linalg::spectral::Spectral;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
-use ndarray::Array2;
+use ndarray::ArrayView2;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -59,7 +59,7 @@ pub struct Problem<'a> {
 /// What a problem on some columns of another one is a part of.
 #[derive(Debug)]
 struct Part<'a> {
-    whole: &'a Problem<'a>,
+    of: &'a Problem<'a>,
     /// Which of its columns stand for all where all count alike.
     background: Vec<usize>,
 }
@@ -165,33 +165,96 @@ impl<'a> Problem<'a> {
         self.roots.iter().map(|root| root * root).sum::<f64>().sqrt()
     }
 
-    /// The problem on some of the columns, which ascend, with `copy` of them. Reports speak of all features, and whatever
+    /// The problem on some of the columns, which ascend, with the `own` design of them, and their `products` if they are
+    /// known. Reports speak of all features, and whatever
     /// counts columns to choose from counts those of `self`; where all columns count alike, as in a dense background,
     /// those at the places `background` among the chosen stand for them.
     ///
-    /// `self` must have no groups and more columns than rows, of which at least as many as rows are chosen.
+    /// `self` must have no groups. Fewer columns than rows are compressed, as a tall design is: see
+    /// [`respond_in_part`](Self::respond_in_part).
+    ///
+    /// # Errors
+    /// [`Error::NoDecomposition`] if they cannot be compressed; [`Error::Interrupted`].
     ///
     /// # Complexity
-    /// `O(n_features)`.
-    pub fn part(&'a self, chosen: &[usize], copy: Array2<f64>, background: Vec<usize>) -> Self {
-        Self {
-            design: Standardised::as_it_is(copy),
+    /// `O(n_features)`; of `n` columns to compress `O(n^3)`, beyond their products.
+    pub fn part(
+        &'a self,
+        chosen: &[usize],
+        mut own: Standardised<'a>,
+        products: Option<ArrayView2<'_, f64>>,
+        background: Vec<usize>,
+        monitor: &Monitor<'_>,
+    ) -> Result<Self> {
+        let mut compression = None;
+        if own.nrows() > own.ncols() {
+            let tall = match products {
+                Some(products) => Compression::of_products(own, products, monitor)?,
+                None => Compression::new(own, monitor)?,
+            };
+            own = Standardised::as_it_is(tall.compressed());
+            compression = Some(tall);
+        }
+        Ok(Self {
+            design: own,
             columns: chosen.iter().map(|&j| self.columns[j]).collect(),
             norms: chosen.iter().map(|&j| self.norms[j]).collect(),
             means: self.means.clone(),
             groups: Vec::new(),
             roots: self.roots.clone(),
-            part: Some(Part { whole: self, background }),
-            compression: None,
+            part: Some(Part { of: self, background }),
+            compression,
             row_space: OnceLock::new(),
             spectral: OnceLock::new(),
             ..*self
-        }
+        })
     }
 
-    /// The problem that this one is a part of.
+    /// Responses of the problem that this one is a part of, in its own rows.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    ///
+    /// # Complexity
+    /// `O(n_rows n_cols)` for each response, if columns were compressed.
+    pub fn respond_in_part<'r>(&self, response: &'r Response, monitor: &Monitor<'_>) -> Result<Cow<'r, Response>> {
+        let Some(compression) = self.compression.as_ref().filter(|_| self.part.is_some()) else {
+            return Ok(Cow::Borrowed(response));
+        };
+        let (values, norm) = compression.rotate(&response.values, monitor)?;
+        let norm = norm.hypot(response.off_range.norm);
+        Ok(Cow::Owned(Response {
+            values,
+            off_range: OffRange { directions: self.freedom - self.design.nrows(), norm },
+            of_whole: Some(response.in_whole().to_vec()),
+            ..response.clone()
+        }))
+    }
+
+    /// Vectors in the rows of the problem that this one is a part of, one after the other, in its own rows.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    ///
+    /// # Complexity
+    /// As [`respond_in_part`](Self::respond_in_part).
+    pub fn rotate_from_whole<'v>(&self, vectors: &'v [f64], monitor: &Monitor<'_>) -> Result<Cow<'v, [f64]>> {
+        let Some(Part { of, .. }) = &self.part else { return Ok(Cow::Borrowed(vectors)) };
+        let vectors = of.rotate_from_whole(vectors, monitor)?;
+        Ok(match &self.compression {
+            Some(compression) => Cow::Owned(compression.rotate(&vectors, monitor)?.0),
+            None => vectors,
+        })
+    }
+
+    /// The problem that this one is a part of, or a part of a part.
     pub fn whole(&self) -> Option<&Problem<'a>> {
-        self.part.as_ref().map(|part| part.whole)
+        self.part.as_ref().map(|part| part.of.whole().unwrap_or(part.of))
+    }
+
+    /// Whether this is a part of a problem with more rows, of which it has those that its columns reach.
+    pub fn is_compressed_part(&self) -> bool {
+        self.part.is_some() && self.compression.is_some()
     }
 
     /// Places of the columns that stand for all where all count alike.
@@ -222,7 +285,7 @@ impl<'a> Problem<'a> {
     /// Columns to choose from, or groups of them; those that the caller has left out count.
     pub fn n_choices(&self) -> usize {
         if let Some(part) = &self.part {
-            return part.whole.n_choices();
+            return part.of.n_choices();
         }
         let own = self.groups.iter().max().map_or(self.columns.len(), |last| last + 1);
         self.screened_from.unwrap_or(own)

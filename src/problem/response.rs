@@ -6,7 +6,8 @@ use crate::design::Standardised;
 use crate::linalg::principal::PrincipalAxes;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
+use std::collections::HashMap;
 
 /// Principal axes of the responses below this share of the strongest, in units of the precision of the data and of the
 /// root of the size, are rounding. Chosen by hand.
@@ -23,16 +24,30 @@ pub struct Response {
     pub rotation: Option<Array2<f64>>,
     /// The part that no column reaches, lost in compression.
     pub off_range: OffRange,
+    /// For a part of a problem whose columns were compressed: the values in the rows of the whole.
+    pub of_whole: Option<Vec<f64>>,
+    /// How many of them differ.
+    pub n_distinct: usize,
     /// Mean of each response in the caller's units; 0 unless centred.
     pub means: Vec<f64>,
-    /// Norm in the caller's units, after centring; 0 for constant responses.
+    /// Norm in the caller's units of those that differ, after centring; 0 for constant responses.
     pub norm: f64,
 }
 
 impl Response {
     /// Responses that the caller gave.
-    pub fn n_responses(&self) -> usize {
+    pub fn n_given(&self) -> usize {
         self.means.len()
+    }
+
+    /// Responses that differ: a copy of another one says nothing new.
+    pub fn n_responses(&self) -> usize {
+        self.n_distinct
+    }
+
+    /// The values in the rows of the whole problem.
+    pub fn in_whole(&self) -> &[f64] {
+        self.of_whole.as_deref().unwrap_or(&self.values)
     }
 
     /// The responses as energies see them.
@@ -55,7 +70,8 @@ impl Response {
 
 impl Problem<'_> {
     /// Checks and standardises the responses `y`, shape `(n_samples, n_responses)`; more than one is replaced by the
-    /// principal axes of all, whose number is their rank to within `precision`, the unit roundoff of the data.
+    /// principal axes of those that differ, whose number is their rank to within `precision`, the unit roundoff of the
+    /// data.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::NoDecomposition`]; [`Error::Interrupted`].
@@ -63,24 +79,28 @@ impl Problem<'_> {
     /// # Complexity
     /// `O(n_samples n_responses)` for one response, an SVD for more; passes over a design of more rows than columns.
     pub fn respond(&self, y: ArrayView2<'_, f64>, precision: f64, monitor: &Monitor<'_>) -> Result<Response> {
-        let n_responses = y.ncols();
+        let n_given = y.ncols();
         check_response_shape(self.n_samples, y)?;
+        let (first, place) = distinct(y);
+        let n_responses = first.len();
+        let given = y.to_owned();
+        let y = y.select(Axis(1), &first);
         let standardised =
             Standardised::new("y", &y, &self.roots, self.centred, monitor).map_err(|error| match error {
                 // One response was a vector to the caller.
-                Error::NonFinite { what, index } if n_responses == 1 => {
-                    Error::NonFinite { what, index: vec![index[0]] }
-                }
+                Error::NonFinite { what, index } if n_given == 1 => Error::NonFinite { what, index: vec![index[0]] },
+                Error::NonFinite { what, index } => Error::NonFinite { what, index: vec![index[0], first[index[1]]] },
                 error => error,
             })?;
-        let (means, own, size) = (standardised.means().to_vec(), standardised.norms(), standardised.nrows());
-        let given = y.to_owned();
+        let (own, size) = (standardised.norms(), standardised.nrows());
+        let means = place.iter().map(|&l| standardised.means()[l]).collect();
         let off_range = OffRange { directions: self.freedom - self.design.nrows(), norm: 0.0 };
         let largest = own.iter().copied().fold(0.0, f64::max);
         if largest == 0.0 {
             let (values, rotation) =
-                (vec![0.0; self.design.nrows()], (n_responses > 1).then(|| Array2::zeros((n_responses, 1))));
-            return Ok(Response { values, given, rotation, off_range, means, norm: 0.0 });
+                (vec![0.0; self.design.nrows()], (n_given > 1).then(|| Array2::zeros((n_given, 1))));
+            let n_distinct = n_responses;
+            return Ok(Response { values, given, rotation, off_range, of_whole: None, n_distinct, means, norm: 0.0 });
         }
         let norm = largest * own.iter().map(|n| (n / largest) * (n / largest)).sum::<f64>().sqrt();
         if !norm.is_finite() {
@@ -92,12 +112,12 @@ impl Problem<'_> {
             let share = if n_responses > 1 { own / norm } else { 1.0 };
             values[l * size..][..size].iter_mut().zip(column).for_each(|(to, v)| *to = v * share);
         }
-        let mut rotation = None;
+        let mut rotation = (n_given > 1).then(|| Array2::ones((n_given, 1)));
         if n_responses > 1 {
             let tolerance = RANK_ROUNDING * precision * (size.max(n_responses) as f64).sqrt();
             let axes = PrincipalAxes::new(&values, size, tolerance)?;
             values = axes.values(size);
-            rotation = Some(axes.rotation);
+            rotation = Some(axes.rotation.select(Axis(0), &place));
         }
         let mut norm_off_range = 0.0;
         if let Some(compression) = &self.compression {
@@ -105,6 +125,22 @@ impl Problem<'_> {
         } else if self.columns.is_empty() {
             (values, norm_off_range) = (Vec::new(), 1.0);
         }
-        Ok(Response { values, given, rotation, off_range: OffRange { norm: norm_off_range, ..off_range }, means, norm })
+        let off_range = OffRange { norm: norm_off_range, ..off_range };
+        let n_distinct = n_responses;
+        Ok(Response { values, given, rotation, off_range, of_whole: None, n_distinct, means, norm })
     }
+}
+
+/// The responses that repeat no other one before them, ascending, and the place among these of each.
+fn distinct(y: ArrayView2<'_, f64>) -> (Vec<usize>, Vec<usize>) {
+    let (mut first, mut numbers, mut place) = (Vec::new(), HashMap::new(), Vec::new());
+    for (l, response) in y.columns().into_iter().enumerate() {
+        // -0 and 0 are the same number.
+        let bits: Vec<u64> = response.iter().map(|v| (v + 0.0).to_bits()).collect();
+        place.push(*numbers.entry(bits).or_insert_with(|| {
+            first.push(l);
+            first.len() - 1
+        }));
+    }
+    (first, place)
 }

@@ -55,7 +55,7 @@ impl Problem<'_> {
     /// responses; with the intercept of each.
     pub fn coef_to_caller(&self, support: &[usize], z: &[f64], response: &Response) -> (Vec<f64>, Vec<f64>) {
         let n_features = self.means.len();
-        let mut coef = vec![0.0; n_features * response.n_responses()];
+        let mut coef = vec![0.0; n_features * response.n_given()];
         let mut intercept = response.means.clone();
         let z = response.rotate_back(z, support.len());
         for (l, intercept) in intercept.iter_mut().enumerate() {

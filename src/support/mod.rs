@@ -6,4 +6,4 @@ pub mod evidence;
 pub mod group_search;
 pub mod search;
 pub(crate) mod tolerances;
-mod working_set;
+pub(crate) mod working_set;

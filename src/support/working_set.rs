@@ -123,6 +123,28 @@ impl<'a> WorkingSet<'a> {
         Some(Exchange { position, column, gain })
     }
 
+    /// Of each column, what it would bring: the fall of the residual sum of squares by its joining, less `price`, or by its
+    /// taking the place of a member, less what that one brings; infinity for members.
+    pub fn worth(&self, price: f64) -> Vec<f64> {
+        let mut worth: Vec<f64> = self.power.iter().zip(&self.admissible).map(|(q, d)| q / d - price).collect();
+        let (mut power, shared) = (self.power.clone(), self.shared());
+        for i in 0..self.len() {
+            let scale = 1.0 / self.inverse[i][i];
+            let loss = squared(&self.coefficients[i]) * scale;
+            self.power_without(i, &shared, &mut power);
+            let columns = power.iter().zip(&self.distance).zip(&self.projections[i]);
+            for (worth, ((power, distance), p)) in worth.iter_mut().zip(columns) {
+                // A copy of the member is in its span, but not without it.
+                let distance = distance.max(0.0) + scale * p * p;
+                if distance > DEPENDENT {
+                    *worth = worth.max(power / distance - loss);
+                }
+            }
+        }
+        self.members.iter().for_each(|&j| worth[j] = f64::INFINITY);
+        worth
+    }
+
     /// Exchanges while that lowers the residual sum of squares by more than `share` of it, at most `limit` times.
     pub fn exchange_all(&mut self, share: f64, limit: usize) {
         for _ in 0..limit {

@@ -103,6 +103,42 @@ fn compressed_columns_are_those_of_the_dense_matrix() {
     assert_same(&CompressedColumns::new(shape, &starts, &rows, &values).unwrap(), &x.mapv(f64::from));
 }
 
+/// Moments of sparse columns are told from their entries: those of columns with few zeros, none and no entry as well.
+#[test]
+fn moments_of_compressed_columns_are_those_of_the_dense_matrix() {
+    let mut x = counts(40, 9, 4);
+    x.column_mut(2).fill(3);
+    x.column_mut(3).fill(0);
+    x.column_mut(4).mapv_inplace(|v| v + 10);
+    x.column_mut(5).fill(2);
+    x[[7, 5]] = 0;
+    let dense = x.mapv(f64::from);
+    let (shape, starts, rows, values) = compressed(&x);
+    let sparse = CompressedColumns::new(shape, &starts, &rows, &values).unwrap();
+    let roots = positive(40, 0.5, 2.0, 6);
+    for roots in [vec![1.0; 40], roots] {
+        for centred in [false, true] {
+            let found = Moments::of(&sparse, &roots, centred, &Monitor::default());
+            let expected = Moments::of(&dense, &roots, centred, &Monitor::default());
+            assert_eq!(found.not_finite, None);
+            for (found, e) in found.of_columns.iter().zip(&expected.of_columns) {
+                assert_eq!(found.divisor, e.divisor);
+                assert_close(found.mean, e.mean, 1e-14, "mean");
+                assert_close(found.mean + found.share, e.mean + e.share, 1e-13, "share");
+                assert_close(found.square, e.square, 1e-12, "square");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_entry_of_sparse_columns_that_is_not_finite_is_named_with_its_row_and_column() {
+    let (starts, rows) = ([0, 1, 3], [2, 3, 1]);
+    let x = CompressedColumns::new((4, 2), &starts, &rows, &[1.0, f64::NAN, f64::INFINITY]).unwrap();
+    let found = Moments::of(&x, &[1.0; 4], true, &Monitor::default());
+    assert_eq!(found.not_finite, Some((1, 1)));
+}
+
 #[test]
 fn entries_that_are_given_twice_are_summed() {
     let design = CompressedColumns::new((2, 4), &[0, 3, 3, 4, 4], &[1, 0, 1, 0], &[1.0, 2.0, 3.0, 4.0]).unwrap();

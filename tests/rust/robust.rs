@@ -49,7 +49,7 @@ fn the_energy_of_a_step_is_that_of_dense_algebra_and_falls_at_a_fixed_floor() {
     x[[3, 2]] = f64::NAN;
     let samples = Samples::new(x.iter().copied().collect(), x.ncols());
     let columns: Vec<_> = gaussian(2, 9, 5).rows().into_iter().map(|row| row.to_owned()).collect();
-    let mut em = RobustEm::new(&samples, &columns, 0.7);
+    let mut em = RobustEm::new(&samples, &columns, 0.7).unwrap();
     let dense = |w: &[f64], k: usize, precision: &[f64]| {
         let w = Array2::from_shape_vec((9, k), w.to_vec()).unwrap();
         let energy = |i: usize| {
@@ -70,7 +70,7 @@ fn the_energy_of_a_step_is_that_of_dense_algebra_and_falls_at_a_fixed_floor() {
         assert_close(found, expected, 1e-9, "energy");
         assert!(found <= last + 1e-9, "step {step}: {found} after {last}");
         last = found;
-        em.maximise(0.0, step).unwrap();
+        em.maximise(0.0, step, &Monitor::default()).unwrap();
     }
 }
 
@@ -78,7 +78,7 @@ fn the_energy_of_a_step_is_that_of_dense_algebra_and_falls_at_a_fixed_floor() {
 fn a_column_is_born_at_the_closed_form_of_equal_noise() {
     let x = gaussian(80, 6, 2).dot(&Array2::from_diag(&ndarray::arr1(&[3.0, 2.0, 1.0, 0.5, 0.4, 0.3])));
     let samples = Samples::new(x.iter().copied().collect(), x.ncols());
-    let mut em = RobustEm::new(&samples, &[], 0.5);
+    let mut em = RobustEm::new(&samples, &[], 0.5).unwrap();
     em.expectation(0.5, 0, &Monitor::default()).unwrap();
     let entering = em.entering(6, &Monitor::default()).unwrap();
     let settings = sparsevae::model::affine_vae::AffineVaeSettings { n_components: None, noise_var: Some(0.5) };
@@ -103,7 +103,7 @@ fn a_direction_that_would_lower_the_energy_is_found_among_many_that_would_not() 
             (true, true) => (share * size as f64).sqrt(),
         });
         let samples = Samples::new(x.iter().copied().collect(), size);
-        let mut em = RobustEm::new(&samples, &[], 1.0);
+        let mut em = RobustEm::new(&samples, &[], 1.0).unwrap();
         em.expectation(1e-3, 0, &Monitor::default()).unwrap();
         let entering = em.entering(6, &Monitor::default()).unwrap();
         assert_eq!(entering.len(), n_expected, "{share}");

@@ -41,6 +41,27 @@ fn a_noisy_support_is_found_among_columns_that_nobody_copied() {
     }
 }
 
+/// With more samples than columns in the working set, these are compressed.
+#[test]
+fn a_working_set_of_fewer_columns_than_samples_misses_nothing() {
+    let (rows, n) = (1_200, 6_200);
+    let mut x = gaussian(rows, n, 70);
+    let (a, mut b) = (centred(&x.column(7).to_vec()), centred(&x.column(2_500).to_vec()));
+    b.iter_mut().zip(&a).for_each(|(b, a)| *b = 0.5 * *b + a);
+    x.column_mut(2_500).iter_mut().zip(&b).for_each(|(x, b)| *x = *b);
+    let dot = |u: &[f64], v: &[f64]| u.iter().zip(v).map(|(u, v)| u * v).sum::<f64>();
+    let slope = dot(&a, &b) / dot(&b, &b);
+    let signal: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - slope * b).collect();
+    let report = wide(&x, &signal);
+    assert_eq!((report.support.as_slice(), report.certified), ([7, 2_500].as_slice(), true));
+    let noisy: Vec<f64> = signal.iter().zip(normal(rows, 71)).map(|(y, e)| y + 0.1 * e).collect();
+    let report = wide(&x, &noisy);
+    assert_eq!(report.support, [7, 2_500]);
+    assert!(report.n_passes >= 2);
+    let posterior = report.posterior.unwrap();
+    assert!(posterior.drawn.len() < rows && posterior.inclusion_prob[2_500] > 0.99);
+}
+
 /// The response is orthogonal to one of the two columns that explain it, so that the first pass cannot see it.
 #[test]
 fn a_column_without_correlation_with_the_response_is_taken_in_by_a_later_pass() {

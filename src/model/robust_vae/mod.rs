@@ -9,6 +9,7 @@ pub use settings::RobustVaeSettings;
 use crate::design::{Design, read_samples};
 use crate::linalg::affine::ThinSvd;
 use crate::linalg::row_blocks::RowGram;
+use crate::linalg::zeros;
 use crate::monitor::{Monitor, Progress, Stage};
 use crate::problem::validate::check_shape;
 use crate::settings::Checked;
@@ -80,7 +81,8 @@ pub fn fit(
     let wide = columns > rows;
     let turn = |a: Array2<f64>| if wide { a.reversed_axes() } else { a };
     // What the iteration works on lies row after row.
-    let mut values = Array2::zeros((rows.max(columns), rows.min(columns)));
+    let (long, short) = (rows.max(columns), rows.min(columns));
+    let mut values = Array2::from_shape_vec((long, short), zeros("X", long, short)?).unwrap_or_default();
     let mut scaled = if wide { values.view_mut().reversed_axes() } else { values.view_mut() };
     x.read(&(0..columns).collect::<Vec<usize>>(), scaled.view_mut());
     check_entries(scaled.view(), missing, 0)?;
@@ -93,7 +95,7 @@ pub fn fit(
     let samples = Samples::new(values.into_raw_vec_and_offset().0, d);
     let most = settings.n_components.unwrap_or(usize::MAX).min(d);
     let at_once = ((AT_ONCE * (d as f64).sqrt()) as usize).max(1);
-    let mut principal = RowGram::new(d);
+    let mut principal = RowGram::new("X", d)?;
     for rows in samples.values.chunks(BLOCK * d) {
         principal.add(rows, monitor)?;
     }
@@ -101,7 +103,7 @@ pub fn fit(
     let mut principal = principal.axes_above(PRINCIPAL / share, "X", monitor)?;
     principal.truncate(most.min(at_once));
     let columns: Vec<_> = principal.into_iter().map(|(value, vector)| vector * (value * share).sqrt()).collect();
-    let mut em = RobustEm::new(&samples, &columns, 1.0);
+    let mut em = RobustEm::new(&samples, &columns, 1.0)?;
     let (energy_path, status) = anneal(&mut em, (n_observed, most, at_once), settings, monitor)?;
     let n_iter = energy_path.len();
     em.expectation(settings.floor, n_iter, monitor)?;
@@ -190,7 +192,7 @@ fn anneal(
         if step > settings.n_anneal && (before - energy).abs() <= settings.tol {
             return Ok((energy_path, Status::Converged));
         }
-        em.maximise(NEGLIGIBLE * floor, step)?;
+        em.maximise(NEGLIGIBLE * floor, step, monitor)?;
         monitor.step(&Progress { energy, ..Progress::new(Stage::Steps, step + 1, settings.max_iter) })?;
     }
     Ok((energy_path, Status::IterationLimit))
@@ -237,7 +239,7 @@ pub fn encode(
         check_entries(values.view(), missing, block * rows)?;
         values /= &units;
         let samples = Samples::new(values.into_raw_vec_and_offset().0, d);
-        let mut em = RobustEm::new(&samples, &columns, 1.0);
+        let mut em = RobustEm::new(&samples, &columns, 1.0)?;
         // The steps of one sample must not depend on those of others.
         for step in 0..settings.n_anneal + HOLD + 1 {
             em.settle(settings.floor_at(step), step, monitor)?;

@@ -24,7 +24,7 @@ use crate::problem::{Problem, Response};
 use crate::report::{FitReport, PackedReport};
 use crate::settings::Settings as _;
 use crate::{Error, Result};
-use average::{add_average, is_sampled};
+use average::{add_average, is_sampled_whole};
 use given_noise::{condition_numbers, descend};
 use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -185,11 +185,11 @@ pub fn fit_problem(
     monitor.check()?;
     let response = problem.respond(y, settings.precision, monitor)?;
     if let Some(power) = settings.power
-        && response.n_responses() > 1
+        && response.n_given() > 1
     {
         return Err(Error::invalid("power", power, "None for several responses"));
     }
-    if !settings.positive.is_empty() && response.n_responses() > 1 {
+    if !settings.positive.is_empty() && response.n_given() > 1 {
         return Err(Error::invalid("positive", "given", "None for several responses"));
     }
     let n_features = problem.means.len();
@@ -206,7 +206,11 @@ pub fn fit_problem(
     let mut report = if response.norm == 0.0 || problem.columns.is_empty() {
         report::trivial(problem, &response, settings.noise)?
     } else {
-        if settings.optimizer == Optimizer::Adam || matches!(settings.noise, Noise::Fixed(_) | Noise::Learn) {
+        // The condition numbers need all columns in the end: a design that is too large is refused before the search.
+        if settings.power.is_some()
+            || settings.optimizer == Optimizer::Adam
+            || matches!(settings.noise, Noise::Fixed(_) | Noise::Learn)
+        {
             problem.design.hold()?;
         }
         match (settings.optimizer, settings.noise) {
@@ -224,7 +228,6 @@ pub fn fit_problem(
         && report.condition_number.is_none()
         && !problem.columns.is_empty()
     {
-        problem.design.hold()?;
         report.condition_number = Some(condition_numbers(&problem.row_space()?.spectrum()?.0, power, 0.0));
     }
     Ok(report)
@@ -234,5 +237,5 @@ pub fn fit_problem(
 /// Several responses are those of source imaging, where the minimum is the answer.
 fn goes_without_minimum(problem: &Problem<'_>, response: &Response, settings: &Settings) -> bool {
     let is_lone = response.n_responses() == 1 && settings.power.is_none() && settings.start.is_none();
-    is_lone && is_sampled(problem, settings)
+    is_lone && is_sampled_whole(problem, settings)
 }

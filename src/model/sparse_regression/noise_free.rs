@@ -112,6 +112,13 @@ impl<'a> NoiseFree<'a> {
             let largest = space.spectrum()?.0.first().copied().unwrap_or(1.0);
             sizes.1.iter_mut().for_each(|size| *size *= largest.max(1.0));
         }
+        if problem.is_compressed_part() {
+            // It is made of products, each of which is rounded by itself: so much more in all rows. The last word has
+            // the residual of every sample.
+            let root = (problem.design.nrows() as f64).sqrt();
+            sizes.0 *= root;
+            sizes.1.iter_mut().for_each(|size| *size *= root);
+        }
         Ok(Some(Self { problem, response, whitened, axes, spread, sizes, smallest_singular: smallest, settings }))
     }
 
@@ -160,7 +167,7 @@ impl<'a> NoiseFree<'a> {
     /// that are multiples of each other, and the solution found may be a sum of many columns for such a sum of few. Of
     /// two solutions with half the rank together that needs dependent columns.
     fn is_tied(&self, refit: &Refit) -> bool {
-        let size = refit.coefficients.len() / self.response.n_responses();
+        let size = refit.coefficients.len() / self.response.n_given();
         let rank = self.problem.row_space().map_or(0, RowSpace::rank);
         refit.entries_repeat && (refit.has_multiples || 2 * size > rank)
     }

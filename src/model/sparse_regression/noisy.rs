@@ -3,9 +3,11 @@
 use super::encoder::with_energy;
 use super::noise_free::unit_scale;
 use super::settings::{Settings, SupportRule};
-use super::tolerances::{BACKGROUND, BACKGROUND_LOOK, BACKGROUND_WEIGHT, DECISIVE, DEPENDENT, QUIET, SPARSITY_WEIGHT};
+use super::tolerances::{
+    BACKGROUND, BACKGROUND_LOOK, BACKGROUND_WEIGHT, DECISIVE, DEPENDENT, POSTERIOR_DEVIATIONS, QUIET, SPARSITY_WEIGHT,
+};
 use crate::energy::{Energy, Marginal, Responses, Separable};
-use crate::linalg::least_squares::{NestedLeastSquares, independent, inverse_without};
+use crate::linalg::least_squares::{NestedLeastSquares, independent, inverse_without, posterior_covariance};
 use crate::linalg::packed::Packed;
 use crate::monitor::{Monitor, Progress};
 use crate::problem::{Problem, Response};
@@ -190,7 +192,7 @@ impl Noisy<'_> {
     pub fn score(&self, candidate: &Candidate) -> f64 {
         let design = &self.problem.design;
         let (rows, n) = design.dim();
-        if rows >= n || self.response.off_range.norm > 0.0 {
+        if rows >= n || self.response.off_range.norm > 0.0 || self.problem.is_compressed_part() {
             return f64::NEG_INFINITY;
         }
         self.score_of_residual(candidate).unwrap_or(f64::INFINITY)
@@ -246,4 +248,23 @@ impl Noisy<'_> {
 fn count(steps: &mut usize, monitor: &Monitor<'_>) -> Result<()> {
     *steps += 1;
     monitor.step(&Progress::of_round(0, *steps))
+}
+
+/// Of a support, the columns whose least-squares coefficient is more than [`POSTERIOR_DEVIATIONS`] standard deviations
+/// from 0.
+pub(super) fn significant(problem: &Problem<'_>, response: &Response, support: Vec<usize>) -> Vec<usize> {
+    let kept = independent(problem.design.gather(&support).view(), DEPENDENT);
+    let support: Vec<usize> = kept.into_iter().map(|i| support[i]).collect();
+    let columns = problem.design.gather(&support);
+    let fit = NestedLeastSquares::new(columns.view(), &response.values);
+    let rss = fit.residual[support.len()].powi(2) + response.off_range.norm.powi(2);
+    let responses = response.n_responses() as f64;
+    let noise_var = rss / (problem.freedom.saturating_sub(support.len()).max(1) as f64 * responses);
+    let flat = vec![f64::INFINITY; support.len()];
+    let Some(covariance) = posterior_covariance(columns.view(), &flat, noise_var) else {
+        return support;
+    };
+    let norms = fit.norms(support.len());
+    let keep = |i: &usize| norms[*i] / responses.sqrt() > POSTERIOR_DEVIATIONS * covariance[[*i, *i]].sqrt();
+    (0..support.len()).filter(keep).map(|i| support[i]).collect()
 }

@@ -80,7 +80,7 @@ pub(super) fn assemble(
     };
     let rotated = response.rotate_back(&z, support.len());
     let second_moments: Vec<f64> =
-        row_norms(&rotated, support.len()).into_iter().map(|norm| norm * norm / responses).collect();
+        row_norms(&rotated, support.len()).into_iter().map(|norm| norm * norm / response.n_given() as f64).collect();
     let on_support: Vec<f64> = match &minimum {
         // What the search of the support added has no prior variance there: its second moment stands in.
         Some(minimum) => {
@@ -115,7 +115,7 @@ pub(super) fn assemble(
     };
     (report.coef, report.intercept) = match exact {
         Some(Refit { coefficients, intercept, .. }) => {
-            (problem.to_features(&support, &coefficients, response.n_responses()), intercept)
+            (problem.to_features(&support, &coefficients, response.n_given()), intercept)
         }
         None => problem.coef_to_caller(&support, &z, response),
     };
@@ -216,7 +216,7 @@ pub(super) fn trivial(problem: &Problem<'_>, response: &Response, noise: Noise) 
 fn empty(problem: &Problem<'_>, response: &Response, status: Status) -> FitReport {
     let n_features = problem.means.len();
     FitReport {
-        coef: vec![0.0; n_features * response.n_responses()],
+        coef: vec![0.0; n_features * response.n_given()],
         intercept: response.means.clone(),
         support: Vec::new(),
         prior_var: vec![0.0; n_features],

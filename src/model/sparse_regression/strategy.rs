@@ -6,19 +6,17 @@
 //! noisy; in doubt there are a few. Where nothing is proved, the posterior over supports answers, or the best support by
 //! a criterion where that is not sampled.
 
-use super::average::{is_sampled, path_sizes, sampling};
+use super::average::{is_sampled, path_sizes, sample};
 use super::given_noise::learn;
 use super::noise_free::{NoiseFree, Solved, Trace};
-use super::noisy::{Noisy, evidence};
+use super::noisy::{Noisy, evidence, significant};
 use super::report::{Found, assemble};
 use super::settings::{Noise, Optimizer, Settings, SupportRule};
 use super::tolerances::{
-    DEPENDENT, DOUBTFUL_OPERATIONS, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE, POSTERIOR_DEVIATIONS,
-    SURELY_NOISE_FREE, SURELY_NOISY,
+    DOUBTFUL_OPERATIONS, DOUBTFUL_ROUNDS, EXACT, LARGE, LEARNING, NOISY_SCORE, SURELY_NOISE_FREE, SURELY_NOISY,
 };
-use crate::linalg::least_squares::{NestedLeastSquares, independent, posterior_covariance};
 use crate::monitor::Monitor;
-use crate::posterior::{self, Chosen};
+use crate::posterior::Chosen;
 use crate::problem::{Problem, Response};
 use crate::report::{FitReport, Status};
 use crate::settings::Sizes;
@@ -177,9 +175,8 @@ impl<'a> Context<'a> {
         status: Status,
     ) -> Result<FitReport> {
         let Self { problem, response, settings, monitor, .. } = self;
-        let sampling = sampling(settings, settings.model_averaging);
         let (average, chosen) =
-            posterior::posterior(problem, response, noise_var, start, evidence, &sampling, monitor)?;
+            sample(problem, response, settings, (noise_var, start, evidence), settings.model_averaging, monitor)?;
         let Chosen { support: places, coefficients, .. } = chosen.clone();
         let mut report = self.report(Found::Chosen(chosen), status)?;
         let (size, axes, n_drawn) = (places.len(), average.intercept_draws.ncols(), average.drawn.len());
@@ -215,7 +212,8 @@ impl<'a> Context<'a> {
     }
 
     fn is_tall(&self) -> bool {
-        self.problem.design.nrows() >= self.problem.columns.len()
+        let Problem { design, columns, .. } = self.problem.whole().unwrap_or(self.problem);
+        design.nrows() >= columns.len()
     }
 
     /// Whether the support path is cheaper than one round of the noise-free search.
@@ -223,8 +221,8 @@ impl<'a> Context<'a> {
         self.problem.whole().unwrap_or(self.problem).design.len() > LARGE && !self.is_tall()
     }
 
-    /// Takes a verdict: how many rounds of the noise-free search a score allows.
-    fn judge(&mut self, score: f64) {
+    /// Takes the verdict on noise: how many rounds of the noise-free search a score allows.
+    fn take_verdict(&mut self, score: f64) {
         let (noisy, noise_free) = match (self.is_lone(), self.is_sampled()) {
             (true, _) => (SURELY_NOISY, SURELY_NOISE_FREE.0),
             (false, true) => (NOISY_SCORE, SURELY_NOISE_FREE.1),
@@ -376,7 +374,7 @@ fn learn_from_several_responses(context: &mut Context<'_>) -> Result<Option<Solv
 /// Whether what the best support leaves looks like noise.
 fn noise_verdict(context: &mut Context<'_>) -> Result<Option<Solved>> {
     let score = context.noisy.score(&context.best);
-    context.judge(score);
+    context.take_verdict(score);
     let is_settled = context.is_sampled() || context.noisy.is_quiet(&context.best);
     context.doubtful = !(context.is_lone() || score < NOISY_SCORE && is_settled);
     Ok(None)
@@ -389,8 +387,8 @@ fn late_first_round(context: &mut Context<'_>) -> Result<Option<Solved>> {
 
 /// Another start of the local search, where a path by single columns may find nothing.
 fn descent_through_a_background(context: &mut Context<'_>) -> Result<Option<Solved>> {
-    let blind = !context.is_plain() || !context.is_tall() && context.doubtful;
-    if context.problem.design.nrows() <= 1 || !blind {
+    let path_may_miss = !context.is_plain() || !context.is_tall() && context.doubtful;
+    if context.problem.design.nrows() <= 1 || !path_may_miss {
         return Ok(None);
     }
     let settings = context.settings;
@@ -403,7 +401,7 @@ fn descent_through_a_background(context: &mut Context<'_>) -> Result<Option<Solv
         return Ok(Some(found));
     }
     if other.criterion < context.best.criterion {
-        context.judge(context.noisy.score(&other));
+        context.take_verdict(context.noisy.score(&other));
         context.best = other;
     }
     Ok(None)
@@ -432,23 +430,4 @@ fn restarts(context: &mut Context<'_>) -> Result<Option<Solved>> {
         context.best.support = support;
     }
     Ok(found)
-}
-
-/// Of a support, the columns whose least-squares coefficient is more than [`POSTERIOR_DEVIATIONS`] standard deviations
-/// from 0.
-fn significant(problem: &Problem<'_>, response: &Response, support: Vec<usize>) -> Vec<usize> {
-    let kept = independent(problem.design.gather(&support).view(), DEPENDENT);
-    let support: Vec<usize> = kept.into_iter().map(|i| support[i]).collect();
-    let columns = problem.design.gather(&support);
-    let fit = NestedLeastSquares::new(columns.view(), &response.values);
-    let rss = fit.residual[support.len()].powi(2) + response.off_range.norm.powi(2);
-    let responses = response.n_responses() as f64;
-    let noise_var = rss / (problem.freedom.saturating_sub(support.len()).max(1) as f64 * responses);
-    let flat = vec![f64::INFINITY; support.len()];
-    let Some(covariance) = posterior_covariance(columns.view(), &flat, noise_var) else {
-        return support;
-    };
-    let norms = fit.norms(support.len());
-    let keep = |i: &usize| norms[*i] / responses.sqrt() > POSTERIOR_DEVIATIONS * covariance[[*i, *i]].sqrt();
-    (0..support.len()).filter(keep).map(|i| support[i]).collect()
 }

@@ -54,7 +54,8 @@ pub(crate) const SURELY_NOISE_FREE: (f64, f64) = (4.0, 6.0);
 pub(crate) const DOUBTFUL_OPERATIONS: usize = 4_000_000;
 /// See [`DOUBTFUL_OPERATIONS`].
 pub(crate) const DOUBTFUL_ROUNDS: (usize, usize) = (2, 10);
-/// Entries of a design up to which the posterior over supports is sampled unasked (64 MiB): it holds two copies.
+/// Entries of a design up to which the posterior over supports is sampled on all of its columns (64 MiB): it holds two
+/// copies.
 pub(crate) const SAMPLED: usize = 1 << 23;
 /// Operations `r^2 (r + n)` up to which a design of rank `r` with `n` columns is decomposed for that, in half a second:
 /// Ctrl-C is not heard meanwhile.
@@ -108,6 +109,13 @@ pub(crate) const WIDE: usize = 2;
 pub(crate) const LEADING_COLUMNS: (usize, usize) = (2, 1000);
 /// The same of columns that stand for all: at one for each row their covariance is nearly singular. Chosen by hand.
 pub(crate) const BACKGROUND_COLUMNS: (usize, usize) = (2, 500);
+/// Columns by worth and columns that stand for all, of which the posterior over supports is sampled where all would be
+/// too many, and with which the search of a very wide design begins: with more samples than that they are compressed.
+/// Chosen by hand: together they are nearly what [`DECOMPOSED`] allows.
+pub(crate) const FEW_COLUMNS: (usize, usize) = (512, 256);
+/// Operations `r^2 n` of one step of the noise-free search on all columns from which on it is hopeless, and a working set
+/// need not serve it: a step takes about a second, and a search dozens to thousands. Chosen by hand.
+pub(crate) const HOPELESS: usize = 1 << 33;
 /// Residuals along a path that all columns are multiplied with, about: with 6 more was lost on Toeplitz designs.
 pub(crate) const RESIDUALS: usize = 12;
 /// Share of the largest product of a column in the working set with a residual above which another one was missed. Chosen

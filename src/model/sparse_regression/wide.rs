@@ -5,25 +5,29 @@
 //! search does on them, it counts all columns to choose from: a screen that forgot the others would take the largest of
 //! many chance correlations for signals. A pass multiplies all columns with the residuals of supports along the path;
 //! columns that would have joined come into the working set, until the best support stays.
+//!
+//! Where samples are many, it has fewer columns than these to begin with, and is compressed: of their products, a triangle
+//! and a response of as many rows as there are columns.
 
-use super::average::{add_average, path_sizes};
+use super::average::{add_average, costs_little, evenly, path_sizes};
 use super::noisy::{Noisy, evidence};
 use super::residuals::Residuals;
 use super::settings::{Noise, Settings};
 use super::strategy;
 use super::tolerances::{
-    BACKGROUND_COLUMNS, LEADING_COLUMNS, MISSED_AT_ONCE, MISSED_SHARE, MOST_PASSES, RESIDUALS, WIDE,
+    BACKGROUND_COLUMNS, FEW_COLUMNS, HOPELESS, LEADING_COLUMNS, MISSED_AT_ONCE, MISSED_SHARE, MOST_PASSES, RESIDUALS,
+    WIDE,
 };
 use crate::Result;
-use crate::design::{Design, multiply_transposed};
+use crate::design::{Design, Standardised};
 use crate::linalg::least_squares::NestedLeastSquares;
 use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
-use crate::report::FitReport;
+use crate::report::{FitReport, Status};
 use crate::solver::EncoderCovariance;
 use crate::support::search::Candidate;
 use crate::support::tolerances::{EXCHANGE_MARGIN, MATTERS};
-use ndarray::{Array2, Axis, concatenate};
+use ndarray::{Array2, ArrayView1, Axis, concatenate};
 use std::ops::Range;
 
 /// Searches a wide design by a working set, any other one as it is.
@@ -52,7 +56,12 @@ fn by_working_set(
 ) -> Result<Option<FitReport>> {
     let (rows, n) = problem.design.dim();
     let of_rows = |(times, least): (usize, usize)| (times * rows).max(least);
-    let (leading, background) = (of_rows(LEADING_COLUMNS), of_rows(BACKGROUND_COLUMNS));
+    let (mut leading, mut background) = (of_rows(LEADING_COLUMNS), of_rows(BACKGROUND_COLUMNS));
+    // So many are for the noise-free search, and cost more than the posterior may.
+    let is_narrow = !costs_little((rows, leading + background)) && n >= WIDE * rows && rows * rows * n > HOPELESS;
+    if is_narrow {
+        (leading, background) = FEW_COLUMNS;
+    }
     let is_plain = settings.covariance == EncoderCovariance::Full && problem.groups.is_empty();
     let is_served = is_plain && settings.noise == Noise::Auto && settings.start.is_none();
     // What is known of columns speaks of all of them.
@@ -65,7 +74,8 @@ fn by_working_set(
         response,
         monitor,
         columns: Vec::new(),
-        copy: Array2::zeros((rows, 0)),
+        own: Standardised::as_it_is(Array2::zeros((rows, 0))),
+        products: is_narrow.then(|| Array2::zeros((0, 0))),
         background: Vec::new(),
         squares: Vec::new(),
         steps: 0,
@@ -77,6 +87,7 @@ fn by_working_set(
     if found.certified {
         // What is nearly a chosen column might do as well: the certificate must have seen it.
         match wide.take_near(&found.support)? {
+            None if is_narrow => (found.certified, found.status) = (false, Status::Converged),
             None => return Ok(None),
             Some(true) => {
                 let Some(again) = wide.run(settings, None)? else { return Ok(None) };
@@ -95,8 +106,10 @@ struct Wide<'a> {
     monitor: &'a Monitor<'a>,
     /// The working set, ascending.
     columns: Vec<usize>,
-    /// A copy of it.
-    copy: Array2<f64>,
+    /// A copy of it; sparse columns, of fewer than rows to begin with, where they lie.
+    own: Standardised<'a>,
+    /// Of one that has fewer columns than rows to begin with, the products of all of them.
+    products: Option<Array2<f64>>,
     /// Those of it that stand for all, ascending.
     background: Vec<usize>,
     /// Of all columns, the sum over the responses of the squared product.
@@ -116,7 +129,7 @@ impl Wide<'_> {
         self.squares = squares;
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_unstable_by(|&a, &b| self.squares[b].total_cmp(&self.squares[a]).then(a.cmp(&b)));
-        self.background = (0..background).map(|i| order[(2 * i + 1) * n / (2 * background)]).collect();
+        self.background = evenly(&order, background);
         self.background.sort_unstable();
         order.truncate(leading);
         order.extend(&self.background);
@@ -125,9 +138,12 @@ impl Wide<'_> {
     }
 
     /// The problem on the working set.
-    fn part(&self) -> Problem<'_> {
+    fn part(&self) -> Result<Problem<'_>> {
         let places = self.background.iter().filter_map(|j| self.columns.binary_search(j).ok()).collect();
-        self.problem.part(&self.columns, self.copy.clone(), places)
+        let products = self.products.as_ref().map(|products| products.view());
+        let sparse = products.and_then(|_| self.problem.design.sparse_part(&self.columns));
+        let own = sparse.unwrap_or_else(|| Standardised::as_it_is(self.own.to_array()));
+        self.problem.part(&self.columns, own, products, places, self.monitor)
     }
 
     /// Takes in the columns that residuals along the path ask for, until the best support stays. Returns the path, if it
@@ -137,15 +153,15 @@ impl Wide<'_> {
         while self.passes < MOST_PASSES {
             let mut steps = 0;
             let (path, support, residuals) = {
-                let part = self.part();
-                let evidence = evidence(&part, self.response, settings, None);
-                let path =
-                    Noisy { problem: &part, response: self.response, evidence, sizes: path_sizes(&part, settings) }
-                        .path(&mut steps, self.monitor)?;
+                let part = self.part()?;
+                let response = &*part.respond_in_part(self.response, self.monitor)?;
+                let evidence = evidence(&part, response, settings, None);
+                let path = Noisy { problem: &part, response, evidence, sizes: path_sizes(&part, settings) }
+                    .path(&mut steps, self.monitor)?;
                 let best = path.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion));
                 let support = best.map_or_else(Vec::new, |best| best.support.clone());
                 let asked: Vec<&[usize]> = asked(&path, support.len()).map(|c| c.support.as_slice()).collect();
-                let residuals = Residuals::new(&part.design, &self.response.values, &asked);
+                let residuals = Residuals::new(&self.own, &self.response.values, &asked);
                 let support: Vec<usize> = support.into_iter().map(|i| self.columns[i]).collect();
                 (path, support, residuals)
             };
@@ -161,10 +177,10 @@ impl Wide<'_> {
     /// Takes in columns whose product with a residual is not far below the largest in the working set; whether there
     /// are any.
     fn take_missed(&mut self, residuals: &Residuals) -> Result<bool> {
-        let (rows, width) = self.copy.dim();
+        let (rows, width) = self.own.dim();
         let own: Vec<f64> = self.columns.iter().map(|&j| self.squares[j]).collect();
         let mut inside = vec![0.0; residuals.vectors.len() / rows * width];
-        multiply_transposed(self.copy.view(), &residuals.vectors, &mut inside);
+        self.own.multiply_transposed(&residuals.vectors, &mut inside);
         let mut reader = residuals.reader(&own);
         let largest: Vec<f64> =
             inside.chunks_exact(width).filter_map(|products| reader.next(products).map(largest_of)).collect();
@@ -199,24 +215,35 @@ impl Wide<'_> {
         columns.sort_unstable();
         columns.dedup();
         columns.retain(|j| self.columns.binary_search(j).is_err());
-        let own = self.problem.design.gather(&columns);
-        let both = concatenate![Axis(1), self.copy, own];
-        let mut order: Vec<usize> = (0..both.ncols()).collect();
+        if columns.is_empty() {
+            return false;
+        }
         let all = [self.columns.as_slice(), &columns].concat();
+        let mut order: Vec<usize> = (0..all.len()).collect();
         order.sort_unstable_by_key(|&i| all[i]);
         self.columns = order.iter().map(|&i| all[i]).collect();
-        self.copy = Array2::zeros(both.raw_dim());
-        both.read(&order, self.copy.view_mut());
-        !columns.is_empty()
+        let new: Vec<usize> = (0..all.len()).filter(|&i| order[i] >= all.len() - columns.len()).collect();
+        let sparse = self.products.as_ref().and_then(|_| self.problem.design.sparse_part(&self.columns));
+        self.own = sparse.unwrap_or_else(|| {
+            let both = concatenate![Axis(1), self.own.copied(), self.problem.design.gather(&columns)];
+            let mut copy = Array2::zeros(both.raw_dim());
+            both.read(&order, copy.view_mut());
+            Standardised::as_it_is(copy)
+        });
+        if let Some(products) = &mut self.products {
+            *products = extended(products, &order, &new, &self.own);
+        }
+        true
     }
 
     /// The search on the working set.
     fn run(&self, settings: &Settings, path: Option<Vec<Candidate>>) -> Result<Option<FitReport>> {
-        let part = self.part();
-        let Some(mut report) = strategy::run(&part, self.response, settings, path, self.monitor)? else {
+        let part = self.part()?;
+        let response = &*part.respond_in_part(self.response, self.monitor)?;
+        let Some(mut report) = strategy::run(&part, response, settings, path, self.monitor)? else {
             return Ok(None);
         };
-        add_average(&mut report, &part, self.response, settings, self.monitor)?;
+        add_average(&mut report, &part, response, settings, self.monitor)?;
         Ok(Some(report))
     }
 
@@ -229,11 +256,18 @@ impl Wide<'_> {
     /// the design at most.
     fn take_near(&mut self, support: &[usize]) -> Result<Option<bool>> {
         let (vectors, limit) = {
-            let part = self.part();
+            let part = self.part()?;
             let smallest = part.row_space()?.smallest_singular();
-            // The sum of the squared singular values is the number of columns.
-            let condition = (self.columns.len() as f64).sqrt() / smallest;
-            let fit = NestedLeastSquares::new(part.design.gather(&part.places(support)).view(), &self.response.values);
+            // The squared singular values sum to the number of columns, and none is above any row sum of the products.
+            let largest = match &self.products {
+                Some(products) => {
+                    let sum = |row: ArrayView1<'_, f64>| row.iter().map(|v| v.abs()).sum::<f64>();
+                    products.outer_iter().map(sum).fold(0.0, f64::max)
+                }
+                None => self.columns.len() as f64,
+            };
+            let condition = largest.sqrt() / smallest;
+            let fit = NestedLeastSquares::new(self.own.gather(&part.places(support)).view(), &self.response.values);
             (fit.basis().t().iter().copied().collect::<Vec<f64>>(), EXCHANGE_MARGIN / MATTERS * condition)
         };
         if limit >= 1.0 {
@@ -251,6 +285,24 @@ fn add_squares(sums: &mut [f64], products: &[f64]) {
     for products in products.chunks_exact(sums.len()) {
         sums.iter_mut().zip(products).for_each(|(sum, q)| *sum += q * q);
     }
+}
+
+/// The products of all columns of `own`, of which `new` are new, from those of the others; `order` tells where each was
+/// in these, or after them.
+fn extended(products: &Array2<f64>, order: &[usize], new: &[usize], own: &Standardised<'_>) -> Array2<f64> {
+    let n = order.len();
+    let mut all = Array2::from_shape_fn((n, n), |(i, j)| products.get((order[i], order[j])).copied().unwrap_or(0.0));
+    let with_new = own.sparse_products(new).unwrap_or_else(|| {
+        let vectors: Vec<f64> = own.gather(new).t().iter().copied().collect();
+        let mut with_new = Array2::zeros((new.len(), n));
+        own.multiply_transposed(&vectors, with_new.as_slice_mut().unwrap_or_default());
+        with_new.reversed_axes()
+    });
+    for (&j, column) in new.iter().zip(with_new.columns()) {
+        all.column_mut(j).assign(&column);
+        all.row_mut(j).assign(&column);
+    }
+    all
 }
 
 fn largest_of(squares: &[f64]) -> f64 {

@@ -280,8 +280,9 @@ impl Design for Watched<'_> {
         let bytes = Python::attach(size).unwrap_or(usize::MAX);
         if bytes > MOST_HELD {
             let (found, most) = (bytes as f64 / f64::from(1 << 30), MOST_HELD >> 30);
-            let allowed =
-                format!("at most {most} GiB for a fit that goes over all of it again and again in this process");
+            let allowed = format!(
+                "at most {most} GiB for a fit that goes over all of it again and again in this process; `VaeSlr` and `SimultaneousSparseVae` with `noise_var=\"auto\"` search wide data in few passes"
+            );
             return Err(Error::invalid("X", format!("a dask array of {found:.1} GiB"), &allowed));
         }
         self.columns.lock().keeps_all = true;

@@ -47,7 +47,7 @@ impl RobustEm<'_> {
         if self.is_complete(&scale, monitor)? {
             return Ok(Vec::new());
         }
-        let mut gram = RowGram::new(d);
+        let mut gram = RowGram::new("X", d)?;
         for rows in self.chunks() {
             gram.add(&self.left(rows, &scale), monitor)?;
         }

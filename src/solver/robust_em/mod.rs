@@ -10,6 +10,7 @@ pub use decoder::Decoder;
 
 use crate::linalg::affine::ThinSvd;
 use crate::linalg::packed_spd::{Rows, add_product, factor, packed_len, solve};
+use crate::linalg::zeros;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use decoder::Factored;
@@ -60,9 +61,11 @@ pub struct Posterior {
 
 impl Posterior {
     /// Noise variance `start` wherever there is an observation.
-    fn new(samples: &Samples, start: f64) -> Self {
-        let precision: Vec<f64> = samples.observed.iter().map(|&seen| if seen { 1.0 / start } else { 0.0 }).collect();
-        Self { next: vec![0.0; precision.len()], precision, latent: Vec::new() }
+    fn new(samples: &Samples, start: f64) -> Result<Self> {
+        let (n, d) = (samples.n_samples(), samples.n_features);
+        let mut precision = zeros("X", n, d)?;
+        precision.iter_mut().zip(&samples.observed).filter(|(_, seen)| **seen).for_each(|(p, _)| *p = 1.0 / start);
+        Ok(Self { next: zeros("X", n, d)?, precision, latent: Vec::new() })
     }
 }
 
@@ -108,29 +111,35 @@ pub struct RobustEm<'a> {
 
 impl<'a> RobustEm<'a> {
     /// Starts with noise variance `start` in every entry.
-    pub fn new(samples: &'a Samples, columns: &[Array1<f64>], start: f64) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] if there is no room for the noise variances.
+    pub fn new(samples: &'a Samples, columns: &[Array1<f64>], start: f64) -> Result<Self> {
         let decoder = Decoder::new(columns, samples.n_features);
-        Self { samples, decoder, posterior: Posterior::new(samples, start), moments: Moments::default() }
+        Ok(Self { samples, decoder, posterior: Posterior::new(samples, start)?, moments: Moments::default() })
     }
 
     /// The expectation step, and the next noise variances, at least `floor`; the energy `sum_i x_i^T C_i^-1 x_i + log
     /// |C_i|`, `C_i = W W^T + diag(p_i)^-1`, on the observed entries, before the step.
     ///
     /// # Errors
-    /// [`Error::NotPositiveDefinite`] with `step`; [`Error::Interrupted`] where the caller asks to stop.
+    /// [`Error::NotPositiveDefinite`] with `step`; [`Error::Interrupted`] where the caller asks to stop;
+    /// [`Error::InvalidParameter`] if there is no room for the moments.
     ///
     /// # Complexity
     /// `O(n_samples (n_features k^2 + k^3))` for `k` components, as products of matrices.
     pub fn expectation(&mut self, floor: f64, step: usize, monitor: &Monitor<'_>) -> Result<f64> {
         let (d, q) = (self.samples.n_features, packed_len(self.decoder.n_components));
         let moments = &mut self.moments;
-        for (sums, len) in [
-            (&mut moments.grams, d * q),
-            (&mut moments.cross, d * self.decoder.n_components),
-            (&mut moments.expansion, q),
+        for (sums, rows, columns) in [
+            (&mut moments.grams, d, q),
+            (&mut moments.cross, d, self.decoder.n_components),
+            (&mut moments.expansion, 1, q),
         ] {
-            sums.clear();
-            sums.resize(len, 0.0);
+            if sums.len() != rows * columns {
+                *sums = zeros("X", rows, columns)?;
+            }
+            sums.fill(0.0);
         }
         self.infer(floor, step, true, monitor)
     }
@@ -151,7 +160,9 @@ impl<'a> RobustEm<'a> {
         let (k, d, n) = (self.decoder.n_components, self.samples.n_features, self.samples.n_samples());
         let (q, decoder, moments) = (packed_len(k), &self.decoder, &mut self.moments);
         let Posterior { precision, next, latent } = &mut self.posterior;
-        latent.resize(n * k, 0.0);
+        if latent.len() != n * k {
+            *latent = zeros("X", n, k)?;
+        }
         let mut second = vec![0.0; CHUNK.min(n) * q];
         let mut weighted = vec![0.0; CHUNK.min(n) * d];
         let mut energy = 0.0;
@@ -198,14 +209,14 @@ impl<'a> RobustEm<'a> {
     /// `least` left out. Then the next noise variances take effect.
     ///
     /// # Errors
-    /// [`Error::NotPositiveDefinite`] with `step`, [`Error::NoDecomposition`].
+    /// [`Error::NotPositiveDefinite`] with `step`, [`Error::NoDecomposition`], [`Error::Interrupted`].
     ///
     /// # Complexity
     /// `O(n_features k^3)`.
     ///
     /// # References
     /// Liu, Rubin and Wu (1998), "Parameter Expansion to Accelerate EM".
-    pub fn maximise(&mut self, least: f64, step: usize) -> Result<()> {
+    pub fn maximise(&mut self, least: f64, step: usize, monitor: &Monitor<'_>) -> Result<()> {
         let (k, d) = (self.decoder.n_components, self.samples.n_features);
         if k > 0 {
             let q = packed_len(k);
@@ -228,8 +239,12 @@ impl<'a> RobustEm<'a> {
             };
             self.decoder.weights = cross;
             let weights = &mut self.decoder.weights;
-            let done: Vec<_> = grams.par_chunks_mut(q).zip(weights.par_chunks_mut(k)).map(regress).collect();
-            done.into_iter().collect::<Factored<()>>().map_err(failed)?;
+            let work = |feature| {
+                monitor.check()?;
+                regress(feature).map_err(failed)
+            };
+            let done: Vec<_> = grams.par_chunks_mut(q).zip(weights.par_chunks_mut(k)).map(work).collect();
+            done.into_iter().collect::<Result<()>>()?;
             let columns = self.decoder.columns();
             let views: Vec<_> = columns.iter().map(|column| column.view()).collect();
             let stacked = ndarray::stack(ndarray::Axis(0), &views).unwrap_or_default();

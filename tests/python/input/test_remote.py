@@ -203,6 +203,14 @@ def test_more_than_this_process_holds_is_refused_where_all_columns_are_needed(mo
     assert VaeSlr().fit(X, NOISY).support_.tolist() == SUPPORT
 
 
+def test_a_design_too_large_for_condition_numbers_is_refused_before_the_search(monkeypatch):
+    monkeypatch.setattr(DaskColumns, "nbytes", 3 * 2**30)
+    monkeypatch.setattr(DaskColumns, "multiply", lambda *_: pytest.fail("the search has begun"))
+    X = da.from_array(COUNTS, chunks=(N_SAMPLES, 900))
+    with pytest.raises(ParameterError, match=r"3.0 GiB.*`VaeSlr`"):
+        PreconditionedVae().fit(X, NOISY)
+
+
 @pytest.mark.parametrize(
     ("array", "error", "message"),
     [

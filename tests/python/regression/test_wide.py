@@ -116,6 +116,22 @@ def test_averages_over_rows_of_a_working_set_predict_with_their_uncertainty(rows
     assert 0.9 < (np.abs(mean - truth) < 1.96 * std[:, None]).mean() < 0.99
 
 
-def test_identical_responses_choose_the_columns_of_one(data):
-    model = SimultaneousSparseVae().fit(data.X, np.tile(data.y[:, None], 10))
-    assert set(data.support) <= set(model.support_)
+def test_identical_responses_are_one(data):
+    one = SimultaneousSparseVae().fit(data.X, data.y[:, None])
+    ten = SimultaneousSparseVae().fit(data.X, np.tile(data.y[:, None], 10))
+    np.testing.assert_array_equal(ten.support_, one.support_)
+    np.testing.assert_array_equal(ten.coef_, np.tile(one.coef_, (10, 1)))
+    np.testing.assert_array_equal(ten.intercept_, np.tile(one.intercept_, 10))
+    assert ten.noise_var_ == one.noise_var_
+
+
+@pytest.mark.parametrize("columns", [N_FEATURES, 300])
+def test_a_response_that_comes_twice_counts_once(data, columns):
+    X = data.X[:, np.union1d(data.support, np.arange(columns))]
+    noise = 0.2 * data.y.std() * np.random.default_rng(4).standard_normal((N_SAMPLES, 3))
+    Y, order = data.y[:, None] * [1.0, -1.0, 2.0] + noise, [0, 1, 1, 2, 0]
+    once, again = SimultaneousSparseVae().fit(X, Y), SimultaneousSparseVae().fit(X, Y[:, order])
+    assert len(once.support_) == len(data.support)
+    np.testing.assert_array_equal(again.support_, once.support_)
+    np.testing.assert_array_equal(again.coef_, once.coef_[order])
+    np.testing.assert_array_equal(again.predict(X), once.predict(X)[:, order])
