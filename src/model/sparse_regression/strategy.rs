@@ -138,6 +138,8 @@ pub(super) fn run(
     let status = match settings.noise {
         Noise::Fixed(_) => Status::Converged,
         Noise::Auto if context.is_refused => Status::Converged,
+        // Traces of noise, which a solution explains up to rounding, are no reason to call data noisy.
+        Noise::Auto if context.looks_noisy && context.best.rss < EXACT => Status::Converged,
         Noise::Auto if context.looks_noisy => Status::Noisy,
         _ => Status::IterationLimit,
     };

@@ -18,9 +18,14 @@ if not GUIDE.is_dir():
 
 SOURCES = sorted((REPOSITORY / "python" / "sparsevae").rglob("*.py"))
 TREES = {source: ast.parse(source.read_text(encoding="utf-8")) for source in SOURCES}
-BROKEN_PROMISE = next(
-    node for tree in TREES.values() for node in ast.walk(tree) if getattr(node, "name", "") == "broken_promise"
-)
+# Functions that word a warning, by the name of what is made by them.
+WORDED = {
+    node.name: node
+    for tree in TREES.values()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.FunctionDef) and node.name in ("broken_promise", "misfit_warning")
+}
+WORDED["broken"] = WORDED["broken_promise"]
 STATUSES = (GUIDE / "statuses.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| (.*?) \| (.*) \|$", STATUSES[STATUSES.index("## Warnings of the regressions") :], re.MULTILINE)
 WARNINGS = [text for text, _ in ROWS if text != "warning" and not text.startswith("---")]
@@ -60,10 +65,11 @@ def texts(scopes, node, seen=frozenset()):
         for each in node.values:
             if isinstance(each, ast.FormattedValue) and isinstance(each.value, (ast.Name, ast.Subscript)):
                 yield from texts(scopes, each.value, seen)
-    elif isinstance(node, ast.Name) and node.id == "broken":
-        for each in ast.walk(BROKEN_PROMISE):
+    elif isinstance(node, ast.Name) and node.id in WORDED and node.id not in seen:
+        function = WORDED[node.id]
+        for each in ast.walk(function):
             if isinstance(each, ast.Return):
-                yield from texts((BROKEN_PROMISE,), each.value, seen | {"broken"})
+                yield from texts((function,), each.value, seen | {node.id})
     elif isinstance(node, ast.Name):
         for value in (value for scope in scopes for value in values(scope)[node.id] if node.id not in seen):
             yield from texts(scopes, value, seen | {node.id})
