@@ -25,6 +25,7 @@ def _facts():
 def machine():
     """Two sentences: processor and system, then versions."""
     import numpy as np  # noqa: F401 - loads its BLAS
+    import sparsevae
     import threadpoolctl
 
     facts = _facts()
@@ -33,8 +34,9 @@ def machine():
     processor = f"{facts.get('model name', platform.machine())}, family {facts.get('cpu family', '?')}, {vectors}"
     pools = (pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas")
     kernels = {f"{pool['internal_api']} with {pool.get('architecture', 'unnamed')} kernels" for pool in pools}
-    versions = []
-    for name in ("sparsevae", "numpy", "scipy", "scikit-learn", "skglm", "mne"):
+    # What is imported, which an older installed package need not be.
+    versions = [f"sparsevae {sparsevae.__version__}"]
+    for name in ("numpy", "scipy", "scikit-learn", "skglm", "mne"):
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
