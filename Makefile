@@ -13,7 +13,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# Rust tests share the wheel's build of all dependencies; only this crate is built for them, with its assertions.
+# Rust tests are optimised as the wheel is, to be as fast; this crate, built for them alone, keeps its assertions.
 CHECKED := --release $(foreach option,debug-assertions=true overflow-checks=true codegen-units=16 opt-level=2,\
 	--config profile.release.package.sparsevae.$(option))
 
