@@ -1,4 +1,7 @@
-"""At a given noise variance our descent ends no higher than MNE-Python's gamma-MAP kernel."""
+"""At a given noise variance our descent ends no higher than MNE-Python's gamma-MAP kernel on these problems.
+
+It is no theorem: the energy has several minima, and of problems of up to 45 samples drawn likewise 3 of 25 end higher.
+"""
 
 import warnings
 
@@ -13,7 +16,7 @@ gamma_map = pytest.importorskip("mne.inverse_sparse._gamma_map")
 def problem(seed):
     """Shape, condition (to 1e5), number of responses, noise (0 to 40 dB) and, in every third, column scales vary."""
     rng = np.random.default_rng(seed)
-    d = int(rng.integers(10, 45))
+    d = int(rng.integers(10, 60))
     n, n_responses = int(rng.integers(d // 2, 4 * d)), int(rng.choice([1, 2, 5, 20, 80]))
     n_nonzero = min(int(rng.integers(1, max(2, d // 3))), n)
     left, singular, right = np.linalg.svd(rng.standard_normal((d, n)), full_matrices=False)
