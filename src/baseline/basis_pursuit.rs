@@ -212,28 +212,27 @@ fn largest(values: &[f64]) -> f64 {
 
 /// `min sum_j weight_j |z_j|` subject to equations with orthonormal rows, for one weighting after the other.
 struct Programs<'a> {
-    rows: &'a Array2<f64>,
-    target: Array2<f64>,
+    equations: &'a Equations,
     rounding: f64,
 }
 
 impl<'a> Programs<'a> {
     fn new(equations: &'a Equations, rounding: f64) -> Self {
-        Self { rows: &equations.rows, target: equations.target.clone(), rounding }
+        Self { equations, rounding }
     }
 
     /// The solution for weights that are not negative; none where a linear program was not solved.
     fn solve(&self, weights: &[f64], monitor: &Monitor<'_>) -> Result<Option<Vec<f64>>> {
-        let (rank, n) = self.rows.dim();
-        if rank == 0 || rank == n || self.target.iter().all(|&v| v == 0.0) {
+        let (rank, n) = self.equations.rows.dim();
+        if rank == 0 || rank == n || self.equations.target.iter().all(|&v| v == 0.0) {
             // One solution, or zero.
-            return Ok(Some(product(self.rows.t(), self.target.view()).into_raw_vec_and_offset().0));
+            return Ok(Some(self.equations.least_norm().into_raw_vec_and_offset().0));
         }
         let (free, priced): (Vec<usize>, Vec<usize>) = (0..n).partition(|&j| weights[j] == 0.0);
         let mut coef = vec![0.0; n];
-        let mut left = self.target.clone();
-        let columns = self.rows.select(Axis(1), &free);
-        let (mut rows, mut right) = (self.rows.select(Axis(1), &priced), left.clone());
+        let mut left = self.equations.target.clone();
+        let columns = self.equations.rows.select(Axis(1), &free);
+        let (mut rows, mut right) = (self.equations.rows.select(Axis(1), &priced), left.clone());
         let mut free_rank = 0;
         if !free.is_empty() {
             // What the free columns do not reach is left to the others.
@@ -244,14 +243,14 @@ impl<'a> Programs<'a> {
                 *matrix -= &product(span.view(), product(span.t(), matrix.view()).view());
             }
         }
-        if free_rank < rank && norm(&right) > self.rounding * norm(&self.target) {
+        if free_rank < rank && norm(&right) > self.rounding * norm(&self.equations.target) {
             for (mut column, &j) in rows.columns_mut().into_iter().zip(&priced) {
                 column /= weights[j];
             }
             let Some(found) = least_l1(rows, &right, monitor)? else { return Ok(None) };
             for (j, v) in found {
                 coef[priced[j]] = v / weights[priced[j]];
-                left.column_mut(0).scaled_add(-coef[priced[j]], &self.rows.column(priced[j]));
+                left.column_mut(0).scaled_add(-coef[priced[j]], &self.equations.rows.column(priced[j]));
             }
         }
         if free_rank > 0 && free_rank < free.len() {
@@ -268,24 +267,24 @@ impl<'a> Programs<'a> {
     /// Whether the multipliers of least norm for the signs of `coef` prove it to be optimal at positive weights.
     fn proved(&self, coef: &[f64], weights: &[f64]) -> bool {
         let support: Vec<usize> = (0..coef.len()).filter(|&j| coef[j] != 0.0).collect();
-        if support.len() > self.rows.nrows() {
+        if support.len() > self.equations.rows.nrows() {
             return false;
         }
         let slopes: Vec<f64> = support.iter().map(|&j| weights[j] * coef[j].signum()).collect();
-        let right = self.target.column(0).to_vec();
-        let vertex = Vertex::new(self.rows.view(), &support, &right, &slopes);
+        let right = self.equations.target.column(0).to_vec();
+        let vertex = Vertex::new(self.equations.rows.view(), &support, &right, &slopes);
         let mut costs = vec![0.0; coef.len()];
-        multiply_transposed(self.rows.view(), &vertex.multipliers, &mut costs);
+        multiply_transposed(self.equations.rows.view(), &vertex.multipliers, &mut costs);
         costs.iter().zip(weights).all(|(cost, weight)| cost.abs() <= weight * (1.0 + l1::CERTIFICATE))
     }
 
     /// Least squares on the support, to the last digit, without contributions that are rounding.
     fn refined(&self, coef: &[f64], monitor: &Monitor<'_>) -> Result<Vec<f64>> {
-        let columns = self.rows.columns().into_iter();
+        let columns = self.equations.rows.columns().into_iter();
         let sizes: Vec<f64> = columns.zip(coef).map(|(column, v)| v.abs() * column.dot(&column).sqrt()).collect();
         let least = self.rounding * largest(&sizes);
         let support: Vec<usize> = (0..coef.len()).filter(|&j| sizes[j] > least).collect();
-        let (basis, right) = (self.rows.select(Axis(1), &support), self.target.column(0).to_vec());
+        let (basis, right) = (self.equations.rows.select(Axis(1), &support), self.equations.target.column(0).to_vec());
         let (rows, count) = basis.dim();
         let tolerance = rows.max(count) as f64 * f64::EPSILON;
         let found = interruptible(count, monitor, move || least_norm(basis.view(), &right, tolerance))??;

@@ -118,21 +118,21 @@ struct Solved {
 }
 
 impl System<'_> {
-    /// `out <- M values`.
-    fn multiply(&self, values: &[f64], out: &mut [f64]) -> Result<()> {
+    /// `out <- M values`; `inner`, as many values as samples for each right-hand side, is overwritten.
+    fn multiply(&self, values: &[f64], inner: &mut [f64], out: &mut [f64]) -> Result<()> {
         let ((_, d), width) = (self.columns.dim(), self.width);
         let flat = self.columns.as_slice().unwrap_or_default();
         let part = (LOOK / (d * width)).max(1);
         for ((out, values), root) in out.chunks_exact_mut(width).zip(values.chunks_exact(width)).zip(self.root) {
             out.iter_mut().zip(values).for_each(|(out, v)| *out = root * v);
         }
-        let mut inner = vec![0.0; d * width];
+        inner.fill(0.0);
         for (columns, scaled) in flat.chunks(part * d).zip(out.chunks(part * width)) {
-            add_product(Rows::new(columns, d).t(), Rows::new(scaled, width), &mut inner);
+            add_product(Rows::new(columns, d).t(), Rows::new(scaled, width), inner);
             self.monitor.look()?;
         }
         for (columns, out) in flat.chunks(part * d).zip(out.chunks_mut(part * width)) {
-            multiply(Rows::new(columns, d), Rows::new(&inner, width), out);
+            multiply(Rows::new(columns, d), Rows::new(inner, width), out);
             self.monitor.look()?;
         }
         for ((out, values), root) in out.chunks_exact_mut(width).zip(values.chunks_exact(width)).zip(self.root) {
@@ -156,9 +156,10 @@ impl System<'_> {
         condition(&left, &mut conditioned);
         let mut direction = conditioned.clone();
         let mut product = vec![0.0; right.len()];
+        let mut inner = vec![0.0; self.columns.ncols() * width];
         let mut size = products(&left, &direction, width);
         for n_iter in 1..=settings.cg_max_iter {
-            self.multiply(&direction, &mut product)?;
+            self.multiply(&direction, &mut inner, &mut product)?;
             // Columns that are solved to the last bit have no direction any more.
             let length = ratios(&size, &products(&direction, &product, width));
             add(&mut values, &direction, &length, 1.0);

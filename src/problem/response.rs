@@ -84,7 +84,9 @@ impl Problem<'_> {
         let (first, place) = distinct(y);
         let n_responses = first.len();
         let given = y.to_owned();
-        let y = y.select(Axis(1), &first);
+        // Copied only where some repeat others.
+        let differing = (n_responses < n_given).then(|| y.select(Axis(1), &first));
+        let y = differing.as_ref().map_or(y, |differing| differing.view());
         let standardised =
             Standardised::new("y", &y, &self.roots, self.centred, monitor).map_err(|error| match error {
                 // One response was a vector to the caller.
@@ -133,6 +135,9 @@ impl Problem<'_> {
 
 /// The responses that repeat no other one before them, ascending, and the place among these of each.
 fn distinct(y: ArrayView2<'_, f64>) -> (Vec<usize>, Vec<usize>) {
+    if y.ncols() == 1 {
+        return (vec![0], vec![0]);
+    }
     let (mut first, mut numbers, mut place) = (Vec::new(), HashMap::new(), Vec::new());
     for (l, response) in y.columns().into_iter().enumerate() {
         // -0 and 0 are the same number.
