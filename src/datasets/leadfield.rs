@@ -147,7 +147,10 @@ pub fn make_meg_leadfield(settings: &LeadfieldSettings, seed: u64, monitor: &Mon
     for (coils, sign) in coil_positions.iter().zip([1.0, -1.0]) {
         let moments = source_orientations.view();
         let field = sarvas_field(places.view(), moments, coils.view(), sensor_orientations.view(), monitor)?;
-        x.scaled_add(sign, &field);
+        x.rows_mut().into_iter().zip(field.rows()).try_for_each(|(mut sum, row)| {
+            sum.scaled_add(sign, &row);
+            monitor.advance()
+        })?;
     }
     let column_norms = column_norms(&x, monitor)?;
     if settings.unit_norm {

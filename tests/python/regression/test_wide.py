@@ -134,4 +134,5 @@ def test_a_response_that_comes_twice_counts_once(data, columns):
     assert len(once.support_) == len(data.support)
     np.testing.assert_array_equal(again.support_, once.support_)
     np.testing.assert_array_equal(again.coef_, once.coef_[order])
-    np.testing.assert_array_equal(again.predict(X), once.predict(X)[:, order])
+    # A product of five responses may round otherwise than one of three.
+    np.testing.assert_allclose(again.predict(X), once.predict(X)[:, order], rtol=0, atol=1e-13)
