@@ -40,7 +40,7 @@ pub enum Error {
         allowed: String,
     },
     /// Arguments are finite, but a result is not: infinite, or a variance that has vanished.
-    #[error("{what} are scaled so far apart that {result} is {value}; rescale them to within 1e100 of each other")]
+    #[error("{what} are scaled so that {result} is {value}; rescale them to within 1e100 of 1 and of each other")]
     Scales {
         /// Names of the arguments, in words.
         what: &'static str,

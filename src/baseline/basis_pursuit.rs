@@ -98,7 +98,7 @@ pub fn reweighted(
         found.step = 0.0;
     }
     while found.n_iter < settings.max_iter && found.step > settings.tol {
-        found.weights = found.coef.iter().map(|v| epsilon / (v.abs() + epsilon)).collect();
+        found.weights = found.coef.iter().map(|v| 1.0 / (1.0 + v.abs() / epsilon)).collect();
         let next = match programs.proved(&found.coef, &found.weights) {
             true => Some(found.coef.clone()),
             false => programs.solve(&found.weights, monitor)?,

@@ -5,7 +5,7 @@ use crate::linalg::affine::ThinSvd;
 use crate::linalg::multiply_transposed;
 use crate::linalg::packed_spd::{Rows, multiply};
 use crate::monitor::Monitor;
-use crate::problem::validate::{check_matrix, check_response};
+use crate::problem::validate::{check_matrix, check_response, check_results};
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 /// Operations between two looks at the monitor: some milliseconds.
@@ -30,6 +30,7 @@ impl Equations {
     /// The equations of the design `x` and the responses `y`, one a column.
     ///
     /// # Errors
+    /// [`Error::Scales`](crate::Error::Scales) where a result is beyond the range of float64;
     /// [`Error::Shape`](crate::Error::Shape), [`Error::NonFinite`](crate::Error::NonFinite);
     /// [`Error::NoDecomposition`](crate::Error::NoDecomposition); [`Error::Interrupted`](crate::Error::Interrupted)
     /// where `monitor` is stopped.
@@ -50,6 +51,7 @@ impl Equations {
         target.rows_mut().into_iter().zip(&values).for_each(|(mut row, s)| row /= *s);
         to_dual.columns_mut().into_iter().zip(&values).for_each(|(mut column, s)| column /= *s);
         let rows = svd.right.slice(s![..rank, ..]).to_owned();
+        check_results("`X` and `y`", "a least-squares coefficient or the residual", target.iter().chain([&residual]))?;
         Ok(Self { rows, target, values, to_dual, residual })
     }
 

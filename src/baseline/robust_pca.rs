@@ -3,7 +3,7 @@
 use crate::linalg::affine::ThinSvd;
 use crate::linalg::rotation::product;
 use crate::monitor::{Monitor, Progress, Stage};
-use crate::problem::validate::observed;
+use crate::problem::validate::{check_results, observed};
 use crate::settings::{Checked, Settings, require};
 use crate::{Result, Status};
 use ndarray::{Array2, ArrayView2, Axis, Zip, s};
@@ -69,6 +69,7 @@ pub struct Decomposition {
 /// Lagrangian method. NaN is refused unless `missing`.
 ///
 /// # Errors
+/// [`Error::Scales`](crate::Error::Scales) where a result is beyond the range of float64;
 /// [`Error::Shape`](crate::Error::Shape), [`Error::NonFinite`](crate::Error::NonFinite);
 /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) where nothing is observed;
 /// [`Error::NoDecomposition`](crate::Error::NoDecomposition); [`Error::Interrupted`](crate::Error::Interrupted) where
@@ -109,6 +110,8 @@ pub fn fit(
     found.low_rank *= unit;
     found.outliers *= unit;
     found.singular.iter_mut().for_each(|s| *s *= unit);
+    let values = found.low_rank.iter().chain(&found.outliers).chain(&found.singular);
+    check_results("entries of `X`", "an entry or a singular value", values)?;
     Ok(found)
 }
 

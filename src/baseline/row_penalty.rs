@@ -9,6 +9,7 @@ use crate::linalg::least_squares::least_norm;
 use crate::linalg::row_blocks::interruptible;
 use crate::linalg::watched::Watched;
 use crate::monitor::{Monitor, Progress, Stage};
+use crate::problem::validate::check_results;
 use crate::settings::{Checked, Settings, require};
 use crate::{Error, Result, Status};
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
@@ -90,7 +91,8 @@ pub struct RowPenaltyFit {
 /// for that of the least penalty, by iteratively reweighted least squares with a smoothing that falls.
 ///
 /// # Errors
-/// [`Error::Shape`], [`Error::NonFinite`]; [`Error::InvalidParameter`] where a penalty that was given has no finite
+/// [`Error::Shape`], [`Error::NonFinite`]; [`Error::Scales`] where a result is beyond the range of float64;
+/// [`Error::InvalidParameter`] where a penalty that was given has no finite
 /// values and positive slopes, or a power is out of range; [`Error::NoDecomposition`]; [`Error::NotPositiveDefinite`];
 /// [`Error::Interrupted`] where `monitor` is stopped.
 ///
@@ -124,7 +126,7 @@ pub fn fit(
     let constant = if noise > 0.0 { outside / noise } else { 0.0 };
     let reached = if descent.ended { Status::Converged } else { Status::IterationLimit };
     let feasible = noise > 0.0 || equations.residual <= settings.rounding;
-    Ok(RowPenaltyFit {
+    let found = RowPenaltyFit {
         coef: product(coef.view(), rotation.view()),
         prior_var,
         path: descent.path.iter().map(|v| v + constant).collect(),
@@ -134,7 +136,10 @@ pub fn fit(
         length: descent.length,
         smoothing: descent.smoothing / descent.size,
         status: if feasible { reached } else { Status::Infeasible },
-    })
+    };
+    let values = found.coef.iter().chain(&found.prior_var).chain(&found.path);
+    check_results("`X`, `Y`, `weight` and `unit`", "a coefficient or the objective", values)?;
+    Ok(found)
 }
 
 /// Iteratively reweighted least squares in the coordinates of the equations, where the noise differs by equation.

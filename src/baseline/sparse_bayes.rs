@@ -7,7 +7,7 @@ use crate::linalg::least_squares::symmetric_inverse;
 use crate::linalg::row_blocks::interruptible;
 use crate::linalg::watched::Watched;
 use crate::monitor::{Monitor, Progress, Stage};
-use crate::problem::validate::{check_matrix, check_response};
+use crate::problem::validate::{check_matrix, check_response, check_results};
 use crate::settings::{Checked, Settings, require};
 use crate::{Error, Result, Status};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
@@ -130,7 +130,7 @@ pub(super) fn maximise(
     let least = settings.prune * posterior.mean.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
     let coef = posterior.mean.iter().zip(&data.units).map(|(v, unit)| if v.abs() > least { v * unit } else { 0.0 });
     let var = w.iter().zip(&posterior.share).map(|(w, share)| w * share).zip(&data.units);
-    Ok(SparseBayes {
+    let found = SparseBayes {
         coef: coef.collect(),
         posterior_var: var.map(|(v, unit)| v * unit * unit).collect(),
         prior_var: w.iter().zip(&data.units).map(|(w, unit)| w * unit * unit).collect(),
@@ -138,12 +138,16 @@ pub(super) fn maximise(
         n_iter,
         step,
         status: if step <= settings.tol { Status::Converged } else { Status::IterationLimit },
-    })
+    };
+    let values = found.coef.iter().chain(&found.prior_var).chain(&found.posterior_var).chain([&found.noise_var, &step]);
+    check_results("`X` and `y`", "a coefficient or a variance", values)?;
+    Ok(found)
 }
 
 /// Learns the prior variances of the coefficients of `x`, and the variance of the noise unless it is given.
 ///
 /// # Errors
+/// [`Error::Scales`] where a result is beyond the range of float64;
 /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::NotPositiveDefinite`] where `noise_var` is too small for float64;
 /// [`Error::Interrupted`] where `monitor` is stopped.
 ///

@@ -90,7 +90,6 @@ pub fn make_low_rank_outliers(settings: &LowRankSettings, seed: u64, monitor: &M
         })?;
     }
     let mut x = zeros(("n_samples", n_samples), ("n_features", n_features))?;
-    x.assign(&low_rank);
     let mut outliers = zeros(("n_samples", n_samples), ("n_features", n_features))?;
     drop(reserve::<bool>("n_features", n_features, 2 * x.len())?);
     let mut outlier_mask = Array2::from_elem(x.dim(), false);
@@ -98,6 +97,7 @@ pub fn make_low_rank_outliers(settings: &LowRankSettings, seed: u64, monitor: &M
     for (i, mut row) in x.axis_iter_mut(Axis(0)).enumerate() {
         let (mut place, mut value) = (stream(seed, Purpose::OutlierPlace, i), stream(seed, Purpose::OutlierValue, i));
         let mut missing = stream(seed, Purpose::MissingPlace, i);
+        row.assign(&low_rank.row(i));
         fill(row.iter_mut().enumerate(), monitor, |(j, entry)| {
             let drawn: f64 = StandardNormal.sample(&mut value);
             if place.random::<f64>() < outlier_share {

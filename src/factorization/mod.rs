@@ -15,6 +15,7 @@ use crate::linalg::least_squares::independent;
 use crate::linalg::principal::PrincipalAxes;
 use crate::linalg::rotation::product;
 use crate::monitor::Monitor;
+use crate::problem::validate::check_results;
 use ndarray::{Array2, ArrayView2, Axis};
 use span::Span;
 use tolerances::{INDEPENDENT, MOST_ROUNDS, RANK, TILTS};
@@ -86,6 +87,7 @@ fn most_nonzeros(basis: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> usize {
 /// gives way to what it is a mixture of; and for each dimension that is missing, one orthogonal to those that were found.
 ///
 /// # Errors
+/// [`Error::Scales`](crate::Error::Scales) where a result is beyond the range of float64;
 /// [`Error::NoDecomposition`](crate::Error::NoDecomposition) if a singular value decomposition does not converge;
 /// [`Error::Interrupted`](crate::Error::Interrupted) where `monitor` is stopped.
 ///
@@ -133,5 +135,11 @@ pub fn factorize(
     if !span.is_complete() {
         span.offer(y.columns().into_iter().map(SparseVector::from_dense));
     }
-    Ok(Factorization { components: span.into_chosen(), rank, n_found, n_programs, error })
+    let components = span.into_chosen();
+    check_results(
+        "entries of `Y`",
+        "a component",
+        components.iter().flat_map(|component| &component.values).chain([&error]),
+    )?;
+    Ok(Factorization { components, rank, n_found, n_programs, error })
 }

@@ -188,7 +188,11 @@ impl Equations {
             gap,
             infeasibility,
             residual: 0.0,
-            noise_error: if noise > 0.0 { noise * inverse_norm / ((z.len() as f64).sqrt() * length) } else { 0.0 },
+            noise_error: if noise > 0.0 && length > 0.0 {
+                noise * inverse_norm / ((z.len() as f64).sqrt() * length)
+            } else {
+                0.0
+            },
             n_steps: 0,
             status: if certified { Status::Optimal } else { Status::Unsolved },
         }

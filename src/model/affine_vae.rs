@@ -5,7 +5,7 @@ use crate::design::{Design, read_samples};
 use crate::linalg::packed_spd::{Rows, multiply};
 use crate::linalg::row_blocks::{Axes, RowGram, RowTriangle, orthonormal};
 use crate::monitor::Monitor;
-use crate::problem::validate::check_shape;
+use crate::problem::validate::{check_results, check_shape};
 use crate::settings::{Checked, Settings, require};
 use crate::{Error, Result, Status};
 use ndarray::{Array1, Array2, Zip, s};
@@ -67,7 +67,7 @@ pub struct AffineFit {
 /// # Errors
 /// [`Error::Shape`] for less than two samples, [`Error::NonFinite`]; [`Error::InvalidParameter`] for a number of components
 /// outside 1..=`n_features`, and where all samples are equal and no noise variance is given, or the data so large that
-/// their squares overflow; [`Error::NoDecomposition`].
+/// their squares overflow; [`Error::Scales`] where those vanish; [`Error::NoDecomposition`].
 ///
 /// # Complexity
 /// Two passes over `x` and `n_samples n_features min(n_samples, n_features)` operations, for the Gram matrix of the shorter
@@ -134,6 +134,7 @@ pub fn fit(x: &dyn Design, settings: &Checked<AffineVaeSettings>, monitor: &Moni
         row.assign(&(&v * ((spectrum[j] - noise_var).sqrt() * largest.signum())));
     }
     let energy = n as f64 * energy(&spectrum, n_active, noise_var);
+    check_results("entries of `X`", "the energy", [&energy])?;
     spectrum.truncate(kappa);
     let (mean, explained_variance) = (centred.mean(), spectrum);
     Ok(AffineFit { components, mean, noise_var, explained_variance, n_active, energy, status })

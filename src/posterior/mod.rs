@@ -20,6 +20,7 @@ mod tolerances;
 
 use crate::Result;
 use crate::monitor::Monitor;
+use crate::problem::validate::check_results;
 use crate::problem::{Problem, Response};
 use crate::report::{Places, Posterior, Selection};
 use crate::settings::Settings as _;
@@ -51,7 +52,8 @@ pub struct Chosen {
 /// `start` against no columns, if that is known.
 ///
 /// # Errors
-/// [`Error::InvalidParameter`](crate::Error::InvalidParameter);
+/// [`Error::InvalidParameter`](crate::Error::InvalidParameter); [`Error::Scales`](crate::Error::Scales) where a
+/// result is beyond the range of float64;
 /// [`Error::NoDecomposition`](crate::Error::NoDecomposition);
 /// [`Error::Interrupted`](crate::Error::Interrupted).
 ///
@@ -150,6 +152,10 @@ pub fn posterior(
         places,
         is_cut_off,
     };
+    let averages =
+        posterior.coef.iter().chain(&posterior.intercept).chain([&posterior.noise_var, &posterior.background_var]);
+    let draws = posterior.coef_draws.iter().chain(&posterior.intercept_draws);
+    check_results("`X` and `y`", "an average over supports", averages.chain(draws))?;
     Ok((posterior, chosen))
 }
 

@@ -48,6 +48,21 @@ pub fn observed(x: ArrayView2<'_, f64>, missing: bool) -> Result<Array2<f64>> {
     Ok(filled)
 }
 
+/// Refuses data at whose scale a result is beyond the range of float64; `what` names the data, `result` what is, in words.
+///
+/// # Errors
+/// [`Error::Scales`], with the first such value.
+pub fn check_results<'a>(
+    what: &'static str,
+    result: &'static str,
+    values: impl IntoIterator<Item = &'a f64>,
+) -> Result<()> {
+    match values.into_iter().find(|v| !v.is_finite()) {
+        Some(&value) => Err(Error::Scales { what, result, value }),
+        None => Ok(()),
+    }
+}
+
 fn shape(n_samples: usize, n_responses: usize) -> String {
     if n_responses == 1 { format!("({n_samples},)") } else { format!("({n_samples}, {n_responses})") }
 }

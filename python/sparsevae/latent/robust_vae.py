@@ -226,12 +226,11 @@ class RobustVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if self.verbose:
             sys.stderr.write("\n")
         mask, low_rank, variances = found["outlier_mask"], found["low_rank"], found["outlier_var"]
-        # Of a missing entry the variance is NaN.
-        check_results("X", {"outlier_var_": variances[np.isinf(variances)]})
         self.outlier_mask_, self.outlier_var_ = mask, variances
         self.outliers_ = np.zeros(values.shape, dtype)
         self.outliers_[mask] = values[mask] - low_rank[mask]
         self.low_rank_ = low_rank.astype(dtype, copy=False)
+        check_results("X", {"low_rank_": self.low_rank_})
         self.components_ = found["components"]
         self.scale_ = found["units"] if self.scale_features else float(found["units"][0])
         self.rank_ = len(self.components_)

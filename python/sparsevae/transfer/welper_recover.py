@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
-from .._input.arrays import check_results, matrix, right_hand_sides
+from .._input.arrays import matrix, right_hand_sides
 from .._input.interchange import Interchange
 from .._input.parameters import MOST, as_float, check_optional_count, check_type
 from .._input.random import RandomState, draw_seed
@@ -245,7 +245,6 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
         finally:
             if self.verbose:
                 sys.stderr.write("\n")
-        check_results("B", {"training_coef_": found["solutions"]})
         self._absorb(values, found)
         self._warn(found)
         return self

@@ -11,7 +11,7 @@ use crate::linalg::affine::ThinSvd;
 use crate::linalg::row_blocks::RowGram;
 use crate::linalg::zeros;
 use crate::monitor::{Monitor, Progress, Stage};
-use crate::problem::validate::check_shape;
+use crate::problem::validate::{check_results, check_shape};
 use crate::settings::Checked;
 use crate::solver::robust_em::{RobustEm, Samples};
 use crate::{Error, Result, Status};
@@ -56,7 +56,7 @@ pub struct RobustFit {
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::InvalidParameter`] for more components than features and where
-/// nothing is observed; [`Error::NotPositiveDefinite`] and [`Error::NoDecomposition`] where float64 does not suffice;
+/// nothing is observed; [`Error::Scales`] where a result is beyond the range of float64; [`Error::NotPositiveDefinite`] and [`Error::NoDecomposition`] where float64 does not suffice;
 /// [`Error::Interrupted`] where the caller asks to stop.
 ///
 /// # Complexity
@@ -115,8 +115,10 @@ pub fn fit(
     let cut = outlying(n_observed) * settings.floor;
     let outlier_mask = precision.mapv(|p| p > 0.0 && p * cut < 1.0);
     let outlier_var = precision.mapv_into(|p| if p > 0.0 { 1.0 / p } else { f64::NAN }) * &units * &units;
+    check_results("entries of `X`", "the variance of an outlier", outlier_var.iter().filter(|v| !v.is_nan()))?;
     let low_rank = turn(means.dot(&weights)) * &units;
     let components = if wide { exchange(&weights, &means)? } else { weights } * &units;
+    check_results("entries of `X`", "a component or an entry", low_rank.iter().chain(&components))?;
     Ok(RobustFit { low_rank, outlier_var, outlier_mask, components, units, energy_path, n_iter, status })
 }
 
@@ -188,6 +190,7 @@ fn anneal(
             }
         }
         let before = energy_path.last().copied().unwrap_or(f64::INFINITY);
+        check_results("`X` and `floor`", "the energy", [&energy])?;
         energy_path.push(energy);
         if step > settings.n_anneal && (before - energy).abs() <= settings.tol {
             return Ok((energy_path, Status::Converged));

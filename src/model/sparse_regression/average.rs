@@ -116,8 +116,8 @@ fn sampling(settings: &Settings, averages: bool) -> posterior::Settings {
     }
 }
 
-/// Adds the posterior over supports that the search has left to do: it is without doubt where a solution leaves nothing,
-/// and sampled if averages are asked for.
+/// Adds the posterior over supports that the search has left to do: it is without doubt where a solution leaves nothing
+/// or there is nothing to explain, and sampled if averages are asked for.
 pub(super) fn add_average(
     report: &mut FitReport,
     problem: &Problem<'_>,
@@ -131,7 +131,7 @@ pub(super) fn add_average(
     let square = response.norm * response.norm;
     let values = (problem.freedom * response.n_responses()) as f64;
     let is_exact = report.certified || report.noise_var * values <= EXACT * square;
-    if is_exact || problem.columns.is_empty() {
+    if is_exact || square == 0.0 || problem.columns.is_empty() {
         let FitReport { support, coef, intercept, noise_var, .. } = &*report;
         report.posterior = Some(posterior::certain(problem, support, coef, intercept, *noise_var));
     } else if settings.model_averaging {

@@ -8,6 +8,7 @@ use crate::factorization::factorize;
 use crate::l1::{Equations, Request, Solution};
 use crate::linalg::least_squares::independent;
 use crate::monitor::Monitor;
+use crate::problem::validate::check_results;
 use crate::settings::Checked;
 use crate::{Result, Status};
 use ndarray::{Array2, ArrayView2, Axis};
@@ -43,6 +44,7 @@ pub struct WelperFit {
 /// the components learned by then can solve lies in their span, and only what they cannot is solved to the end.
 ///
 /// # Errors
+/// [`Error::Scales`](crate::Error::Scales) where a result is beyond the range of float64;
 /// [`Error::Shape`](crate::Error::Shape) or [`Error::NonFinite`](crate::Error::NonFinite), naming `A` or `B`;
 /// [`Error::NoDecomposition`](crate::Error::NoDecomposition); [`Error::Interrupted`](crate::Error::Interrupted) where
 /// `monitor` is stopped.
@@ -71,6 +73,8 @@ pub fn train(
     }
     let Training { solutions, problem_status, rank, .. } = training;
     let combinators = levels.first().map(|best| combinators(a.ncols(), best, &solutions)).unwrap_or_default();
+    let values = solutions.iter().flat_map(|solution| &solution.values).chain(&combinators);
+    check_results("`A` and `B`", "a training solution", values)?;
     Ok(WelperFit { solutions, problem_status, levels, combinators, rank, status })
 }
 

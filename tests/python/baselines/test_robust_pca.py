@@ -128,7 +128,7 @@ def test_parameters_out_of_range_are_named(options, message):
         ([[1.0, np.inf]], True, NonFiniteError, "index [0, 1]"),
         ([[np.nan, np.nan]], True, ParameterError, "missing in every entry"),
         ([[1j]], False, DataTypeError, "Complex"),
-        (np.full((9, 9), 5e307), False, ParameterError, "`X` is scaled so that `singular_values_` is"),
+        (np.full((9, 9), 5e307), False, ParameterError, "`X` are scaled so that an entry or a singular value is"),
     ],
 )
 def test_data_that_cannot_be_used_are_refused(X, missing, error, message):

@@ -469,7 +469,7 @@ def test_bad_parameters_are_refused_by_name(model):
 @each
 def test_results_beyond_float64_are_a_typed_error(model):
     for exponent in (-200, 200):
-        with pytest.raises(NumericalError, match="scaled so far apart"):
+        with pytest.raises(NumericalError, match="scaled so"):
             model().fit(X * 10.0**exponent, Y * 10.0**-exponent)
 
 

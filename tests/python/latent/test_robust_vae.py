@@ -314,7 +314,7 @@ def test_parameters_out_of_range_are_named(options, message):
             1e160 * np.random.default_rng(0).standard_normal((20, 40)),
             False,
             ParameterError,
-            "`X` is scaled so that `outlier_var_` is",
+            "`X` are scaled so that the variance of an outlier is",
         ),
     ],
 )

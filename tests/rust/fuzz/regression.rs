@@ -1,45 +1,19 @@
-//! Whatever goes in, an error or finite numbers come out; nothing panics.
+//! Sparse regression and its energies.
 
+use super::{cases, data, finite, wild};
 use ndarray::Array2;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use sparsevae::energy::{marginal_energy, preconditioned_energy};
 use sparsevae::model::settings::{Noise, Settings, Start, names};
 use sparsevae::model::{fit, fit_many, fit_simultaneous};
 use sparsevae::monitor::Monitor;
+use sparsevae::report::Posterior;
 use sparsevae::settings::Settings as _;
 use sparsevae::solver::EncoderCovariance;
 use sparsevae::solver::adam::Training;
 
-fn value() -> impl Strategy<Value = f64> {
-    prop_oneof![
-        10 => -3.0..3.0_f64,
-        3 => (-3_i32..4).prop_map(f64::from),
-        2 => Just(0.0),
-        1 => prop::sample::select(vec![1e300, -1e300, 1e-300, 5e-324, -2e-310, 1e150, 1e-150, 1e8, -1e-8]),
-    ]
-}
-
-/// As `value`, now and then with what no fit accepts.
-fn wild() -> impl Strategy<Value = f64> {
-    prop_oneof![
-        60 => value(),
-        1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN]),
-    ]
-}
-
 fn design() -> impl Strategy<Value = (Array2<f64>, Vec<f64>)> {
-    (1_usize..7, 1_usize..9, any::<bool>(), -200_i32..200).prop_flat_map(|(rows, cols, copies, exponent)| {
-        let scale = if exponent % 3 == 0 { 10f64.powi(exponent) } else { 1.0 };
-        (prop::collection::vec(wild(), rows * cols), prop::collection::vec(wild(), rows)).prop_map(move |(x, y)| {
-            let mut x = Array2::from_shape_vec((rows, cols), x).unwrap().mapv(|v| v * scale);
-            if copies && cols > 1 {
-                let first = x.column(0).to_owned();
-                x.column_mut(cols - 1).assign(&first);
-            }
-            (x, y)
-        })
-    })
+    data(1).prop_map(|(x, y)| (x, y.into_raw_vec_and_offset().0))
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
@@ -53,22 +27,26 @@ fn settings() -> impl Strategy<Value = Settings> {
     let power = prop::option::of(prop_oneof![0.0..=2.0_f64, wild()]);
     let tol = prop_oneof![5 => Just(1e-6), 1 => wild()];
     let precision = prop::sample::select(vec![f64::EPSILON / 2.0, f64::from(f32::EPSILON) / 2.0]);
-    (0_usize..5, noise, power, 0_usize..3, 0_usize..60, tol, 0_usize..3, any::<bool>(), precision).prop_map(
-        |(optimizer, noise, power, n_restarts, max_iter, tol, rule, fit_intercept, precision)| Settings {
-            optimizer: names::optimizers()[optimizer].1,
-            noise,
-            power,
-            n_restarts,
-            max_iter,
-            tol,
-            training: Training { n_steps: max_iter, ..Training::default() },
-            support_rule: names::SUPPORT_RULES[rule].1,
-            fit_intercept,
-            seed: 1,
-            precision,
-            ..Settings::default()
-        },
-    )
+    (0_usize..5, noise, power, 0_usize..3, 0_usize..60, tol, 0_usize..4, any::<bool>(), any::<bool>(), precision)
+        .prop_map(
+            |(optimizer, noise, power, n_restarts, max_iter, tol, rule, fit_intercept, model_averaging, precision)| {
+                Settings {
+                    optimizer: names::optimizers()[optimizer].1,
+                    noise,
+                    power,
+                    n_restarts,
+                    max_iter,
+                    tol,
+                    training: Training { n_steps: max_iter, ..Training::default() },
+                    support_rule: names::SUPPORT_RULES[rule].1,
+                    fit_intercept,
+                    model_averaging,
+                    seed: 1,
+                    precision,
+                    ..Settings::default()
+                }
+            },
+        )
 }
 
 fn structures() -> impl Strategy<Value = Settings> {
@@ -84,13 +62,22 @@ fn structures() -> impl Strategy<Value = Settings> {
     })
 }
 
+/// Whether all that is reported of the average over supports is finite, and its probabilities are some.
+fn sound(posterior: &Posterior) -> bool {
+    let single =
+        [&posterior.noise_var, &posterior.background_var, &posterior.n_effects, &posterior.selection.tolerance];
+    let draws = posterior.coef_draws.iter().chain(&posterior.intercept_draws);
+    let means = posterior.coef.iter().chain(&posterior.intercept).chain(&posterior.selection.loss);
+    finite(single) && finite(draws) && finite(means) && posterior.inclusion_prob.iter().all(|p| (0.0..=1.0).contains(p))
+}
+
 /// A response that columns explain exactly, now and then.
 fn planted(x: &Array2<f64>, y: Vec<f64>) -> Vec<f64> {
     if y[0].abs() < 1.0 && x.ncols() > 1 { x.column(1).iter().map(|v| v * 2.0).collect() } else { y }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(20_000))]
 
     #[test]
     fn fits_end_in_an_error_or_in_finite_numbers((x, y) in design(), settings in settings()) {
@@ -102,6 +89,7 @@ proptest! {
             let numbers = report.coef.iter().chain(&report.prior_var).chain(&report.support_cov);
             prop_assert!(numbers.chain([&report.intercept[0], &report.noise_var]).all(|v| v.is_finite()), "{report:?}");
             prop_assert!(report.energy.is_finite() || report.noise_var == 0.0);
+            prop_assert!(report.posterior.as_ref().is_none_or(sound), "{report:?}");
             prop_assert!(report.support.iter().all(|&j| j < x.ncols()));
             prop_assert!(report.coef.iter().enumerate().all(|(j, c)| *c == 0.0 || report.support.contains(&j)));
         }
@@ -144,6 +132,7 @@ proptest! {
             let numbers = report.coef.iter().chain(&report.intercept).chain(&report.prior_var).chain(&report.support_cov);
             prop_assert!(numbers.chain([&report.noise_var]).all(|v| v.is_finite()), "{report:?}");
             prop_assert!(report.energy.is_finite() || report.noise_var == 0.0);
+            prop_assert!(report.posterior.as_ref().is_none_or(sound), "{report:?}");
             let zero = |j: usize| report.coef.iter().skip(j).step_by(n).all(|z| *z == 0.0);
             prop_assert!((0..n).all(|j| zero(j) != report.support.contains(&j)), "{report:?}");
         }
