@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.fft import dct
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, random_array
 from sparsevae import PreconditionedVae, SimultaneousSparseVae, VaeSlr
 from sparsevae.datasets import make_sparse_regression
 from sparsevae.torch import solve_batch
@@ -280,6 +280,26 @@ def _factors(rng: Rng) -> Problem:
     return VaeSlr(), X, X @ z, support
 
 
+def _compressed(entries: str) -> Callable[[Rng], Problem]:
+    """So many samples that a working set begins with fewer columns, compressed from their products."""
+
+    def draw(rng: Rng) -> Problem:
+        n, p, k = (1500, 8000, 20) if entries == "sparse" else (1100, 7200, 20)
+        if entries == "sparse":
+            X = random_array((n, p), density=0.01, format="csc", rng=rng, data_sampler=rng.standard_normal)
+        else:
+            X = rng.standard_normal((n, p))
+            if entries == "walk":
+                X = X.cumsum(axis=1)
+            X += 10.0 ** rng.uniform(0, 6) * rng.uniform(-1, 1, p)
+        z, support = _plant(rng, X, k)
+        y = X @ z
+        noise = 10.0 ** rng.uniform(-14, -8) * np.std(y) * rng.standard_normal(n) if rng.random() < 0.5 else 0.0
+        return VaeSlr(), X, y + noise, support
+
+    return draw
+
+
 FAMILIES: dict[str, Callable[[Rng], Problem]] = {
     "gaussian": _gaussian,
     "mean of y 1e1 to 1e8": _offset,
@@ -340,4 +360,7 @@ FAMILIES: dict[str, Callable[[Rng], Problem]] = {
     "tied: factors": _factors,
     "tied: integers, three responses": _responses(_tied("integers")),
     "tied: 0 and 1, solve_batch em": _by(lambda: _Batch("em"), _tied("binary")),
+    "compressed working set, 1,100 x 7,200": _compressed("gaussian"),
+    "compressed working set, 1,100 x 7,200 walk": _compressed("walk"),
+    "compressed working set, sparse 1,500 x 8,000": _compressed("sparse"),
 }
