@@ -243,6 +243,12 @@ class Posterior(TypedDict):
     places: Places
 
 @type_check_only
+class Trained(TypedDict):
+    decoder_scale: NDArray[np.float64]
+    encoder_weights: NDArray[np.float64]
+    encoder_factor: NDArray[np.float64]
+
+@type_check_only
 class FitReport(TypedDict):
     coef: NDArray[np.float64]
     intercept: NDArray[np.float64]
@@ -261,6 +267,7 @@ class FitReport(TypedDict):
     status: str
     certified: bool
     posterior_mean: NDArray[np.float64] | None
+    trained: Trained | None
     condition_number: tuple[float, float] | None
     posterior: Posterior | None
 

@@ -3,7 +3,7 @@
 use super::designs::Matrix;
 use super::run;
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, Start, names};
-use crate::report::{PackedReport, Places, Posterior, Selection};
+use crate::report::{PackedReport, Places, Posterior, Selection, Trained};
 use crate::settings::Settings as _;
 use crate::solver::adam::Training;
 use crate::solver::propagation::draw_tilts;
@@ -113,8 +113,17 @@ fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDic
     out.set_item("status", report.status.name())?;
     out.set_item("certified", report.certified)?;
     out.set_item("posterior_mean", report.posterior_mean.as_ref().map(|mean| mean.to_pyarray(py)))?;
+    out.set_item("trained", report.trained.as_ref().map(|found| trained(py, found)).transpose()?)?;
     out.set_item("condition_number", report.condition_number)?;
     out.set_item("posterior", report.posterior.as_ref().map(|found| posterior(py, found)).transpose()?)?;
+    Ok(out)
+}
+
+fn trained<'py>(py: Python<'py>, trained: &Trained) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("decoder_scale", trained.decoder_scale.to_pyarray(py))?;
+    out.set_item("encoder_weights", trained.encoder_weights.to_pyarray(py))?;
+    out.set_item("encoder_factor", trained.encoder_factor.to_pyarray(py))?;
     Ok(out)
 }
 
