@@ -156,8 +156,8 @@ def solve_batch(
     On the noise-free problems of the first paper (2, 10, 20, ..., 60 nonzeros, seeds 0 to 19 of each; the sum of the
     seven rates of recovered supports) it found 6.80 on Gaussian designs of 100 x 200, 6.90 on random walks and 6.05 on
     riboflavin, 71 x 100. "em" found 6.05, 5.90 and 5.05, and ``VaeSlr(noise_var="anneal")`` 6.80, 6.95 and 6.05. No
-    certificate was false. On one core the 420 problems took 76 s, of which all but 5 s were spent on restarts; 8 s by
-    "em", 22 s by a loop of `VaeSlr`; with ``n_restarts=30`` 13 s for 6.65, 6.85 and 6.00
+    certificate was false. On one core the 420 problems took 93 s of CPU, 5 s of them without a restart; 10 s by "em",
+    24 s by a loop of `VaeSlr`; with ``n_restarts=30`` it was 17 s for 6.65, 6.85 and 6.00
     (``benches/peers/torch_recovery.py``).
 
     A step costs ``O(n_samples**2 * (n_samples + n_features))`` a problem, in float64 whatever the dtype; a certificate
