@@ -1,8 +1,8 @@
 //! An energy minimised in the prior variances, and in the noise variance where it is learned. Letters: w is `prior_var`,
 //! gamma is `noise_var` (docs/notation).
 
+use super::encoded::Encoded;
 use super::tolerances::{SETTLED_NOISE, SLOPE_EVERY, STRIDE};
-use super::train::Encoded;
 use crate::energy::{Energy, Point};
 use crate::linalg::covariance::FailedPivot;
 use crate::monitor::{Monitor, Progress};
