@@ -122,10 +122,23 @@ pub struct FitReport {
     pub certified: bool,
     /// Mean of each coefficient under the encoder, where one was trained; as `coef`.
     pub posterior_mean: Option<Vec<f64>>,
+    /// The encoder and the decoder, where they were trained.
+    pub trained: Option<Trained>,
     /// The average over supports, where it was asked for.
     pub posterior: Option<Posterior>,
     /// Condition number of the design, and of the preconditioned design, where one is used.
     pub condition_number: Option<(f64, f64)>,
+}
+
+/// An encoder and a decoder in the caller's units, of all features: zeros where the training had no column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// `w_x`, one per feature.
+    pub decoder_scale: Vec<f64>,
+    /// `W_z`, a row per feature, a column for each row of what the encoder sees.
+    pub encoder_weights: Array2<f64>,
+    /// `S`, lower triangular.
+    pub encoder_factor: Array2<f64>,
 }
 
 /// Numbers, of which zeros are left out where most are zero.

@@ -40,6 +40,7 @@ COMPARISONS = {
     "torch_energy": Comparison("PyTorch: the energy and its slopes", ("torch_energy.py",)),
     "torch_call": Comparison("PyTorch: what a tensor costs", ("torch_call.py",)),
     "torch_batch": Comparison("PyTorch: many problems", ("torch_batch.py",)),
+    "torch_recovery": Comparison("PyTorch: supports recovered", ("torch_recovery.py",)),
 }
 HEAD = """# Benchmarks
 

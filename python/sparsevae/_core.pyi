@@ -44,6 +44,8 @@ __all__ = [
     "make_sparse_components",
     "moments",
     "multiply_transposed",
+    "propagation_plan",
+    "propagation_tilts",
     "recover",
     "robust_defaults",
     "sample_support",
@@ -91,6 +93,29 @@ class Tolerances(TypedDict):
     accident: float
     anneal_steps: int
     anneal_look: int
+
+@type_check_only
+class PropagationPlan(TypedDict):
+    slabs: list[list[float]]
+    damping: list[float]
+    crowded: float
+    runaway: float
+    tail: float
+    expected: float
+    densest: float
+    most_dense: float
+    rounding: float
+    sharpest: float
+    widest_cavity: float
+    weakest_site: float
+    least_share: float
+    least_weight: float
+    least_count: float
+    narrowest_slab: float
+    len: int
+    decided: int
+    early: int
+    unconditional: int
 
 @type_check_only
 class Leadfield(TypedDict):
@@ -218,6 +243,12 @@ class Posterior(TypedDict):
     places: Places
 
 @type_check_only
+class Trained(TypedDict):
+    decoder_scale: NDArray[np.float64]
+    encoder_weights: NDArray[np.float64]
+    encoder_factor: NDArray[np.float64]
+
+@type_check_only
 class FitReport(TypedDict):
     coef: NDArray[np.float64]
     intercept: NDArray[np.float64]
@@ -236,6 +267,7 @@ class FitReport(TypedDict):
     status: str
     certified: bool
     posterior_mean: NDArray[np.float64] | None
+    trained: Trained | None
     condition_number: tuple[float, float] | None
     posterior: Posterior | None
 
@@ -368,6 +400,8 @@ def encode_robust(
 ) -> NDArray[np.float64]: ...
 def robust_defaults() -> dict[str, dict[str, Any]]: ...
 def tolerances() -> Tolerances: ...
+def propagation_plan() -> PropagationPlan: ...
+def propagation_tilts(seed: int, number: int, n_cols: int) -> NDArray[np.float64]: ...
 def defaults() -> dict[str, Any]: ...
 
 @type_check_only

@@ -3,9 +3,10 @@
 use super::designs::Matrix;
 use super::run;
 use crate::model::settings::{DEFAULT_POWER, Noise, Settings, Start, names};
-use crate::report::{PackedReport, Places, Posterior, Selection};
+use crate::report::{PackedReport, Places, Posterior, Selection, Trained};
 use crate::settings::Settings as _;
 use crate::solver::adam::Training;
+use crate::solver::propagation::draw_tilts;
 use crate::{FitReport, model};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
 use pyo3::prelude::*;
@@ -112,8 +113,17 @@ fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDic
     out.set_item("status", report.status.name())?;
     out.set_item("certified", report.certified)?;
     out.set_item("posterior_mean", report.posterior_mean.as_ref().map(|mean| mean.to_pyarray(py)))?;
+    out.set_item("trained", report.trained.as_ref().map(|found| trained(py, found)).transpose()?)?;
     out.set_item("condition_number", report.condition_number)?;
     out.set_item("posterior", report.posterior.as_ref().map(|found| posterior(py, found)).transpose()?)?;
+    Ok(out)
+}
+
+fn trained<'py>(py: Python<'py>, trained: &Trained) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("decoder_scale", trained.decoder_scale.to_pyarray(py))?;
+    out.set_item("encoder_weights", trained.encoder_weights.to_pyarray(py))?;
+    out.set_item("encoder_factor", trained.encoder_factor.to_pyarray(py))?;
     Ok(out)
 }
 
@@ -309,6 +319,47 @@ fn tolerances(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(out)
 }
 
+/// The plan of expectation propagation for one response and the constants of its steps, for those on other devices.
+#[pyfunction]
+fn propagation_plan(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    use crate::solver::propagation::tolerances as at;
+    let out = PyDict::new(py);
+    out.set_item("slabs", at::SINGLE.slabs.iter().map(|slabs| slabs.to_vec()).collect::<Vec<_>>())?;
+    out.set_item("damping", at::SINGLE.damping.to_vec())?;
+    for (name, value) in [
+        ("crowded", at::SINGLE.crowded),
+        ("runaway", at::SINGLE.runaway),
+        ("tail", at::SINGLE.tail),
+        ("expected", at::EXPECTED),
+        ("densest", at::DENSEST),
+        ("most_dense", at::MOST_DENSE),
+        ("rounding", at::ROUNDING),
+        ("sharpest", at::SHARPEST),
+        ("widest_cavity", at::WIDEST_CAVITY),
+        ("weakest_site", at::WEAKEST_SITE),
+        ("least_share", at::LEAST_SHARE),
+        ("least_weight", at::LEAST_WEIGHT),
+        ("least_count", at::LEAST_COUNT),
+        ("narrowest_slab", at::NARROWEST_SLAB),
+    ] {
+        out.set_item(name, value)?;
+    }
+    for (name, value) in
+        [("len", at::SINGLE.len), ("decided", at::DECIDED), ("early", at::EARLY), ("unconditional", at::UNCONDITIONAL)]
+    {
+        out.set_item(name, value)?;
+    }
+    Ok(out)
+}
+
+/// What a round of expectation propagation adds to the prior log-odds of `n_cols` columns.
+#[pyfunction]
+fn propagation_tilts(py: Python<'_>, seed: u64, number: usize, n_cols: usize) -> Floats<'_> {
+    let mut tilts = vec![0.0; n_cols];
+    draw_tilts(seed, number, &mut tilts);
+    PyArray1::from_vec(py, tilts)
+}
+
 /// Adds what this file defines to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Reports>()?;
@@ -319,5 +370,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fit_many, module)?)?;
     module.add_function(wrap_pyfunction!(energy, module)?)?;
     module.add_function(wrap_pyfunction!(tolerances, module)?)?;
+    module.add_function(wrap_pyfunction!(propagation_plan, module)?)?;
+    module.add_function(wrap_pyfunction!(propagation_tilts, module)?)?;
     module.add_function(wrap_pyfunction!(defaults, module)?)
 }

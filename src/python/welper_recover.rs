@@ -38,6 +38,7 @@ fn names(values: impl Iterator<Item = Status>) -> Vec<&'static str> {
 struct Arguments {
     n_components: Option<usize>,
     max_nonzero: Option<usize>,
+    all_levels: bool,
     factorization: String,
     tol: f64,
     seed: u64,
@@ -45,8 +46,9 @@ struct Arguments {
 
 impl Arguments {
     fn check(self) -> Result<Checked<WelperSettings>> {
-        let Self { n_components, max_nonzero, factorization, tol, seed } = self;
-        WelperSettings { n_components, max_nonzero, factorization: method(&factorization)?, tol, seed }.check()
+        let Self { n_components, max_nonzero, all_levels, factorization, tol, seed } = self;
+        let factorization = method(&factorization)?;
+        WelperSettings { n_components, max_nonzero, all_levels, factorization, tol, seed }.check()
     }
 }
 
@@ -127,10 +129,11 @@ fn recover<'py>(
 /// The defaults of the parameters of `WelperRecover`, which stand in Rust alone.
 #[pyfunction]
 fn welper_defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let WelperSettings { n_components, max_nonzero, factorization, tol, seed } = Default::default();
+    let WelperSettings { n_components, max_nonzero, all_levels, factorization, tol, seed } = Default::default();
     let out = PyDict::new(py);
     out.set_item("n_components", n_components)?;
     out.set_item("max_nonzero", max_nonzero)?;
+    out.set_item("all_levels", all_levels)?;
     let name = ["er-spud", "l4"].into_iter().find(|name| method(name) == Ok(factorization));
     out.set_item("factorization", name)?;
     out.set_item("tol", tol)?;

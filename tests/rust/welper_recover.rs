@@ -9,8 +9,14 @@ use sparsevae::monitor::Monitor;
 use sparsevae::settings::Settings;
 use sparsevae::{Error, Status};
 
-const PLAIN: WelperSettings =
-    WelperSettings { n_components: None, max_nonzero: None, factorization: Method::ErSpud, tol: 1e-8, seed: 0 };
+const PLAIN: WelperSettings = WelperSettings {
+    n_components: None,
+    max_nonzero: None,
+    all_levels: false,
+    factorization: Method::ErSpud,
+    tol: 1e-8,
+    seed: 0,
+};
 
 /// A matrix, components of unit norm, and training problems that two of them solve.
 struct Problems {

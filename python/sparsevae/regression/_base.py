@@ -54,6 +54,7 @@ _NUMBERS = {
     "learning_rate": "a number greater than 0",
     "learning_rate_drop": "a number greater than 0 and at most 1",
 }
+_TRAINED = ("posterior_mean_", "decoder_scale_", "encoder_weights_", "encoder_factor_")
 _COUNTS = {"n_restarts": 0, "max_iter": 1, "n_steps": 1}
 
 
@@ -130,8 +131,13 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
                 warnings.warn(f"{type(self).__name__}: {_ADVICE[name]}", ConvergenceWarning, stacklevel=4)
 
     def _absorb_search(self, report: "_core.FitReport") -> None:
-        """Set the fitted attributes that say how the fit went; remove one that only training sets."""
-        self.__dict__.pop("posterior_mean_", None)
+        """Set the fitted attributes that say how the fit went; remove those that only training sets."""
+        for name in _TRAINED:
+            self.__dict__.pop(name, None)
+        if (trained := report["trained"]) is not None:
+            self.decoder_scale_ = trained["decoder_scale"]
+            self.encoder_weights_ = trained["encoder_weights"]
+            self.encoder_factor_ = trained["encoder_factor"]
         self.support_ = report["support"]
         self.prior_var_ = report["prior_var"]
         self.noise_var_ = report["noise_var"]

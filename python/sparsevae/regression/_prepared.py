@@ -189,6 +189,10 @@ class Prepared:
         report["coef_var"] = self._spread(report["coef_var"])
         if report["posterior_mean"] is not None:
             report["posterior_mean"] = self._spread(report["posterior_mean"])
+        if (trained := report["trained"]) is not None:
+            trained["decoder_scale"] = self._spread(trained["decoder_scale"])
+            trained["encoder_weights"] = self._spread(trained["encoder_weights"].T).T
+            trained["encoder_factor"] = self._spread(self._spread(trained["encoder_factor"]).T).T
         report["support"] = self._searched[chosen]
         if posterior is not None:
             posterior["inclusion_prob"] = self._spread(posterior["inclusion_prob"], 1.0)

@@ -85,6 +85,9 @@ class PreconditionedVae(LinearVae):
         second need not be smaller than the first. NaN if all columns are constant.
     posterior_mean_ : ndarray of shape (n_features,)
         As in :class:`VaeSlr`.
+    decoder_scale_, encoder_weights_, encoder_factor_ : ndarray
+        The trained decoder and encoder, as in :class:`VaeSlr`, but that the encoder sees `P` times what it sees there:
+        its mean is :math:`W P y`, `posterior_mean_` is :math:`\mathrm{diag}(w_x) W P y`.
     n_features_in_ : int
         Number of columns of `X`.
     feature_names_in_ : ndarray of shape (n_features,)

@@ -142,6 +142,9 @@ class SimultaneousSparseVae(SupportPosterior):
         up to what floating point can tell.
     posterior_mean_ : ndarray of shape (n_responses, n_features)
         Decoder scale times mean of the trained encoder, before columns are chosen. Only with "adam".
+    decoder_scale_, encoder_weights_, encoder_factor_ : ndarray
+        The trained decoder and encoder, which the responses share, as in :class:`VaeSlr`. A noise covariance whitens
+        what the encoder sees.
     inclusion_prob_ : ndarray of shape (n_features,)
         Posterior probability that a column has an effect, on all responses. This and the next seven as for
         :class:`VaeSlr`, where the posterior over supports is known.

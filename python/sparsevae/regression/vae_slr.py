@@ -142,6 +142,18 @@ class VaeSlr(SupportPosterior, LinearVae):
     posterior_mean_ : ndarray of shape (n_features,)
         Decoder scale times mean of the trained encoder, the paper's estimate of the coefficients, before columns are
         chosen. Only with "adam".
+    decoder_scale_ : ndarray of shape (n_features,)
+        The trained decoder :math:`N(X\, \mathrm{diag}(w_x) z, \gamma I)`: :math:`w_x`, whose squares are `prior_var_`
+        unless the fit is certified. This and the next two only with "adam", and 0 for columns that are constant or
+        always selected.
+    encoder_weights_ : ndarray of shape (n_features, n_inputs)
+        The trained encoder :math:`N(W y, S S^T)`: :math:`W`. `posterior_mean_` is :math:`\mathrm{diag}(w_x) W y`. It
+        sees `y` itself, and `n_inputs` is `n_samples`, if there is no intercept, weight or column that is always in,
+        and no more samples than features. Else it sees the rows that the fit is made of: with an intercept the
+        `n_samples` - 1 numbers :math:`y_i - y_0 / (1 + \sqrt{n})`, :math:`i \ge 1`, of a centred `y` of `n` samples;
+        of more rows than columns their coordinates in the range of the design.
+    encoder_factor_ : ndarray of shape (n_features, n_features)
+        :math:`S`, lower triangular.
     inclusion_prob_ : ndarray of shape (n_features,)
         Posterior probability that a column has an effect. Columns that are alike share it: see :meth:`credible_sets`.
         Of a certified fit, 1 on the support. This and the next seven only where the posterior over supports is known:

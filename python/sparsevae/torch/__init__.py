@@ -14,13 +14,15 @@ except ImportError as error:
 from .energies import elbo_energy, marginal_energy, preconditioned_energy, separable_energy
 from .implicit import recover
 from .manifold_vae import ManifoldVae
-from .modules import LinearVae, SparseDecoder
+from .modules import LinearVae, PreconditionedLinearVae, RowSparseVae, SparseDecoder
 from .solve import BatchSolution, solve_batch
 
 __all__ = [
     "BatchSolution",
     "LinearVae",
     "ManifoldVae",
+    "PreconditionedLinearVae",
+    "RowSparseVae",
     "SparseDecoder",
     "elbo_energy",
     "marginal_energy",

@@ -1,91 +1,24 @@
 """The papers' linear models as modules, to be trained inside any PyTorch loop."""
 
-import math
 from typing import Self
 
 import torch
-from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import _core
 from .._input.interchange import to_numpy
-from .._input.parameters import check_type
+from .._input.parameters import as_float, check_type
 from ..exceptions import ParameterError, ShapeError
+from ..regression.preconditioned_vae import PreconditionedVae
+from ..regression.simultaneous_sparse_vae import SimultaneousSparseVae
 from ..regression.vae_slr import VaeSlr
+from ._linear import LinearModel, SparseDecoder, check_estimator
 from ._tensors import check_tensor
-from .energies import elbo_energy
 
-__all__ = ["LinearVae", "SparseDecoder"]
-
-
-class SparseDecoder(nn.Module):
-    r"""The papers' decoder, :math:`X\, \mathrm{diag}(w_x) z`.
-
-    Parameters
-    ----------
-    X : Tensor of shape (n_samples, n_features)
-        Design; kept as a buffer. Its dtype and device are the module's.
-    scale : float, default=0.1
-        First value of every entry of `decoder_scale`.
-
-    Attributes
-    ----------
-    decoder_scale : Parameter of shape (n_features,)
-        :math:`w_x`; its square is the prior variance.
-
-    Raises
-    ------
-    DataTypeError, ShapeError
-        If `X` is no dense matrix of float32 or float64.
-    ParameterError
-        If `scale` is no number.
-
-    References
-    ----------
-    Pratihar and Mukhopadhyay (2025), "Be a Goldfish", sec. 4.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sparsevae.torch import SparseDecoder
-    >>> decoder = SparseDecoder(torch.eye(2), scale=0.5)
-    >>> decoder(torch.tensor([2.0, 4.0])).tolist()
-    [1.0, 2.0]
-    """
-
-    X: Tensor
-
-    def __init__(self, X: Tensor, *, scale: float = 0.1) -> None:
-        super().__init__()
-        design = check_tensor("X", X)
-        if design.ndim != 2:
-            raise ShapeError(f"`X` has shape {tuple(design.shape)}, but (n_samples, n_features) is needed")
-        check_type("scale", scale, (int, float), "a number")
-        self.register_buffer("X", design.detach().clone())
-        self.decoder_scale = nn.Parameter(torch.full_like(design[0], scale))
-
-    @property
-    def prior_var(self) -> Tensor:
-        """Prior variances, shape (n_features,)."""
-        return self.decoder_scale.square()
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Decode.
-
-        Parameters
-        ----------
-        z : Tensor of shape (n_features,) or (..., n_features, n_responses)
-            Latent variables.
-
-        Returns
-        -------
-        Tensor of shape (n_samples,) or (..., n_samples, n_responses)
-            Mean of the responses.
-        """
-        return (self.X * self.decoder_scale) @ z
+__all__ = ["LinearVae", "PreconditionedLinearVae", "RowSparseVae", "SparseDecoder"]
 
 
-class LinearVae(nn.Module):
+class LinearVae(LinearModel):
     r"""The papers' linear autoencoder with one decoder, encoder and noise variance.
 
     The decoder is :math:`N(X\, \mathrm{diag}(w_x) z, \gamma I)`, the encoder :math:`N(W y, S S^T)`.
@@ -139,126 +72,9 @@ class LinearVae(nn.Module):
     [3.0, 0.0]
     """
 
-    intercept: Tensor
-
     def __init__(self, X: Tensor, *, noise_var: float = 0.1, intercept: float = 0.0) -> None:
-        super().__init__()
-        self.decoder = SparseDecoder(X)
-        check_type("noise_var", noise_var, (int, float), "a number greater than 0")
         check_type("intercept", intercept, (int, float), "a number")
-        if not 0.0 < noise_var < math.inf:
-            raise ParameterError(f"`noise_var` is {noise_var!r}, but it must be finite and greater than 0")
-        design = self.decoder.X
-        self.register_buffer("intercept", design.new_tensor(intercept))
-        self.encoder_weights = nn.Parameter(torch.zeros_like(design.mT, memory_format=torch.contiguous_format))
-        size = design.shape[1]
-        self.encoder_factor = nn.Parameter(torch.eye(size, dtype=design.dtype, device=design.device))
-        self.log_noise_var = nn.Parameter(design.new_tensor(math.log(noise_var)))
-
-    @property
-    def noise_var(self) -> Tensor:
-        r"""The noise variance, :math:`\gamma`."""
-        return self.log_noise_var.exp()
-
-    def energy(self, y: Tensor) -> Tensor:
-        """Evaluate :func:`elbo_energy` at the module's parameters.
-
-        Parameters
-        ----------
-        y : Tensor of shape (n_samples,) or (..., n_samples, n_responses)
-            Responses.
-
-        Returns
-        -------
-        Tensor of shape (...)
-            Twice the negative bound, less a constant; one number for all responses of a matrix.
-
-        Raises
-        ------
-        DataTypeError, ShapeError, NonFiniteError, ParameterError
-            As in :func:`elbo_energy`.
-        """
-        design, scale = self.decoder.X, self.decoder.decoder_scale
-        left = check_tensor("y", y) - self.intercept
-        return elbo_energy(self.encoder_weights, self.encoder_factor, scale, self.noise_var, design, left)
-
-    def elbo(self, y: Tensor) -> Tensor:
-        """Evaluate the evidence lower bound, in nats: what training makes large.
-
-        Parameters
-        ----------
-        y : Tensor of shape (n_samples,) or (..., n_samples, n_responses)
-            Responses.
-
-        Returns
-        -------
-        Tensor of shape (...)
-            The bound; one number for all responses of a matrix.
-
-        Raises
-        ------
-        DataTypeError, ShapeError, NonFiniteError, ParameterError
-            As in :func:`elbo_energy`.
-        """
-        energy = self.energy(y)
-        observations = y.shape[0] if y.ndim == 1 else y.shape[-2] * y.shape[-1]
-        return -0.5 * (energy + observations * math.log(2.0 * math.pi))
-
-    def recover(self, y: Tensor) -> Tensor:
-        r"""Compute the coefficients that the encoder expects, :math:`\mathrm{diag}(w_x) W y`.
-
-        Parameters
-        ----------
-        y : Tensor of shape (n_samples,) or (..., n_samples, n_responses)
-            Responses.
-
-        Returns
-        -------
-        Tensor of shape (n_features,) or (..., n_features, n_responses)
-            Coefficients, in units of `y` over units of the column.
-        """
-        return (self.decoder.decoder_scale[:, None] * self.encoder_weights) @ (y - self.intercept)
-
-    def forward(self, y: Tensor) -> Tensor:
-        """Encode and decode: the response that the recovered coefficients stand for.
-
-        Parameters
-        ----------
-        y : Tensor of shape (n_samples,) or (..., n_samples, n_responses)
-            Responses.
-
-        Returns
-        -------
-        Tensor
-            Of the shape of `y`.
-        """
-        fitted: Tensor = self.decoder(self.encoder_weights @ (y - self.intercept))
-        return fitted + self.intercept
-
-    @torch.no_grad()
-    def set_best_encoder(self) -> Self:
-        r"""Set the encoder to the best one for decoder and noise variance.
-
-        Returns
-        -------
-        self
-            The module.
-
-        Notes
-        -----
-        :math:`S S^T = (D^T D / \gamma + I)^{-1}` and :math:`W = S S^T D^T / \gamma` with
-        :math:`D = X\, \mathrm{diag}(w_x)`, by a QR decomposition in float64: the bound is then the evidence.
-        """
-        design, scale, size = self.decoder.X, self.decoder.decoder_scale, self.decoder.X.shape[1]
-        decoder = (design.double() * scale.double()) / self.noise_var.double().sqrt()
-        eye = torch.eye(size, dtype=decoder.dtype, device=decoder.device)
-        # From the last column to the first, so that the inverse of the precision has a lower triangular factor.
-        upper = torch.linalg.qr(torch.cat([decoder, eye]).flip(1), mode="r")[1]
-        factor = torch.linalg.solve_triangular(upper.flip(0, 1), eye, upper=False)
-        factor = factor * factor.diagonal().sign()
-        self.encoder_factor.copy_(factor)
-        self.encoder_weights.copy_(factor @ (factor.mT @ decoder.mT) / self.noise_var.double().sqrt())
-        return self
+        super().__init__(X, noise_var, intercept)
 
     @classmethod
     def from_estimator(cls, estimator: VaeSlr, X: Tensor) -> Self:
@@ -280,22 +96,14 @@ class LinearVae(nn.Module):
         Raises
         ------
         ParameterError
-            If `estimator` is of another type.
+            If `estimator` is of another type, or has columns that are always in.
         NotFittedError
             If it is not fitted.
         DataTypeError, ShapeError
             If `X` is no dense matrix of float32 or float64, or its columns are not those of the fit.
         """
-        if not isinstance(estimator, VaeSlr):
-            raise ParameterError(f"`estimator` is {estimator!r}, but it must be a VaeSlr")
-        check_is_fitted(estimator)
-        model = cls(X, noise_var=float(estimator.noise_var_), intercept=float(estimator.intercept_))
-        wanted = len(estimator.prior_var_)
-        if X.shape[1] != wanted:
-            raise ShapeError(f"`X` has {X.shape[1]} columns, but `estimator` was fitted to {wanted}")
-        with torch.no_grad():
-            model.decoder.decoder_scale.copy_(torch.as_tensor(estimator.prior_var_).sqrt())
-        return model.set_best_encoder()
+        check_estimator(estimator, VaeSlr)
+        return cls(X, noise_var=float(estimator.noise_var_), intercept=float(estimator.intercept_))._take(estimator)
 
     def to_estimator(self, y: Tensor, *, support_rule: str = "evidence") -> VaeSlr:
         """Make an estimator of the trained prior variances and noise variance.
@@ -337,3 +145,189 @@ class LinearVae(nn.Module):
         estimator.intercept_ = estimator.intercept_ + type(estimator.intercept_)(self.intercept.item())
         fitted: VaeSlr = to_numpy("y", y)[1].give_back(estimator)
         return fitted
+
+
+class RowSparseVae(LinearModel):
+    r"""The model of :class:`~sparsevae.SimultaneousSparseVae` as a module: several responses, one encoder and decoder.
+
+    The decoder is :math:`N(X\, \mathrm{diag}(w_x) z_l, \gamma I)` for each response :math:`y_l`, the encoder
+    :math:`N(W y_l, S S^T)`: the responses share the columns that explain them.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n_samples, n_features)
+        Design; kept as a buffer. Its dtype and device are the module's.
+    noise_var : float, default=0.1
+        First value of :math:`\gamma`, in squared units of the responses.
+    intercept : float or Tensor of shape (n_responses,), default=0.0
+        What is taken from each response first.
+
+    Attributes
+    ----------
+    decoder, encoder_weights, encoder_factor, log_noise_var
+        As in :class:`LinearVae`.
+
+    Raises
+    ------
+    DataTypeError, ShapeError, ParameterError
+        As in :class:`LinearVae`, and if `intercept` has more than one dimension.
+
+    Notes
+    -----
+    The bound is the sum of those of the responses, in the mean over draws of the latent variables. One step costs
+    ``O(n_samples * n_features * (n_features + n_responses))``.
+
+    References
+    ----------
+    Wipf (2023), "Marginalization is not Marginal", eqs. 5 and 7.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsevae.torch import RowSparseVae
+    >>> model = RowSparseVae(torch.eye(2, dtype=torch.float64))
+    >>> Y = torch.tensor([[3.0, -3.0], [0.0, 0.0]], dtype=torch.float64)
+    >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    >>> for _ in range(1000):
+    ...     optimizer.zero_grad()
+    ...     loss = -model.elbo(Y)
+    ...     loss.backward()
+    ...     optimizer.step()
+    >>> [[round(value, 1) + 0.0 for value in row] for row in model.recover(Y).tolist()]
+    [[3.0, -3.0], [0.0, 0.0]]
+    """
+
+    def __init__(self, X: Tensor, *, noise_var: float = 0.1, intercept: Tensor | float = 0.0) -> None:
+        check_type("intercept", intercept, (int, float, Tensor), "a number or a tensor")
+        if isinstance(intercept, Tensor) and intercept.ndim > 1:
+            raise ShapeError(f"`intercept` has shape {tuple(intercept.shape)}, but (n_responses,) is needed")
+        super().__init__(X, noise_var, intercept)
+
+    @classmethod
+    def from_estimator(cls, estimator: SimultaneousSparseVae, X: Tensor) -> Self:
+        """Make the module that a fitted estimator stands for, with the best encoder.
+
+        Parameters
+        ----------
+        estimator : SimultaneousSparseVae
+            A fitted estimator; its prior variances, noise variance and intercepts are taken over.
+        X : Tensor of shape (n_samples, n_features)
+            The design of the fit, uncentred.
+
+        Returns
+        -------
+        RowSparseVae
+            Of the dtype and on the device of `X`. At a small noise variance :meth:`recover` gives the estimator's
+            coefficients, transposed.
+
+        Raises
+        ------
+        ParameterError
+            If `estimator` is of another type, has columns that are always in, or was fitted with a `noise_cov`: whiten
+            the data and fit those.
+        NotFittedError
+            If it is not fitted.
+        DataTypeError, ShapeError
+            If `X` is no dense matrix of float32 or float64, or its columns are not those of the fit.
+        """
+        check_estimator(estimator, SimultaneousSparseVae)
+        if estimator.noise_cov is not None:
+            raise ParameterError("`estimator` has a `noise_cov`, but the module has none: whiten the data, fit those")
+        intercept = torch.as_tensor(estimator.intercept_)
+        return cls(X, noise_var=float(estimator.noise_var_), intercept=intercept)._take(estimator)
+
+
+class PreconditionedLinearVae(LinearModel):
+    r"""The model of :class:`~sparsevae.PreconditionedVae` as a module.
+
+    As :class:`LinearVae` with :math:`P X` and :math:`P y` in the place of :math:`X` and :math:`y`, where
+    :math:`P = (X X^T + \gamma I)^{-p}` follows the noise variance :math:`\gamma`, which is trained.
+
+    Parameters
+    ----------
+    X, noise_var, intercept
+        As in :class:`LinearVae`.
+    power : float, default=1.0
+        :math:`p`; 1 as in the paper.
+
+    Attributes
+    ----------
+    decoder, encoder_weights, encoder_factor, log_noise_var
+        As in :class:`LinearVae`; the encoder is :math:`N(W P y, S S^T)`.
+    power : float
+        :math:`p`.
+
+    Raises
+    ------
+    DataTypeError, ShapeError, ParameterError
+        As in :class:`LinearVae`.
+
+    Notes
+    -----
+    Left singular vectors and squared singular values of `X` are found once and kept as buffers: one step costs
+    ``O(n_samples * n_features * (n_samples + n_features))``. At the best encoder the energy is
+    :func:`preconditioned_energy`.
+
+    References
+    ----------
+    Pratihar and Mukhopadhyay (2025), "Be a Goldfish", sec. 4.1, eqs. 16 to 18.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sparsevae.torch import PreconditionedLinearVae, preconditioned_energy
+    >>> X, y = torch.tensor([[1.0, 0.5], [0.0, 2.0]], dtype=torch.float64), torch.ones(2, dtype=torch.float64)
+    >>> model = PreconditionedLinearVae(X, noise_var=0.5).set_best_encoder()
+    >>> energy = preconditioned_energy(model.decoder.prior_var, model.noise_var, X, y)
+    >>> bool(torch.isclose(model.energy(y), energy))
+    True
+    """
+
+    squares: Tensor
+    vectors: Tensor
+
+    def __init__(self, X: Tensor, *, noise_var: float = 0.1, intercept: float = 0.0, power: float = 1.0) -> None:
+        check_type("intercept", intercept, (int, float), "a number")
+        super().__init__(X, noise_var, intercept)
+        self.power = as_float("power", power, "a number")
+        design = self.decoder.X.double()
+        n_samples, n_features = design.shape
+        vectors, singular, _ = torch.linalg.svd(design, full_matrices=n_samples > n_features)
+        squares = torch.nn.functional.pad(singular.square(), (0, n_samples - len(singular)))
+        self.register_buffer("squares", squares.to(X.dtype))
+        self.register_buffer("vectors", vectors.to(X.dtype))
+
+    def _sees(self, columns: Tensor) -> Tensor:
+        gains = (self.squares + self.noise_var) ** -self.power
+        preconditioner = (self.vectors * gains) @ self.vectors.mT
+        return preconditioner @ columns
+
+    @classmethod
+    def from_estimator(cls, estimator: PreconditionedVae, X: Tensor) -> Self:
+        """Make the module that a fitted estimator stands for, with the best encoder.
+
+        Parameters
+        ----------
+        estimator : PreconditionedVae
+            A fitted estimator; its power, prior variances, noise variance and intercept are taken over.
+        X : Tensor of shape (n_samples, n_features)
+            The design of the fit, uncentred: `P` is of these columns, that of a fit with an intercept of centred ones.
+
+        Returns
+        -------
+        PreconditionedLinearVae
+            Of the dtype and on the device of `X`. At a small noise variance :meth:`recover` gives the estimator's
+            coefficients.
+
+        Raises
+        ------
+        ParameterError
+            If `estimator` is of another type.
+        NotFittedError
+            If it is not fitted.
+        DataTypeError, ShapeError
+            If `X` is no dense matrix of float32 or float64, or its columns are not those of the fit.
+        """
+        check_estimator(estimator, PreconditionedVae)
+        noise_var, intercept = float(estimator.noise_var_), float(estimator.intercept_)
+        return cls(X, noise_var=noise_var, intercept=intercept, power=float(estimator.power))._take(estimator)

@@ -3,7 +3,6 @@
 import numbers
 import sys
 import warnings
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -15,43 +14,16 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _core
 from .._input.arrays import matrix, right_hand_sides
 from .._input.interchange import Interchange
-from .._input.parameters import MOST, as_float, check_optional_count, check_type
+from .._input.parameters import MOST, as_float, check_count, check_flag, check_optional_count, check_type
 from .._input.random import RandomState, draw_seed
 from .._input.threads import thread_count
 from ..exceptions import ParameterError
+from ._assumptions import rows_of_assumptions
+from ._recovery import Recovery
 
 Array = NDArray[np.float64]
 
 _TOL = "a number greater than 0 and less than 1"
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """Solutions of hard problems, and how each was found.
-
-    For one right-hand side given as a vector, the last axis of every array is missing, and numbers are plain numbers.
-
-    Parameters
-    ----------
-    coef : ndarray of shape (n_features, n_problems)
-        Solutions, in units of `b` over units of the column; exact zeros.
-    combinator : ndarray of shape (n_components, n_problems)
-        Coefficients of the components; of the level that solved the problem, see ``WelperRecover.levels_``.
-    residual : ndarray of shape (n_problems,)
-        Norm of ``b - A @ coef`` as a share of the norm of `b`.
-    status : ndarray of shape (n_problems,), str
-        "recovered": a sparse combination of components solves the problem to `tol`. "dense": one does that has as many
-        members as there are independent equations, as any right-hand side in their range has. "infeasible": none does;
-        `coef` is no solution.
-    max_nonzero : ndarray of shape (n_problems,), int64
-        Bound on the nonzeros of the training solutions behind the components that were used.
-    """
-
-    coef: Any
-    combinator: Any
-    residual: Any
-    status: Any
-    max_nonzero: Any
 
 
 class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -71,6 +43,10 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
     max_nonzero : int or None, default=None
         Nonzeros of a training solution that is trusted, at most (the paper's u). None to find out: first every solution
         sparser than chance, then lower bounds for as long as components are missing (Algorithm 3).
+    all_levels : bool, default=False
+        Whether to factorise at all bounds on the nonzeros at which the span of the solutions shrinks (Algorithm 3 as
+        printed), where the default stops at the first that leaves no component missing. Recoveries then are the
+        sparsest of all levels; the time is that of one factorisation and one recovery for each.
     factorization : {"er-spud", "l4"}, default="er-spud"
         How components are looked for. "er-spud": linear programs for pairs of rows (Algorithm 4), best for few, very
         sparse components. "l4": an orthonormal basis of largest 4-norm first, fewer programs; for less sparse
@@ -171,6 +147,7 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
         *,
         n_components: int | None = None,
         max_nonzero: int | None = None,
+        all_levels: bool = False,
         factorization: str = "er-spud",
         tol: float = 1e-8,
         n_jobs: int | None = None,
@@ -179,6 +156,7 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
     ) -> None:
         self.n_components = n_components
         self.max_nonzero = max_nonzero
+        self.all_levels = all_levels
         self.factorization = factorization
         self.tol = tol
         self.n_jobs = n_jobs
@@ -230,11 +208,13 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
                 f"`n_components` is {expected}, but `B` has {n_problems} columns: at least one training "
                 "problem for each component is needed"
             )
+        check_flag("all_levels", self.all_levels)
         check_type("factorization", self.factorization, str, '"er-spud" or "l4"')
         check_type("verbose", self.verbose, (bool, numbers.Integral), "True, False or an integer")
         arguments = {
             "n_components": expected,
             "max_nonzero": None if most is None else min(most, MOST),
+            "all_levels": bool(self.all_levels),
             "factorization": self.factorization,
             "tol": self._tolerance(),
             "seed": draw_seed(self.random_state),
@@ -341,6 +321,83 @@ class WelperRecover(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit
         if sides.single:
             fields = {name: array[..., 0] if array.ndim == 2 else array[0].item() for name, array in fields.items()}
         return Recovery(**fields)
+
+    def check_assumptions(self, n_combined: int | None = None) -> list[dict[str, Any]]:
+        r"""Compare what was learned with what Theorem 4.2 asks for.
+
+        With `m` x `n` the shape of `A`, `p` components of `s` nonzeros each in the mean, `q` training problems and
+        :math:`t / 2` components in a solution, the theorem asks for
+
+        - (A1) training problems that are sparse combinations of sparse components;
+        - (A2) :math:`p \le q`, :math:`n > p^2 \log^2 p`, :math:`2 / p \le s / n \le 1 / \sqrt p`, and
+          :math:`\mathrm{sr}(A) \ge (n t / s) \log(3 p / t)`, with sr the stable rank;
+        - (A3) a bound :math:`u \ge s t` on the nonzeros below which solutions are unique;
+        - (A4) easy problems enough: no fewer than `p`, with solutions of rank `p`.
+
+        Parameters
+        ----------
+        n_combined : int or None, default=None
+            Components in a solution of interest, :math:`t / 2`; None for the most in a kept training problem.
+
+        Returns
+        -------
+        list of dict
+            One for each condition: "assumption" ("A1" to "A4"), "condition", "value", "least" and "most" (None where
+            there is no such bound), "holds".
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        ParameterError
+            If `n_combined` is no integer of at least 1, or no components were learned.
+
+        Notes
+        -----
+        The constants of the theorem are not given in the paper; :math:`c_1, c_2, C, K, \epsilon` are set to 1 here.
+        What is measured is what was learned: `p` is `n_components` or the number that was found, (A1) the share of
+        training problems that are easy or learned, `s / n` an estimate, whose bounds are two standard errors wider. The
+        law of the entries of the components is not looked at. Uniqueness (A3) cannot be checked in reasonable time;
+        ``rank(A) >= 2 u`` is what it needs at least, with `max_nonzero` for `u` or else :math:`s t`. The assumptions
+        are sufficient, not necessary: the example below is solved. Costs a singular value decomposition of `A`.
+
+        References
+        ----------
+        Welper, "Non-Convex Compressed Sensing with Training Data", Theorem 4.2, (A1) to (A4), eqs. 6 and 7.
+
+        Examples
+        --------
+        >>> from sparsevae import WelperRecover
+        >>> from sparsevae.datasets import make_training_problems
+        >>> data = make_training_problems(random_state=0)
+        >>> model = WelperRecover().fit(data.A, data.B)
+        >>> for row in model.check_assumptions(n_combined=6):
+        ...     print(row["assumption"], row["condition"], row["holds"])
+        A1 share of B = A X Z True
+        A2 q >= p True
+        A2 n > p^2 log^2 p False
+        A2 2 / p <= s / n <= 1 / sqrt(p) True
+        A2 sr(A) >= (n t / s) log(3 p / t) False
+        A3 u >= s t True
+        A3 rank(A) >= 2 u False
+        A4 kept problems >= p True
+        A4 rank of their solutions = p True
+        """
+        check_is_fitted(self)
+        if not self.n_components_:
+            raise ParameterError("no components were learned, so there is nothing to compare")
+        used = int(np.count_nonzero(self.combinators_, axis=0).max(initial=1))
+        return rows_of_assumptions(
+            self._A,
+            self.components_,
+            self.combinators_,
+            rank=self._A_rank,
+            rank_kept=self.rank_,
+            n_expected=self.n_components_ if self.n_components is None else int(self.n_components),
+            n_combined=used if n_combined is None else check_count("n_combined", n_combined),
+            max_nonzero=self.max_nonzero,
+            solved=np.isin(self.training_status_, ["easy", "learned"]),
+        )
 
     def predict(self, b: Any) -> Any:
         """Solve hard problems; see :meth:`recover` for how each was solved.

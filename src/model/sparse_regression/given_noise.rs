@@ -81,9 +81,8 @@ pub(super) fn descend(
     }
     (report.n_iter, report.n_rounds) = (minimum.energies.len(), 1);
     report.energy_path = minimum.energies.into_iter().map(|energy| energy + shift).collect();
-    if let Some(encoded) = &minimum.encoded {
-        let all: Vec<usize> = (0..problem.columns.len()).collect();
-        report.posterior_mean = Some(problem.coef_to_caller(&all, encoded, response).0);
+    if let Some(encoded) = minimum.encoded {
+        encoded.report(problem, response, &mut report);
     }
     if let (Some(power), Some(singular)) = (settings.power, singular) {
         report.condition_number = Some(condition_numbers(&singular, power, gamma));

@@ -1,6 +1,7 @@
 //! An energy minimised in the prior variances, and in the noise variance where it is learned. Letters: w is `prior_var`,
 //! gamma is `noise_var` (docs/notation).
 
+use super::encoded::Encoded;
 use super::tolerances::{SETTLED_NOISE, SLOPE_EVERY, STRIDE};
 use crate::energy::{Energy, Point};
 use crate::linalg::covariance::FailedPivot;
@@ -17,8 +18,8 @@ pub(super) struct Minimum {
     pub column_norms: Vec<f64>,
     /// The same over a group, for each of its columns.
     pub norms: Vec<f64>,
-    /// Posterior means, response after response; of an encoder that was trained.
-    pub encoded: Option<Vec<f64>>,
+    /// An encoder that was trained.
+    pub encoded: Option<Encoded>,
     /// Posterior variance of each coefficient.
     pub variance: Vec<f64>,
     pub noise_var: f64,

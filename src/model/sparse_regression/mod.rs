@@ -5,6 +5,7 @@
 
 mod active;
 mod average;
+mod encoded;
 mod encoder;
 mod given_noise;
 mod minimise;

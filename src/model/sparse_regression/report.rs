@@ -233,6 +233,7 @@ fn empty(problem: &Problem<'_>, response: &Response, status: Status) -> FitRepor
         status,
         certified: status == Status::Certified,
         posterior_mean: None,
+        trained: None,
         posterior: None,
         condition_number: None,
     }

@@ -1,5 +1,6 @@
 //! The papers' training as a descent. Letters: w is `prior_var`, gamma is `noise_var` (docs/notation).
 
+use super::encoded::Encoded;
 use super::encoder::with_energy;
 use super::minimise::{Minimum, Outcome};
 use super::settings::Settings;
@@ -66,11 +67,12 @@ pub(super) fn minimise_bound(
     let mean = trained.mean.iter().enumerate();
     let u: Vec<f64> = mean.map(|(k, mean)| parameters.decoder_scale[k % n] * mean / unit(k % n)).collect();
     let norms = row_norms(&u, w.len());
+    let variance = (0..w.len()).map(variance).collect();
     let minimum = Minimum {
         column_norms: norms.clone(),
         norms,
-        encoded: Some(u),
-        variance: (0..w.len()).map(variance).collect(),
+        encoded: Some(Encoded { means: u, parameters }),
+        variance,
         w: (0..w.len()).map(|j| w[j] / unit(j).powi(2)).collect(),
         noise_var: gamma / (response.norm * response.norm),
         energy,

@@ -12,6 +12,9 @@ pub struct WelperSettings {
     /// Nonzeros of a training solution that is trusted (Welper's `u`), at most; `None`, the default, to try several
     /// bounds. At least 1.
     pub max_nonzero: Option<usize>,
+    /// Whether to factorise at every bound on the nonzeros at which the span shrinks, where the default stops at the first
+    /// level that is complete.
+    pub all_levels: bool,
     /// How sparse components are looked for; by default [`Method::ErSpud`].
     pub factorization: Method,
     /// Norm of the noise in a right-hand side, as a share of its norm; by default 1e-8. Between 0 and 1, both excluded.
@@ -22,7 +25,14 @@ pub struct WelperSettings {
 
 impl Default for WelperSettings {
     fn default() -> Self {
-        Self { n_components: None, max_nonzero: None, factorization: Method::default(), tol: 1e-8, seed: 0 }
+        Self {
+            n_components: None,
+            max_nonzero: None,
+            all_levels: false,
+            factorization: Method::default(),
+            tol: 1e-8,
+            seed: 0,
+        }
     }
 }
 

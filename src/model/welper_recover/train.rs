@@ -38,7 +38,7 @@ pub struct WelperFit {
 ///
 /// Without a bound on the nonzeros (Algorithm 3), all solutions sparser than chance are used first: where as many sparse
 /// components as their span has dimensions are found, a lower bound would leave a part of the same span and show nothing
-/// more. Else lower bounds are tried as well, those at which the span shrinks.
+/// more. Else, and where all levels are wanted, lower bounds are tried as well, those at which the span shrinks.
 ///
 /// A path to a dense solution takes much longer than one to a sparse solution. So paths first end at half the nonzeros; what
 /// the components learned by then can solve lies in their span, and only what they cannot is solved to the end.
@@ -62,7 +62,7 @@ pub fn train(
     let mut training = Training::new(a, b, equations.rank(), settings, monitor);
     let first = training.solve(&equations)?;
     let mut levels: Vec<Level> = first.into_iter().collect();
-    if settings.max_nonzero.is_none() {
+    if settings.max_nonzero.is_none() || settings.all_levels {
         training.try_lower_bounds(&mut levels)?;
     }
     levels.sort_by_key(|level| (!level.factor.is_complete(), std::cmp::Reverse(level.factor.n_found)));
@@ -129,16 +129,17 @@ impl<'a> Training<'a> {
         if more { self.factorise(&self.easy()) } else { Ok(level) }
     }
 
-    /// Adds levels of lower bounds on the nonzeros, the highest first, until one is complete.
+    /// Adds levels of lower bounds on the nonzeros, the highest first, until one is complete unless all are wanted.
     fn try_lower_bounds(&self, levels: &mut Vec<Level>) -> Result<()> {
         let easy = self.easy();
-        let any_complete = |levels: &[Level]| levels.iter().any(|level| level.factor.is_complete());
-        if any_complete(levels) {
+        let is_enough =
+            |levels: &[Level]| !self.settings.all_levels && levels.iter().any(|level| level.factor.is_complete());
+        if is_enough(levels) {
             return Ok(());
         }
         for size in smaller_spans(self.a.ncols(), &self.solutions, &easy).into_iter().rev() {
             levels.extend(self.factorise(&easy[..size])?);
-            if any_complete(levels) {
+            if is_enough(levels) {
                 break;
             }
         }

@@ -16,7 +16,7 @@
 //! Letters: `a`, `b` are precision and precision times mean of a site; `m` the posterior mean; `R`, `S` mean and
 //! variance of a cavity.
 
-mod tolerances;
+pub(crate) mod tolerances;
 
 use crate::Result;
 use crate::energy::{Energy, Marginal, MarginalScratch, Point, Responses};
@@ -179,15 +179,7 @@ impl<'a> ExpectationPropagation<'a> {
         self.prior = Prior::start(in_turn(self.plan.slabs, round), self.density, self.unit);
         self.precision.fill(1.0 / (self.prior.density * self.prior.variance()));
         self.shift.fill(0.0);
-        self.tilt.fill(0.0);
-        if round > 0 {
-            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-            rng.set_stream(round as u64);
-            for tilt in &mut self.tilt {
-                let normal: f64 = StandardNormal.sample(&mut rng);
-                *tilt = TILT * normal;
-            }
-        }
+        draw_tilts(self.seed, round, &mut self.tilt);
     }
 
     /// The kernel: posterior means in `means`; false where the covariance is not positive definite.
@@ -320,6 +312,19 @@ impl<'a> ExpectationPropagation<'a> {
             }
         }
         Ok(None)
+    }
+}
+
+/// What a round adds to the prior log-odds of each column; nothing in the first.
+pub fn draw_tilts(seed: u64, round: usize, tilts: &mut [f64]) {
+    tilts.fill(0.0);
+    if round > 0 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(round as u64);
+        for tilt in tilts {
+            let normal: f64 = StandardNormal.sample(&mut rng);
+            *tilt = TILT * normal;
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! `benches/calibration/propagation.py` varies, one at a time: its README beside it has the rates.
 
 /// What the rounds of a search try.
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// Slab variances that rounds start from, in turn, relative to the scale of the problem.
     pub slabs: &'static [&'static [f64]],
     /// Share of a new site that a step takes, by round, in turn.
@@ -20,7 +20,7 @@ pub(super) struct Plan {
 }
 
 /// One response. Slabs, damping and `crowded` were swept; the others were chosen by hand.
-pub(super) const SINGLE: Plan = Plan {
+pub(crate) const SINGLE: Plan = Plan {
     slabs: &[&[0.03, 0.3, 3.0], &[0.1, 1.0], &[1.0], &[0.1, 1.0], &[1e-4, 1e-2, 0.1, 1.0, 6.0]],
     damping: &[0.5, 0.3, 0.4, 0.6],
     len: 60,
@@ -32,7 +32,7 @@ pub(super) const SINGLE: Plan = Plan {
 /// Several: nearly as many nonzeros as rows can be found, at smaller steps, and rows may differ by orders of magnitude.
 /// Slabs, damping and `crowded` were swept; `len` and `most` are from the trials of docs/search.md; the others were
 /// chosen by hand.
-pub(super) const JOINT: Plan = Plan {
+pub(crate) const JOINT: Plan = Plan {
     slabs: &[&[0.03, 0.3, 3.0], DECADES, MORE_DECADES],
     damping: &[0.3, 0.15, 0.2, 0.4],
     len: 150,
@@ -45,39 +45,39 @@ pub(super) const JOINT: Plan = Plan {
 const DECADES: &[f64] = &[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0];
 const MORE_DECADES: &[f64] = &[1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0];
 /// Nonzeros expected at first, as a share of the rank; at most [`DENSEST`] of the columns. Swept.
-pub(super) const EXPECTED: f64 = 0.6;
+pub(crate) const EXPECTED: f64 = 0.6;
 /// Largest share of columns expected to be nonzero at first. Swept.
-pub(super) const DENSEST: f64 = 0.3;
+pub(crate) const DENSEST: f64 = 0.3;
 /// Standard deviation of the tilt of the prior log-odds. Swept.
-pub(super) const TILT: f64 = 0.6;
+pub(crate) const TILT: f64 = 0.6;
 /// Steps before a round can be given up for being crowded. Chosen by hand: the first steps overshoot.
-pub(super) const DECIDED: usize = 8;
+pub(crate) const DECIDED: usize = 8;
 /// Largest share of columns that the prior expects to be nonzero. Chosen by hand; short of 1, where the odds are
 /// infinite.
-pub(super) const MOST_DENSE: f64 = 0.95;
+pub(crate) const MOST_DENSE: f64 = 0.95;
 /// Room for the weights of a round: the most slabs of a plan.
-pub(super) const MOST_SLABS: usize = 11;
+pub(crate) const MOST_SLABS: usize = 11;
 
 /// Up to step `EARLY`, every second step is due for a look at the means, later every third. Chosen by hand: a look
 /// costs about what a step does.
-pub(super) const EARLY: usize = 6;
+pub(crate) const EARLY: usize = 6;
 /// Up to this step, means are looked at whatever their tail holds: easy problems are solved by then. Chosen by hand.
-pub(super) const UNCONDITIONAL: usize = 4;
+pub(crate) const UNCONDITIONAL: usize = 4;
 
 /// Variances of cavities and sites stay within this share of the prior's: rounding.
-pub(super) const ROUNDING: f64 = 1e-14;
+pub(crate) const ROUNDING: f64 = 1e-14;
 /// The reciprocal of [`ROUNDING`].
-pub(super) const SHARPEST: f64 = 1e14;
+pub(crate) const SHARPEST: f64 = 1e14;
 /// Widest cavity, relative to the scale of the problem: beyond, the data say nothing of a column. Chosen by hand.
-pub(super) const WIDEST_CAVITY: f64 = 1e8;
+pub(crate) const WIDEST_CAVITY: f64 = 1e8;
 /// Least precision of a site, relative to that of the widest slab. Chosen by hand; a site of negative precision has no
 /// prior variance.
-pub(super) const WEAKEST_SITE: f64 = 1e-2;
+pub(crate) const WEAKEST_SITE: f64 = 1e-2;
 /// Least share of a slab in a cavity: rounding of 1.
-pub(super) const LEAST_SHARE: f64 = 1e-16;
+pub(crate) const LEAST_SHARE: f64 = 1e-16;
 /// Least weight of a slab, so that none is lost for good. Chosen by hand.
-pub(super) const LEAST_WEIGHT: f64 = 1e-6;
+pub(crate) const LEAST_WEIGHT: f64 = 1e-6;
 /// Least expected number of columns in a slab, as a divisor. Chosen by hand; a slab of fewer has no weight.
-pub(super) const LEAST_COUNT: f64 = 1e-9;
+pub(crate) const LEAST_COUNT: f64 = 1e-9;
 /// Narrowest slab, relative to the scale of the problem. Chosen by hand, below the narrowest of the plans' slabs.
-pub(super) const NARROWEST_SLAB: f64 = 1e-10;
+pub(crate) const NARROWEST_SLAB: f64 = 1e-10;

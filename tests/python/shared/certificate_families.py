@@ -157,7 +157,7 @@ class _Batch:
 
     def fit(self, X: Any, y: Any) -> None:
         tensors = torch.from_numpy(X), torch.from_numpy(y)[None]
-        found = solve_batch(*tensors, noise_var="anneal", optimizer=self.optimizer)
+        found = solve_batch(*tensors, noise_var="anneal", optimizer=self.optimizer, n_restarts=3)
         self.support_ = np.flatnonzero(found.coef[0].numpy())
         self.certified_ = bool(found.converged[0])
 
@@ -363,4 +363,10 @@ FAMILIES: dict[str, Callable[[Rng], Problem]] = {
     "compressed working set, 1,100 x 7,200": _compressed("gaussian"),
     "compressed working set, 1,100 x 7,200 walk": _compressed("walk"),
     "compressed working set, sparse 1,500 x 8,000": _compressed("sparse"),
+    "solve_batch auto, gaussian": _by(lambda: _Batch("auto"), _gaussian),
+    "solve_batch auto, means of columns": _by(lambda: _Batch("auto"), _means),
+    "solve_batch auto, condition": _by(lambda: _Batch("auto"), _condition),
+    "solve_batch auto, near copies": _by(lambda: _Batch("auto"), _near_copies),
+    "solve_batch auto, noise": _by(lambda: _Batch("auto"), _small_noise),
+    "tied: 0 and 1, solve_batch auto": _by(lambda: _Batch("auto"), _tied("binary")),
 }

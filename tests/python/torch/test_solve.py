@@ -86,11 +86,49 @@ def test_annealed_noise_is_the_first_round_of_the_core(shared, optimizer):
             assert ((found.coef[p] != 0) == (Z[p] != 0)).all()
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_rounds_of_expectation_propagation_are_those_of_the_core(shared):
+    X, Z, Y = draw((30, 60), 17, 8, shared=shared)
+    X[..., -1], Z[:, -1] = 0.0, 0.0
+    Y = (X @ Z[..., None])[..., 0]
+    found = solve_batch(X, Y, n_restarts=40, batch_size=3)
+    rounds = []
+    for p, y in enumerate(Y):
+        model = by_core(X if shared else X[p], y, noise_var="anneal", n_restarts=40)
+        rounds.append(model.n_rounds_)
+        assert found.converged[p] == model.certified_
+        if model.certified_:
+            assert relative(found.coef[p], model.coef_) < TOLERANCE
+            assert relative(found.prior_var[p], model.prior_var_) < TOLERANCE
+            assert found.noise_var[p].item() == pytest.approx(model.noise_var_)
+            # After the first round the core takes a path over supports, whose steps count.
+            assert found.n_iter[p] == model.n_iter_ if model.n_rounds_ == 1 else found.n_iter[p] < model.n_iter_
+    assert min(rounds) == 1 < max(rounds)
+
+
+def test_seeds_of_restarts_differ_and_repeat():
+    X, _, Y = draw((20, 40), 12, 6)
+    first, again, other = (solve_batch(X, Y, random_state=seed, n_restarts=100) for seed in (0, 0, 1))
+    assert torch.equal(first.n_iter, again.n_iter)
+    assert not torch.equal(first.n_iter, other.n_iter)
+
+
+def test_expectation_propagation_finds_what_a_descent_does_not():
+    X, Z, Y = draw((30, 60), 17, 20)
+    by_rounds, by_descent = (solve_batch(X, Y, optimizer=name, n_restarts=10) for name in ("auto", "em"))
+    assert by_rounds.converged.sum() > by_descent.converged.sum()
+    assert torch.allclose(by_rounds.coef[by_rounds.converged], Z[by_rounds.converged])
+
+
 def test_too_many_nonzeros_are_left_open():
     X, _, Y = draw((10, 20), 20, 4)
-    found = solve_batch(X, Y)
+    found, descent = (solve_batch(X, Y, optimizer=name, n_restarts=2) for name in ("auto", "em"))
     assert not found.converged.any()
-    assert (found.n_iter == 250).all()
+    assert (descent.n_iter == 250).all()
+    assert (found.n_iter > 250).all()
+    assert (found.n_iter <= 250 + 3 * 60).all()
+    assert torch.equal(found.coef, descent.coef)
+    assert torch.equal(found.noise_var, descent.noise_var)
     assert torch.allclose((X @ found.coef[..., None])[..., 0], Y, rtol=1e-3)
 
 
@@ -98,7 +136,7 @@ def test_a_copy_of_a_column_is_not_certified():
     X, Z, _ = draw((10, 20), 2, 1)
     X[0, :, 1] = X[0, :, 0]
     Z[0, :3] = torch.tensor([1.0, 0.0, 2.0])
-    assert not solve_batch(X, (X @ Z[..., None])[..., 0]).converged.any()
+    assert not solve_batch(X, (X @ Z[..., None])[..., 0], n_restarts=20).converged.any()
 
 
 def test_steps_are_limited():
@@ -164,6 +202,8 @@ ONES = torch.ones(3, 5, 10, dtype=torch.float64)
 DEPENDENT = torch.cat([ONES[:, :1], 2 * ONES[:, :1], ONES[:, 2:].cumsum(-1)], 1)
 MISTAKES = {
     "optimizer": (bad(optimizer="adam"), ParameterError, "`optimizer` is 'adam'"),
+    "n_restarts": (bad(n_restarts=-1), ParameterError, "`n_restarts` is -1"),
+    "random_state": (bad(random_state="one"), ParameterError, "`random_state` is 'one'"),
     "max_iter": (bad(max_iter=0), ParameterError, "`max_iter` is 0"),
     "max_iter type": (bad(max_iter=1.5), ParameterError, "`max_iter` is 1.5"),
     "tol": (bad(tol=-1.0), ParameterError, "`tol` is -1.0"),

@@ -167,6 +167,65 @@ def test_lower_bounds_on_the_nonzeros_are_tried_where_components_are_missing():
     assert (np.count_nonzero(found.coef, axis=0) <= 16).all()
 
 
+def test_all_levels_are_tried_on_demand_and_the_sparsest_solution_of_all_is_taken():
+    plain, every = WelperRecover().fit(A, B), WelperRecover(all_levels=True).fit(A, B)
+    assert len(plain.levels_) == 1
+    ranks = [level["rank"] for level in every.levels_]
+    bounds = [level["max_nonzero"] for level in every.levels_]
+    assert len(ranks) > 3
+    assert ranks[0] == plain.rank_
+    assert ranks == sorted(set(ranks), reverse=True)
+    assert bounds == sorted(set(bounds), reverse=True)
+    np.testing.assert_array_equal(every.components_, plain.components_)
+    one, all_of_them = plain.recover(SIDES), every.recover(SIDES)
+    np.testing.assert_array_equal(all_of_them.status, "recovered")
+    assert (np.count_nonzero(all_of_them.coef, axis=0) <= np.count_nonzero(one.coef, axis=0)).all()
+    design, sides = untaught()
+    assert len(WelperRecover(all_levels=True).fit(design, sides).levels_) > len(
+        WelperRecover().fit(design, sides).levels_
+    )
+
+
+def test_assumptions_of_the_theorem_are_told_with_numbers():
+    model = WelperRecover().fit(A, B)
+    n, p, q = A.shape[1], model.n_components_, B.shape[1]
+    rows = {row["condition"]: row for row in model.check_assumptions(n_combined=3)}
+    assert [row["assumption"] for row in rows.values()] == ["A1", "A2", "A2", "A2", "A2", "A3", "A3", "A4", "A4"]
+    s = np.count_nonzero(model.components_) / p
+    assert rows["share of B = A X Z"]["value"] == np.isin(model.training_status_, ["easy", "learned"]).mean()
+    assert (rows["q >= p"]["value"], rows["q >= p"]["least"]) == (q, p)
+    assert rows["n > p^2 log^2 p"]["least"] == pytest.approx((p * np.log(p)) ** 2)
+    assert rows["2 / p <= s / n <= 1 / sqrt(p)"]["value"] == pytest.approx(s / n)
+    singular = np.linalg.svd(A, compute_uv=False)
+    stable = rows["sr(A) >= (n t / s) log(3 p / t)"]
+    assert stable["value"] == pytest.approx((singular**2).sum() / singular[0] ** 2)
+    assert stable["least"] == pytest.approx(n * 6 / s * np.log(3 * p / 6))
+    assert rows["rank(A) >= 2 u"]["least"] == pytest.approx(2 * s * 6)
+    assert rows["kept problems >= p"]["value"] == model.kept_.sum()
+    assert rows["rank of their solutions = p"]["holds"]
+    for row in rows.values():
+        least, most = (row["least"] if row["least"] is not None else -np.inf), (row["most"] or np.inf)
+        assert row["holds"] == (least <= row["value"] <= most)
+    assert not rows["n > p^2 log^2 p"]["holds"]
+    bounded = {row["condition"]: row for row in WelperRecover(max_nonzero=30).fit(A, B).check_assumptions(3)}
+    assert bounded["u >= s t"]["value"] == 30
+    assert bounded["rank(A) >= 2 u"]["least"] == 60
+
+
+def test_more_components_expected_than_seen_fail_the_fourth_assumption():
+    with pytest.warns(ConvergenceWarning, match="expected"):
+        model = WelperRecover(n_components=30).fit(A, B)
+    assert not model.check_assumptions()[-1]["holds"]
+    with pytest.raises(ParameterError, match="`n_combined` is 0"):
+        model.check_assumptions(0)
+    with pytest.warns(ConvergenceWarning):
+        nothing = WelperRecover().fit(A, np.random.default_rng(0).standard_normal((60, 12)))
+    with pytest.raises(ParameterError, match="no components were learned"):
+        nothing.check_assumptions()
+    with pytest.raises(NotFittedError):
+        WelperRecover().check_assumptions()
+
+
 def test_hopeless_training_problems_leave_no_components_and_say_so():
     sides = np.random.default_rng(0).standard_normal((60, 12))
     with pytest.warns(ConvergenceWarning, match="none of 12 training problems has a sparse solution") as caught:
@@ -328,6 +387,7 @@ def test_bad_data_is_refused_by_name(design, sides, kind, message):
     ("name", "value"),
     [("n_components", value) for value in [0, -1, 2.5, True, "2", 41]]
     + [("max_nonzero", value) for value in [0, -1, 2.5, True, "2"]]
+    + [("all_levels", value) for value in [0, None, "yes"]]
     + [("factorization", value) for value in ["L4", "", None, 1]]
     + [("tol", value) for value in [0, -1e-3, 1, 2.0, np.nan, np.inf, "x", None, True, 10**400]]
     + [("n_jobs", value) for value in [0, -2, 1.5, True, "2"]]
