@@ -1,0 +1,94 @@
+"""What an encoder says of the latent variables of samples: means, and a covariance by a triangular factor."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Posterior(NamedTuple):
+    r"""Normal laws of the latent variables, :math:`N(\mu, S S^T)` with a lower triangular factor `S`, one a sample.
+
+    Attributes
+    ----------
+    mean : Tensor of shape (n_samples, n_components)
+        Means.
+    log_var : Tensor of shape (n_samples, n_components) or None
+        Logarithms of the squares of the factor's diagonal: those of variances where the covariance is diagonal. None of
+        a deterministic autoencoder.
+    entries : Tensor of shape (n_samples, n_components * (n_components - 1) / 2) or None
+        What is below the factor's diagonal, row by row. None where the covariance is diagonal.
+    """
+
+    mean: Tensor
+    log_var: Tensor | None
+    entries: Tensor | None
+
+    def draw(self, noise: Tensor) -> Tensor:
+        r"""Map standard normal noise to latent variables, :math:`\mu + S \epsilon`; the means if there is no variance.
+
+        Parameters
+        ----------
+        noise : Tensor of shape (n_draws, n_samples, n_components)
+            The noise.
+
+        Returns
+        -------
+        Tensor of the shape of `noise`, or of `mean`
+            Latent variables.
+        """
+        if self.log_var is None:
+            return self.mean
+        z = self.mean + torch.exp(0.5 * self.log_var) * noise
+        if self.entries is None:
+            return z
+        _, columns, sums = _layout(self.mean.shape[1], z.device, z.dtype)
+        # Without the matrices themselves, which would take longer to fill than all of this.
+        return z + (self.entries * noise.index_select(-1, columns)) @ sums
+
+    def size(self, penalty: str) -> Tensor:
+        r"""Compute :math:`\mathrm{tr}\, S S^T - \log |S S^T| + \|\mu\|^2`, twice the divergence plus `n_components`.
+
+        Parameters
+        ----------
+        penalty : {"l2", "l1"}
+            "l1": absolute values of the means in place of squares.
+
+        Returns
+        -------
+        Tensor of shape (n_samples,)
+            One a sample; without variances their terms are left out.
+        """
+        terms = self.mean.abs() if penalty == "l1" else self.mean.square()
+        if self.log_var is not None:
+            terms = terms + self.log_var.exp() - self.log_var
+        total = terms.sum(1)
+        return total if self.entries is None else total + torch.linalg.vecdot(self.entries, self.entries)
+
+    def variances(self) -> Tensor:
+        """Compute the diagonals of the covariances, of shape (n_samples, n_components); zeros without a covariance."""
+        if self.log_var is None:
+            return torch.zeros_like(self.mean)
+        squares = self.log_var.exp()
+        if self.entries is None:
+            return squares
+        _, _, sums = _layout(self.mean.shape[1], squares.device, squares.dtype)
+        return squares + self.entries.square() @ sums
+
+    def covariances(self) -> Tensor:
+        """Compute the covariances, of shape (n_samples, n_components, n_components); zeros if there are none."""
+        if self.log_var is None or self.entries is None:
+            return torch.diag_embed(self.variances())
+        rows, columns, _ = _layout(self.mean.shape[1], self.mean.device, self.mean.dtype)
+        factor = torch.diag_embed(torch.exp(0.5 * self.log_var))
+        factor[:, rows, columns] = self.entries
+        return factor @ factor.mT
+
+
+@lru_cache(maxsize=8)
+def _layout(size: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Return rows and columns of what is below the diagonal of a matrix, and the matrix that adds up each row of it."""
+    rows, columns = torch.tril_indices(size, size, -1, device=device)
+    sums = nn.functional.one_hot(rows, size).to(dtype)
+    return rows, columns, sums
