@@ -21,7 +21,7 @@ from .._input.parameters import (
 from .._input.random import draw_seed
 from ..exceptions import ParameterError
 from ._network import LAYERS, Factory
-from ._training import Settings
+from ._objective import Settings
 
 _NUMBERS: dict[str, tuple[str, dict[str, float]]] = {
     "floor": ("a number greater than 0 and less than 0.5", {"above": 0.0, "below": 0.5}),

@@ -25,21 +25,25 @@ class Posterior(NamedTuple):
     log_var: Tensor | None
     entries: Tensor | None
 
-    def draw(self, noise: Tensor) -> Tensor:
-        r"""Map standard normal noise to latent variables, :math:`\mu + S \epsilon`; the means if there is no variance.
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        r"""Draw latent variables, :math:`\mu + S \epsilon`.
 
         Parameters
         ----------
-        noise : Tensor of shape (n_draws, n_samples, n_components)
-            The noise.
+        count : int
+            Draws of each sample.
+        generator : torch.Generator
+            Source of the noise.
 
         Returns
         -------
-        Tensor of the shape of `noise`, or of `mean`
-            Latent variables.
+        Tensor of shape (count, n_samples, n_components)
+            Latent variables; of a deterministic autoencoder the means, once.
         """
         if self.log_var is None:
-            return self.mean
+            return self.mean[None]
+        shape, device = (count, *self.mean.shape), self.mean.device
+        noise = torch.randn(shape, generator=generator, device=device, dtype=self.mean.dtype)
         z = self.mean + torch.exp(0.5 * self.log_var) * noise
         if self.entries is None:
             return z

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..exceptions import NumericalError, StoreError
 from ._network import Autoencoder, Factory, layered, user_modules
+from ._objective import Settings, sample_energy
 
 # The floor starts at this share of the mean square of the data, the learning rate ends at this share of its first.
 _FIRST_FLOOR, _LAST_RATE = 0.1, 0.02
@@ -32,30 +33,6 @@ _FORMAT = 1
 _NOISE_RATE = 10.0
 # What settings that were added since version 0.2 are in its checkpoints.
 _ADDED = {"networks": "mlp", "noise_var": "entries"}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a network is trained; see :class:`ManifoldVae`, whose checked parameters they are."""
-
-    n_components: int
-    networks: str
-    encoder_hidden: tuple[int, ...]
-    decoder_hidden: tuple[int, ...]
-    covariance: str
-    noise_var: str | float
-    penalty: str
-    penalty_weight: float
-    weight_decay: float
-    n_draws: int
-    floor: float
-    anneal_share: float
-    n_steps: int
-    batch_size: int
-    learning_rate: float
-    patience: int | None
-    tol: float
-    seed: int
 
 
 @dataclass
@@ -234,8 +211,7 @@ class Training:
         generator, error, count = self._draws.manual_seed(_mix(self.settings.seed, self.settings.n_steps + 1)), 0.0, 0.0
         for rows in torch.split(torch.arange(len(self.data), device=self.data.device), _CHUNK):
             x, posterior = self.data[rows], self.network.posterior(self.data[rows])
-            noise = torch.randn((1, *posterior.mean.shape), generator=generator, device=x.device, dtype=x.dtype)
-            square = (x - self.network.decode(posterior.draw(noise))).square().reshape(x.shape)
+            square = (x - self.network.decode(posterior.draw(1, generator)[0])).square()
             seen = torch.ones_like(square) if self.observed is None else self.observed[rows]
             error += float((square * seen).double().sum())
             count += float(seen.sum())
@@ -259,83 +235,6 @@ class Training:
 def learning_rate_share(done: float) -> float:
     """Return the learning rate as a share of its first, when a share of the training is done: half a cosine."""
     return _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def sample_energy(
-    network: Autoencoder,
-    settings: Settings,
-    x: Tensor,
-    observed: Tensor | None,
-    floor: float,
-    generator: torch.Generator,
-) -> Tensor:
-    """Estimate the energy of each sample.
-
-    Parameters
-    ----------
-    network : Autoencoder
-        The networks.
-    settings : Settings
-        Number of draws, penalty, whose variance the decoder's is.
-    x : Tensor of shape (n_samples, n_features)
-        Samples.
-    observed : Tensor of shape (n_samples, n_features), bool, or None
-        Entries that count.
-    floor : float
-        Variance that is added to the squared residuals, in squared units of the training.
-    generator : torch.Generator
-        Source of the draws.
-
-    Returns
-    -------
-    Tensor of shape (n_samples,)
-        Energies.
-    """
-    posterior = network.posterior(x)
-    count = 1 if posterior.log_var is None else settings.n_draws
-    noise = torch.randn((count, *posterior.mean.shape), generator=generator, device=x.device, dtype=x.dtype)
-    square = (x - network.decode(posterior.draw(noise))).square()
-    fit = decoder_energy(square, observed, settings.noise_var, floor, network.log_noise_var)
-    return fit.reshape(-1, len(x)).mean(0) + settings.penalty_weight * posterior.size(settings.penalty)
-
-
-def decoder_energy(
-    square: Tensor, observed: Tensor | None, noise_var: str | float, floor: float, log_noise_var: Tensor | None
-) -> Tensor:
-    """Compute what squared residuals cost, with their variances.
-
-    Parameters
-    ----------
-    square : Tensor of shape (..., n_samples, n_features)
-        Squared residuals, in squared units of the training.
-    observed : Tensor of shape (n_samples, n_features), bool, or None
-        Entries that count.
-    noise_var : {"entries", "auto", "learn"} or float
-        Whose variance it is, see :class:`ManifoldVae`; a number is in squared units of the training.
-    floor : float
-        Added to the squared residuals, but for a number.
-    log_noise_var : Tensor or None
-        Logarithm of the variance, if it is learned.
-
-    Returns
-    -------
-    Tensor of shape (..., n_samples)
-        Energies.
-    """
-    if noise_var == "entries":
-        # The variances depend on the latent variables, so that each draw has its own.
-        logs = torch.log(square + floor)
-        return (logs if observed is None else logs * observed).sum(-1)
-    if observed is None:
-        error, count = square.sum(-1), torch.full_like(square[..., 0], square.shape[-1])
-    else:
-        error = (square * observed).sum(-1)
-        count = observed.sum(-1).to(square.dtype).expand_as(error)
-    if noise_var == "auto":
-        return count * torch.log(error.sum() / count.sum().clamp_min(1) + floor)
-    if log_noise_var is not None:
-        return count * log_noise_var + (error + floor * count) / log_noise_var.exp()
-    return count * math.log(float(noise_var)) + error / float(noise_var)
 
 
 class Checkpoint:
