@@ -84,6 +84,10 @@ class Autoencoder(nn.Module):
                     bound = 1.0 / math.sqrt(layer.in_features)
                     layer.weight.uniform_(-bound, bound, generator=generator)
                     layer.bias.uniform_(-bound, bound, generator=generator)
+            if self.below is not None:
+                # A diagonal covariance: noise of all latent variables in each would drown the first steps.
+                self.below.weight.zero_()
+                self.below.bias.zero_()
 
     def heads(self) -> nn.ModuleList:
         """Return the last layers of the encoder."""
@@ -104,7 +108,9 @@ class Autoencoder(nn.Module):
         """
         hidden = self.body(x)
         log_var = None if self.log_var is None else self.log_var(hidden).clamp(_LEAST, _MOST)
-        return Posterior(self.mean(hidden), log_var, None if self.below is None else self.below(hidden))
+        # So that a row of the factor does not grow with its length.
+        entries = None if self.below is None else self.below(hidden) / math.sqrt(self.n_components)
+        return Posterior(self.mean(hidden), log_var, entries)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Compute means and logarithms of variances of the latent variables.

@@ -8,17 +8,19 @@ from torch import Tensor, nn
 
 
 class Posterior(NamedTuple):
-    r"""Normal laws of the latent variables, :math:`N(\mu, S S^T)` with a lower triangular factor `S`, one a sample.
+    r"""Normal laws of the latent variables, :math:`N(\mu, S S^T)` with a triangular factor `S`, one a sample.
+
+    The factor is :math:`S = D (I + B)` with a positive diagonal `D` and `B` below the diagonal alone.
 
     Attributes
     ----------
     mean : Tensor of shape (n_samples, n_components)
         Means.
     log_var : Tensor of shape (n_samples, n_components) or None
-        Logarithms of the squares of the factor's diagonal: those of variances where the covariance is diagonal. None of
-        a deterministic autoencoder.
+        Logarithms of the squares of `D`: those of variances where the covariance is diagonal. None of a deterministic
+        autoencoder.
     entries : Tensor of shape (n_samples, n_components * (n_components - 1) / 2) or None
-        What is below the factor's diagonal, row by row. None where the covariance is diagonal.
+        Those of `B`, row by row. None where the covariance is diagonal.
     """
 
     mean: Tensor
@@ -44,12 +46,11 @@ class Posterior(NamedTuple):
             return self.mean[None]
         shape, device = (count, *self.mean.shape), self.mean.device
         noise = torch.randn(shape, generator=generator, device=device, dtype=self.mean.dtype)
-        z = self.mean + torch.exp(0.5 * self.log_var) * noise
-        if self.entries is None:
-            return z
-        _, columns, sums = _layout(self.mean.shape[1], z.device, z.dtype)
-        # Without the matrices themselves, which would take longer to fill than all of this.
-        return z + (self.entries * noise.index_select(-1, columns)) @ sums
+        if self.entries is not None:
+            _, columns, sums = _layout(self.mean.shape[1], device, noise.dtype)
+            # Without the matrices themselves, which would take longer to fill than all of this.
+            noise = noise + (self.entries * noise.index_select(-1, columns)) @ sums
+        return self.mean + torch.exp(0.5 * self.log_var) * noise
 
     def size(self, penalty: str) -> Tensor:
         r"""Compute :math:`\mathrm{tr}\, S S^T - \log |S S^T| + \|\mu\|^2`, twice the divergence plus `n_components`.
@@ -64,29 +65,26 @@ class Posterior(NamedTuple):
         Tensor of shape (n_samples,)
             One a sample; without variances their terms are left out.
         """
-        terms = self.mean.abs() if penalty == "l1" else self.mean.square()
-        if self.log_var is not None:
-            terms = terms + self.log_var.exp() - self.log_var
-        total = terms.sum(1)
-        return total if self.entries is None else total + torch.linalg.vecdot(self.entries, self.entries)
+        total = (self.mean.abs() if penalty == "l1" else self.mean.square()).sum(1)
+        return total if self.log_var is None else total + (self.variances() - self.log_var).sum(1)
 
     def variances(self) -> Tensor:
         """Compute the diagonals of the covariances, of shape (n_samples, n_components); zeros without a covariance."""
         if self.log_var is None:
             return torch.zeros_like(self.mean)
-        squares = self.log_var.exp()
         if self.entries is None:
-            return squares
-        _, _, sums = _layout(self.mean.shape[1], squares.device, squares.dtype)
-        return squares + self.entries.square() @ sums
+            return self.log_var.exp()
+        _, _, sums = _layout(self.mean.shape[1], self.mean.device, self.mean.dtype)
+        return self.log_var.exp() * (1.0 + self.entries.square() @ sums)
 
     def covariances(self) -> Tensor:
         """Compute the covariances, of shape (n_samples, n_components, n_components); zeros if there are none."""
         if self.log_var is None or self.entries is None:
             return torch.diag_embed(self.variances())
         rows, columns, _ = _layout(self.mean.shape[1], self.mean.device, self.mean.dtype)
-        factor = torch.diag_embed(torch.exp(0.5 * self.log_var))
+        factor = torch.diag_embed(torch.ones_like(self.mean))
         factor[:, rows, columns] = self.entries
+        factor = factor * torch.exp(0.5 * self.log_var)[:, :, None]
         return factor @ factor.mT
 
 

@@ -19,30 +19,45 @@ from ._training import Checkpoint, Progress, Training
 class ManifoldVae(  # type: ignore[misc]
     Versioned, FittedAutoencoder, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
-    r"""Variational autoencoder that finds the manifold that samples lie near, entries of which are outliers.
+    r"""Variational autoencoder that finds the manifold that samples lie near, entries of which may be outliers.
 
     Encoder and decoder are networks: :math:`z \sim N(\mu_z(x), \Sigma_z(x))`, :math:`x \sim N(\mu_x(z), \Sigma_x)`,
-    both covariances diagonal. Each draw of `z` has decoder variances of its own, and at their optimum, the squared
-    residuals plus a floor :math:`\alpha`, the energy of a sample is
+    the latter diagonal. By default each entry has a decoder variance of its own, for each draw of `z`, and at their
+    optimum, the squared residuals plus a floor :math:`\alpha`, the energy of a sample is
 
     .. math:: \mathbb{E}_z \sum_j \log\left((x_j - \mu_x(z)_j)^2 + \alpha\right)
               + \mathrm{tr}\, \Sigma_z - \log |\Sigma_z| + \|\mu_z\|^2 .
 
     It is trained by Adam while the floor falls. Outliers cost the logarithm of their size, so that the decoder need not
     follow them; latent variables that are not needed get a variance of 1, and the decoder's weights on them vanish.
+    With one variance for all entries (`noise_var`) it is the variational autoencoder as usual, for data without
+    outliers.
 
     Parameters
     ----------
     n_components : int or None, default=None
         Latent variables, at most `n_features`; None for `n_features`, at most 50. Take more than there may be.
     encoder_hidden : sequence of int, default=(200, 100)
-        Widths of the hidden layers of the encoder, from the samples on; empty for an affine encoder. The paper: 2000,
-        1000.
+        Widths of the hidden layers of the encoder, or of its residual blocks, from the samples on; empty for an affine
+        encoder. The paper: 2000, 1000.
     decoder_hidden : sequence of int or None, default=None
-        Widths of the hidden layers of the decoder, from the latent variables on; empty for an affine decoder. None for
-        those of the encoder in reverse.
-    covariance : {"diagonal", "none"}, default="diagonal"
-        Covariance of the encoder. "none": a deterministic autoencoder, :math:`\Sigma_z = 0` without its logarithm.
+        Widths of the hidden layers of the decoder, or of its blocks, from the latent variables on; empty for an affine
+        decoder. None for those of the encoder in reverse.
+    networks : {"mlp", "resnet"} or callable, default="mlp"
+        "mlp": fully connected layers with rectifiers between them. "resnet": a linear layer, residual blocks of two
+        fully connected layers each, without batch normalisation, and a rectifier. A function of `n_features` and
+        `n_components` that returns your own encoder, from shape (n, n_features) to (n, width) with any width, and
+        decoder, from (n, n_components) to (n, n_features), both of :class:`torch.nn.Module`: the last layers of the
+        encoder, to means and covariances, are added, and the widths of hidden layers above ignored. For pickles it has
+        to be one that can be imported.
+    covariance : {"diagonal", "full", "none"}, default="diagonal"
+        Covariance of the encoder. "full": :math:`\Sigma_z = S S^T`, where the encoder has
+        ``n_components * (n_components - 1) / 2`` outputs more for the triangular factor :math:`S`. "none": a
+        deterministic autoencoder, :math:`\Sigma_z = 0` without its logarithm.
+    noise_var : {"entries", "auto", "learn"} or float, default="entries"
+        Variance of the decoder. "entries": of each entry and draw its own, at its optimum. Otherwise
+        :math:`\Sigma_x = \gamma I`. "auto": at its optimum for each batch, the mean squared residual plus the floor.
+        "learn": trained as a weight. A number: given, in squared units of `X`, without a floor.
     penalty : {"l2", "l1"}, default="l2"
         On the means of the latent variables: their squares, or, without a covariance only, their absolute values.
     penalty_weight : float, default=1.0
@@ -55,7 +70,8 @@ class ManifoldVae(  # type: ignore[misc]
         Draws of the latent variables for each sample and step, :math:`\tau`.
     floor : float, default=0.01
         The floor :math:`\alpha` at the end, in units of ``scale_**2``; greater than 0 and less than 0.5. Residuals that
-        are small beside its root count for little, and no latent variable is spent on them.
+        are small beside its root count for little, and no latent variable is spent on them. With one variance for all
+        entries it is the least that this can be.
     anneal_share : float, default=0.7
         Share of the steps in which the floor falls from 0.1 to `floor`, from 0 to 1.
     n_steps : int, default=10000
@@ -94,11 +110,22 @@ class ManifoldVae(  # type: ignore[misc]
         Size of a typical entry, in units of `X`: the third quartile of ``|X - offset_|`` over that of a normal law, or
         the root mean square where that is 0, or 1 where all entries are `offset_`.
     column_norms_ : ndarray of shape (n_components,)
-        Norm of the decoder's first weights on each latent variable.
+        Norm of the decoder's first weights on each latent variable; NaN where your own decoder does not begin with a
+        linear layer on them.
     posterior_var_ : ndarray of shape (n_components,)
         Posterior variance of each latent variable, mean over the samples of the fit; 0 without a covariance.
+    mean_moment_ : ndarray of shape (n_components, n_components)
+        Second moments of the means of the latent variables over the samples of the fit.
+    noise_var_ : float or None
+        Variance of the decoder at the end, in squared units of `X`: the given one, the trained one, or for "auto" the
+        optimal one for the samples of the fit at a draw each. None where entries have their own.
+    reconstruction_error_ : float
+        Mean squared difference between an entry of the samples of the fit and what :meth:`denoise` makes of it, in
+        squared units of `X`; missing entries do not count.
     energy_path_ : ndarray
         Mean energy of a sample in each hundredth of the training, at the floor of that time, in units of `scale_`.
+        With one variance it is :math:`n_\mathrm{features} \log \gamma` in place of the logarithms, and, where
+        :math:`\gamma` is given or trained, the squared residuals (with the floor, where trained) over it.
     n_iter_ : int
         Steps.
     status_ : {"completed", "early_stop"}
@@ -118,7 +145,11 @@ class ManifoldVae(  # type: ignore[misc]
     Notes
     -----
     A step costs ``O(batch_size * n_draws)`` times the number of weights: 2.5 ms on one core for 100 features, layers of
-    200 and 100 units each way. The samples are kept on the device in float32.
+    200 and 100 units each way. With 32 latent variables a full covariance adds @@. The samples are kept on the
+    device in float32.
+
+    With a full covariance the energy is the same for every rotation of the latent variables that the decoder's first
+    layer undoes: single latent variables mean nothing then, and :meth:`active_directions` counts in their place.
 
     A deterministic autoencoder that is tuned removes outliers as well in the sizes that a laptop trains (notebook
     ``manifold``); what the variances add there is the number of dimensions, which no autoencoder shows. All of it is a
@@ -129,7 +160,8 @@ class ManifoldVae(  # type: ignore[misc]
 
     References
     ----------
-    Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", eqs. 3, 19 to 21, sec. 5.
+    Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", eqs. 3, 19 to 21, sec. 5. Wipf
+    (2023), "Marginalization is not Marginal", eqs. 1 and 2, Definition 3.1, sec. 5.2, for the full covariance.
 
     Examples
     --------
@@ -221,13 +253,13 @@ class ManifoldVae(  # type: ignore[misc]
         Raises
         ------
         ShapeError
-            If `X` has not two dimensions, or is empty.
+            If `X` has not two dimensions, or is empty, or what your own networks make of a batch has another shape.
         NonFiniteError
             If there is an infinite value, or a NaN unless `allow_missing`.
         DataTypeError
             If `X` is complex, sparse, or holds what is no number, or is a tensor of neither float32 nor float64.
         ParameterError
-            If a parameter is out of its range, or all entries are missing.
+            If a parameter is out of its range, all entries are missing, or `networks` returns no two modules.
         NumericalError
             If the training diverges.
         StoreError
