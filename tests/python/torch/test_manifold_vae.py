@@ -56,7 +56,13 @@ def network_and_samples(covariance="diagonal", networks="mlp"):
     return network, torch.randn(7, 6, generator=generator)
 
 
-@parametrize_with_checks([ManifoldVae(**TINY), ManifoldVae(covariance="none", allow_missing=True, **TINY)])
+@parametrize_with_checks(
+    [
+        ManifoldVae(**TINY),
+        ManifoldVae(covariance="none", allow_missing=True, **TINY),
+        ManifoldVae(covariance="full", networks="resnet", noise_var="auto", **TINY),
+    ]
+)
 def test_scikit_learn_checks_pass(estimator, check):
     check(estimator)
 
