@@ -108,8 +108,8 @@ class Autoencoder(nn.Module):
         """
         hidden = self.body(x)
         log_var = None if self.log_var is None else self.log_var(hidden).clamp(_LEAST, _MOST)
-        # So that a row of the factor does not grow with its length.
-        entries = None if self.below is None else self.below(hidden) / math.sqrt(self.n_components)
+        # Adam moves all outputs alike: without the division its noise in a whole row would add up.
+        entries = None if self.below is None else self.below(hidden) / self.n_components
         return Posterior(self.mean(hidden), log_var, entries)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor | None]:

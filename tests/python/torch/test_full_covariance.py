@@ -47,7 +47,7 @@ def best_encoder(components, covariance, noise_var=GAMMA):
         if covariance == "full":
             below = (factor / factor.diagonal()[:, None])[*torch.tril_indices(size, size, -1)]
             found.below.weight.zero_()
-            found.below.bias.copy_(below * np.sqrt(size))
+            found.below.bias.copy_(below * size)
     return found
 
 

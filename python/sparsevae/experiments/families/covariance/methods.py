@@ -1,4 +1,4 @@
-"""The two networks: they differ in the last layer of the encoder, and in the width that leaves equal capacity."""
+"""The networks: they differ in the last layer of the encoder, and in the width if they have equal numbers of weights."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ _TRAINING: dict[str, Any] = {
     "networks": "resnet",
     "noise_var": "auto",
     "floor": 1e-3,
-    "n_steps": 4000,
+    "n_steps": 3000,
     "batch_size": 100,
     "learning_rate": 1e-3,
 }
@@ -18,12 +18,12 @@ _COST = {"16": 1.04, "32": 1.08, "64": 1.28}
 _QUICK = {"n_steps": 20, "batch_size": 20}
 
 
-def _method(name: str, covariance: str, style: tuple[str, str], cost: dict[str, float]) -> Method:
+def _method(name: str, covariance: str, style: tuple[str, str], **rest: Any) -> Method:
     parameters = {**_TRAINING, "covariance": covariance}
     return Method(
         name,
         "deep_vae",
-        {"parameters": parameters, "cost": cost},
+        {"parameters": parameters, "width_of": covariance, "cost": {}, **rest},
         paper={"parameters": {**parameters, "n_steps": 50_000}},
         quick={"parameters": {**parameters, **_QUICK}},
         package="torch",
@@ -35,6 +35,7 @@ def _method(name: str, covariance: str, style: tuple[str, str], cost: dict[str, 
 
 
 METHODS = (
-    _method("deep VAE, diagonal", "diagonal", ("#b35806", "s"), {}),
-    _method("deep VAE, full", "full", ("#542788", "o"), _COST),
+    _method("deep VAE, diagonal", "diagonal", ("#b35806", "s")),
+    _method("deep VAE, full", "full", ("#542788", "o"), cost=_COST),
+    _method("deep VAE, full, same width", "full", ("#998ec3", "^"), width_of="diagonal"),
 )

@@ -19,8 +19,9 @@ DEVICE = "SPARSEVAE_DEVICE"
 def deep_vae(problem: CovarianceProblem, data: Bunch, settings: Settings) -> Solution:
     """Train a network of the problem's capacity and reconstruct the images with it.
 
-    Settings: "parameters" of ManifoldVae but for sizes, and "cost", how many times as long a step takes as that of
-    others, by the number of latent variables: steps are fewer by it. The facts: latent variables that are used by the
+    Settings: "parameters" of ManifoldVae but for sizes; "width_of", the covariance whose network of that capacity has the
+    width; and "cost", how many times as long a step takes as that of others, by the number of latent variables: steps
+    are fewer by it. The facts: latent variables that are used by the
     rules of means, of columns and of variances ("mean", "columns", "variance") and after the best rotation
     ("directions"), root mean squares along all directions, falling ("spectrum"), the decoder's variance, the energy at
     the end, steps, width of the layers and number of weights.
@@ -29,7 +30,7 @@ def deep_vae(problem: CovarianceProblem, data: Bunch, settings: Settings) -> Sol
 
     parameters = dict(settings["parameters"])
     parameters["n_steps"] = round(parameters["n_steps"] / settings["cost"].get(str(problem.n_components), 1.0))
-    hidden = (problem.width(parameters["covariance"]),) * problem.n_blocks
+    hidden = (problem.width(settings["width_of"]),) * problem.n_blocks
     model = ManifoldVae(
         problem.n_components,
         encoder_hidden=hidden,
