@@ -8,7 +8,7 @@ _TRAINING: dict[str, Any] = {
     "networks": "resnet",
     "noise_var": "auto",
     "floor": 1e-3,
-    "n_steps": 3000,
+    "n_steps": 2500,
     "batch_size": 100,
     "learning_rate": 1e-3,
 }
