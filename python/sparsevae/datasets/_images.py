@@ -76,9 +76,7 @@ def read_idx(content: bytes, ndim: int, shape: tuple[int, ...] | None = None) ->
     return _parse_idx(io.BytesIO(content), len(content), ndim, shape)
 
 
-def _parse_idx(
-    file: io.BufferedIOBase, most: int, ndim: int, shape: tuple[int, ...] | None
-) -> NDArray[np.uint8]:
+def _parse_idx(file: io.BufferedIOBase, most: int, ndim: int, shape: tuple[int, ...] | None) -> NDArray[np.uint8]:
     """Read an array of a file that has `most` bytes at most, no more of it than the header promises."""
     (magic, what), length = _IDX[ndim], 4 * (ndim + 1)
     header = file.read(length)

@@ -22,7 +22,7 @@ class _Part(NamedTuple):
     """Beginning of the names of the files, number of images, SHA-256 of the gzipped images and labels."""
 
     prefix: str
-    count: int
+    n_images: int
     images: str
     labels: str
 
@@ -48,7 +48,7 @@ def fetch_mnist(
 ) -> Bunch | tuple[Any, Any]:
     """Load MNIST: images of handwritten digits, 28 x 28 pixels, 60,000 for training and 10,000 for tests.
 
-    The folder that the environment variable ``SPARSEVAE_DATA`` names and its subfolder ``mnist`` are searched first, for
+    The folder that the environment variable ``SPARSEVAE_DATA`` names and its subfolder ``mnist`` come first, with
     ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``,
     gzipped or not. What is missing is downloaded once, checked by its SHA-256 and kept in `data_home`: 12 MB in all;
     this needs the package pooch (``pip install 'sparsevae[data]'``).
@@ -100,7 +100,7 @@ def fetch_mnist(
     part = check_option("part", part, ("all", *_PARTS))
     X, y, source = [], [], []
     for chosen in _PARTS.values() if part == "all" else [_PARTS[part]]:
-        shape = (chosen.count, _SIDE, _SIDE)
+        shape = (chosen.n_images, _SIDE, _SIDE)
         images, path = _load(f"{chosen.prefix}-images-idx3-ubyte", chosen.images, shape, data_home)
         labels, other = _load(f"{chosen.prefix}-labels-idx1-ubyte", chosen.labels, shape[:1], data_home)
         X.append(images.reshape(len(images), -1) / WHITE)

@@ -61,7 +61,7 @@ class Autoencoder(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over a state, that of version 0.2 included."""
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self.__dict__.setdefault("n_components", self.mean.out_features)
         self._modules.setdefault("below", None)
         self._parameters.setdefault("log_noise_var", None)
@@ -145,7 +145,7 @@ class Autoencoder(nn.Module):
             Samples, in the units of the training.
         """
         mean: Tensor = self.decoder(z.flatten(0, -2))
-        return mean.unflatten(0, z.shape[:-1])
+        return mean.reshape(*z.shape[:-1], -1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Project samples to the manifold: the decoder's mean at the mean of the latent variables."""

@@ -195,7 +195,7 @@ class Training:
             self._epoch, self._order = epoch, order.to(self.data.device)
         return self._order[place * self._batch : (place + 1) * self._batch]
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
+    @torch.no_grad()
     def noise_var(self) -> float | None:
         """Return the decoder's variance at the end, in squared units of the training; None if entries have their own.
 
@@ -275,9 +275,7 @@ class Checkpoint:
                 f"format {_FORMAT}: name another file"
             )
         theirs = _current(json.loads(content["training"]))
-        changed = sorted(
-            name for name in {*theirs, *self._training} if theirs.get(name) != self._training.get(name)
-        )
+        changed = sorted(name for name in {*theirs, *self._training} if theirs.get(name) != self._training.get(name))
         try:
             if not changed:
                 training.restore(content)

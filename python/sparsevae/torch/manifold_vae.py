@@ -16,8 +16,12 @@ from ._samples import find_device, read_samples, standardised, units
 from ._training import Checkpoint, Progress, Training
 
 
-class ManifoldVae(  # type: ignore[misc]
-    Versioned, FittedAutoencoder, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+class ManifoldVae(
+    Versioned,
+    FittedAutoencoder,
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
 ):
     r"""Variational autoencoder that finds the manifold that samples lie near, entries of which may be outliers.
 
@@ -270,7 +274,7 @@ class ManifoldVae(  # type: ignore[misc]
         values = samples.values.detach()
         device = find_device(self.device, values)
         offset, self.scale_ = units(values, bool(self.center))
-        settings = make_settings(self, *values.shape, self.scale_)
+        settings = make_settings(self, values.shape[0], values.shape[1], self.scale_)
         self.offset_ = offset.cpu().numpy().astype(np.float64)
         data, observed = standardised(values, offset, self.scale_, device)
         training = Training(settings, data, observed, factory_of(self))

@@ -35,7 +35,7 @@ def small(monkeypatch):
     """The set with five images for training and three for tests."""
     parts = {
         part: _mnist._PARTS[part]._replace(
-            count=COUNTS[part],
+            n_images=COUNTS[part],
             images=hashlib.sha256(gzip.compress(idx(content(part, 0)), mtime=0)).hexdigest(),
             labels=hashlib.sha256(gzip.compress(idx(content(part, 1)), mtime=0)).hexdigest(),
         )
@@ -56,7 +56,8 @@ def write(folder, part, *, compress=True):
 
 @pytest.mark.parametrize("below", ["mnist", "."])
 @pytest.mark.parametrize("compress", [True, False])
-def test_a_folder_is_read_gzipped_or_not(below, compress, small, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("small")
+def test_a_folder_is_read_gzipped_or_not(below, compress, tmp_path, monkeypatch):
     for part in NAMES:
         write(tmp_path / below, part, compress=compress)
     monkeypatch.setenv("SPARSEVAE_DATA", str(tmp_path))
@@ -72,7 +73,8 @@ def test_a_folder_is_read_gzipped_or_not(below, compress, small, tmp_path, monke
     np.testing.assert_array_equal(y, data.y[5:])
 
 
-def test_images_with_outliers_are_of_the_same_files(small, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("small")
+def test_images_with_outliers_are_of_the_same_files(tmp_path, monkeypatch):
     write(tmp_path, "test")
     monkeypatch.setenv("SPARSEVAE_DATA", str(tmp_path))
     path = tmp_path / f"{NAMES['test'][0]}.gz"
@@ -93,7 +95,8 @@ def test_images_with_outliers_are_of_the_same_files(small, tmp_path, monkeypatch
         (0, b"", "it has 0 bytes, but the header alone has 16"),
     ],
 )
-def test_files_of_other_sizes_are_refused(kind, found, message, small, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("small")
+def test_files_of_other_sizes_are_refused(kind, found, message, tmp_path, monkeypatch):
     write(tmp_path, "test")
     (tmp_path / f"{NAMES['test'][kind]}.gz").write_bytes(found)
     monkeypatch.setenv("SPARSEVAE_DATA", str(tmp_path))
@@ -101,7 +104,8 @@ def test_files_of_other_sizes_are_refused(kind, found, message, small, tmp_path,
         fetch_mnist(part="test")
 
 
-def test_what_is_missing_is_downloaded_with_its_checksum(small, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("small")
+def test_what_is_missing_is_downloaded_with_its_checksum(tmp_path, monkeypatch):
     pooch = pytest.importorskip("pooch")
     write(tmp_path / "here", "test")
     monkeypatch.setenv("SPARSEVAE_DATA", str(tmp_path / "here"))
@@ -123,14 +127,16 @@ def test_what_is_missing_is_downloaded_with_its_checksum(small, tmp_path, monkey
         assert known_hash == f"sha256:{hashlib.sha256(kept).hexdigest()}"
 
 
-def test_without_a_network_the_error_says_what_to_do(small, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("small")
+def test_without_a_network_the_error_says_what_to_do(tmp_path, monkeypatch):
     pytest.importorskip("pooch")
     monkeypatch.setattr(_mnist, "_URL", "http://127.0.0.1:9/")
     with pytest.raises(DataUnavailableError, match=r"MNIST is not at hand: .*127\.0\.0\.1.*SPARSEVAE_DATA"):
         fetch_mnist(data_home=tmp_path)
 
 
-def test_a_server_that_says_nothing_is_given_up(small, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("small")
+def test_a_server_that_says_nothing_is_given_up(tmp_path, monkeypatch):
     pytest.importorskip("pooch")
     import socket
 

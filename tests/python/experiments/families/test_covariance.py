@@ -27,7 +27,7 @@ def images(tmp_path, monkeypatch):
         content = gzip.compress(header + values.astype(np.uint8).tobytes(), mtime=0)
         (tmp_path / f"t10k-{name}-ubyte.gz").write_bytes(content)
     monkeypatch.setenv("SPARSEVAE_DATA", str(tmp_path))
-    monkeypatch.setitem(_mnist._PARTS, "test", _mnist._PARTS["test"]._replace(count=60))
+    monkeypatch.setitem(_mnist._PARTS, "test", _mnist._PARTS["test"]._replace(n_images=60))
     return np.round(255 * pixels) / 255
 
 
@@ -89,7 +89,8 @@ def test_steps_are_fewer_where_they_take_longer_and_facts_say_what_the_network_s
     assert record.score.relative_error == pytest.approx(error, rel=1e-4)
 
 
-def test_panels_share_their_trials_and_are_drawn(images, tmp_path):
+@pytest.mark.usefixtures("images")
+def test_panels_share_their_trials_and_are_drawn(tmp_path):
     pytest.importorskip("torch")
     store = tmp_path / "trials.sqlite"
     found = {panel: run(panel, store=store) for panel in PANELS}
@@ -98,7 +99,9 @@ def test_panels_share_their_trials_and_are_drawn(images, tmp_path):
     for panel, fact in (("covariance_dimensions", "mean"), ("covariance_directions", "directions")):
         results = found[panel]
         for point in results.points:
-            told = [r.score.facts[fact] for r in results.records if (r.key.method, r.key.value) == (point.method, point.x)]
+            told = [
+                r.score.facts[fact] for r in results.records if (r.key.method, r.key.value) == (point.method, point.x)
+            ]
             assert (point.dimensions_low, point.dimensions, point.dimensions_high) == (
                 min(told),
                 np.mean(told),

@@ -1,4 +1,4 @@
-"""The networks: they differ in the last layer of the encoder, and in the width if they have equal numbers of weights."""
+"""The networks: they differ in the last layer of the encoder, and in the width where they have equal capacity."""
 
 from typing import Any
 

@@ -67,7 +67,8 @@ class CovarianceProblem:
         DataUnavailableError
             If MNIST is not at hand and cannot be downloaded.
         """
-        return Bunch(X=datasets.fetch_mnist(part=self.part).X[: self.n_samples], seed=seed)
+        images, _ = datasets.fetch_mnist(part=self.part, return_X_y=True)
+        return Bunch(X=images[: self.n_samples], seed=seed)
 
     def weights(self, width: int, covariance: str) -> int:
         """Count the weights and offsets of both networks.

@@ -19,12 +19,12 @@ DEVICE = "SPARSEVAE_DEVICE"
 def deep_vae(problem: CovarianceProblem, data: Bunch, settings: Settings) -> Solution:
     """Train a network of the problem's capacity and reconstruct the images with it.
 
-    Settings: "parameters" of ManifoldVae but for sizes; "width_of", the covariance whose network of that capacity has the
-    width; and "cost", how many times as long a step takes as that of others, by the number of latent variables: steps
-    are fewer by it. The facts: latent variables that are used by the
-    rules of means, of columns and of variances ("mean", "columns", "variance") and after the best rotation
-    ("directions"), root mean squares along all directions, falling ("spectrum"), the decoder's variance, the energy at
-    the end, steps, width of the layers and number of weights.
+    Settings: "parameters" of ManifoldVae but for sizes; "width_of", the covariance whose network of that capacity has
+    the width; and "cost", how many times as long a step takes as that of others, by the number of latent variables:
+    steps are fewer by it. The facts: latent variables that are used by the rules of means, of columns and of variances
+    ("mean", "columns", "variance") and after the best rotation ("directions"), root mean squares along all directions,
+    falling ("spectrum"), the decoder's variance, the energy at the end, steps, width of the layers and number of
+    weights.
     """
     from ....torch import ManifoldVae
 
