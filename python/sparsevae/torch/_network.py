@@ -108,9 +108,7 @@ class Autoencoder(nn.Module):
         """
         hidden = self.body(x)
         log_var = None if self.log_var is None else self.log_var(hidden).clamp(_LEAST, _MOST)
-        # Adam moves all outputs alike: without the division its noise in a whole row would add up.
-        entries = None if self.below is None else self.below(hidden) / self.n_components
-        return Posterior(self.mean(hidden), log_var, entries)
+        return Posterior(self.mean(hidden), log_var, None if self.below is None else self.below(hidden))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Compute means and logarithms of variances of the latent variables.

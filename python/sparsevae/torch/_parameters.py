@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 
 from .._input.parameters import (
     check_count,
@@ -46,7 +47,7 @@ def check_parameters(model: Any) -> None:
     if model.covariance != "none" and model.penalty != "l2":
         message = f'`penalty` is {model.penalty!r}, but with variances it must be l2: set covariance="none"'
         raise ParameterError(message)
-    if not callable(model.networks) and model.networks not in LAYERS:
+    if not callable(model.networks) and not (isinstance(model.networks, str) and model.networks in LAYERS):
         wanted = f"{', '.join(LAYERS)} or a function that makes an encoder and a decoder"
         raise ParameterError(f"`networks` is {model.networks!r}, but it must be one of {wanted}")
     if not (isinstance(model.noise_var, str) and model.noise_var in _NOISE):
@@ -105,7 +106,7 @@ def make_settings(model: Any, n_samples: int, n_features: int, scale: float = 1.
         encoder_hidden=encoder,
         decoder_hidden=decoder,
         covariance=model.covariance,
-        noise_var=model.noise_var if isinstance(model.noise_var, str) else float(model.noise_var) / scale / scale,
+        noise_var=_noise_var(model.noise_var, scale),
         penalty=model.penalty,
         penalty_weight=float(model.penalty_weight),
         weight_decay=float(model.weight_decay),
@@ -119,6 +120,26 @@ def make_settings(model: Any, n_samples: int, n_features: int, scale: float = 1.
         tol=float(model.tol),
         seed=draw_seed(model.random_state),
     )
+
+
+def _noise_var(noise_var: Any, scale: float) -> str | float:
+    """Bring a noise variance to the units of the training.
+
+    Raises
+    ------
+    ParameterError
+        If it is beyond the range of float32 there.
+    """
+    if isinstance(noise_var, str):
+        return noise_var
+    found = float(noise_var) / scale / scale
+    least, most = float(torch.finfo(torch.float32).tiny), float(torch.finfo(torch.float32).max)
+    if not least <= found <= most:
+        raise ParameterError(
+            f"`noise_var` is {noise_var!r}, but beside entries of the size of {scale:.2g} it must be from "
+            f"{least * scale * scale:.2g} to {most * scale * scale:.2g}"
+        )
+    return found
 
 
 def _name(networks: Any) -> str:

@@ -20,7 +20,8 @@ class Posterior(NamedTuple):
         Logarithms of the squares of `D`: those of variances where the covariance is diagonal. None of a deterministic
         autoencoder.
     entries : Tensor of shape (n_samples, n_components * (n_components - 1) / 2) or None
-        Those of `B`, row by row. None where the covariance is diagonal.
+        Those of `B`, row by row, times `n_components`. None where the covariance is diagonal. Training moves all outputs of
+        a network alike: without the factor its noise in a whole row of `B` would add up.
     """
 
     mean: Tensor
@@ -75,7 +76,7 @@ class Posterior(NamedTuple):
         if self.entries is None:
             return self.log_var.exp()
         _, _, sums = _layout(self.mean.shape[1], self.mean.device, self.mean.dtype)
-        return self.log_var.exp() * (1.0 + self.entries.square() @ sums)
+        return self.log_var.exp() * (1.0 + (self.entries * self.entries) @ sums.square())
 
     def covariances(self) -> Tensor:
         """Compute the covariances, of shape (n_samples, n_components, n_components); zeros if there are none."""
@@ -83,14 +84,14 @@ class Posterior(NamedTuple):
             return torch.diag_embed(self.variances())
         rows, columns, _ = _layout(self.mean.shape[1], self.mean.device, self.mean.dtype)
         factor = torch.diag_embed(torch.ones_like(self.mean))
-        factor[:, rows, columns] = self.entries
+        factor[:, rows, columns] = self.entries / self.mean.shape[1]
         factor = factor * torch.exp(0.5 * self.log_var)[:, :, None]
         return factor @ factor.mT
 
 
 @lru_cache(maxsize=8)
 def _layout(size: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """Return rows and columns of what is below the diagonal of a matrix, and the matrix that adds up each row of it."""
+    """Return rows and columns of what is below the diagonal, and the matrix that adds up each row over `size`."""
     rows, columns = torch.tril_indices(size, size, -1, device=device)
-    sums = nn.functional.one_hot(rows, size).to(dtype)
+    sums = nn.functional.one_hot(rows, size).to(dtype) / size
     return rows, columns, sums

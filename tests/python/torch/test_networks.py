@@ -192,6 +192,8 @@ def test_columns_are_counted_where_the_decoder_begins_with_them():
     [
         ({"networks": "transformer"}, "`networks` is 'transformer', but it must be one of mlp, resnet or a function"),
         ({"networks": 5}, "`networks` is 5"),
+        ({"networks": ["mlp"]}, r"`networks` is \['mlp'\]"),
+        ({"noise_var": 1e-60}, "`noise_var` is 1e-60, but beside entries of the size of .* it must be from .*e-38 to"),
         ({"noise_var": "fixed"}, "`noise_var` is 'fixed', but it must be entries, auto, learn or a number"),
         ({"noise_var": 0.0}, "`noise_var` is 0.0"),
         ({"noise_var": np.nan}, "`noise_var` is nan"),
