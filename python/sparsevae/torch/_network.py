@@ -171,7 +171,7 @@ class Block(nn.Module):
         self.shortcut = nn.Identity() if inputs == outputs else nn.Linear(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add to the input, or a linear map of it, what the layers make of it."""
+        """Add the output of the layers to the input, or to a linear map of it."""
         change: Tensor = self.shortcut(x) + self.second(self.first(x.relu()).relu())
         return change
 

@@ -280,7 +280,7 @@ class Checkpoint:
             if not changed:
                 training.restore(content)
         except RuntimeError:
-            # Networks of the user's own are told by name; what they are made of may have changed.
+            # The user's own networks are known by name alone; their layers may have changed.
             changed = ["networks"]
         if changed:
             raise StoreError(

@@ -124,8 +124,8 @@ class ManifoldVae(
         Variance of the decoder at the end, in squared units of `X`: the given one, the trained one, or for "auto" the
         optimal one for the samples of the fit at a draw each. None where entries have their own.
     reconstruction_error_ : float
-        Mean squared difference between an entry of the samples of the fit and what :meth:`denoise` makes of it, in
-        squared units of `X`; missing entries do not count.
+        Mean squared difference between the samples of the fit and their projections by :meth:`denoise`, over all
+        entries that are not missing, in squared units of `X`.
     energy_path_ : ndarray
         Mean energy of a sample in each hundredth of the training, at the floor of that time, in units of `scale_`.
         With one variance it is :math:`n_\mathrm{features} \log \gamma` in place of the logarithms, and, where
