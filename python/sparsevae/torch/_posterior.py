@@ -20,8 +20,8 @@ class Posterior(NamedTuple):
         Logarithms of the squares of `D`: those of variances where the covariance is diagonal. None of a deterministic
         autoencoder.
     entries : Tensor of shape (n_samples, n_components * (n_components - 1) / 2) or None
-        Those of `B`, row by row, times `n_components`. None where the covariance is diagonal. Training moves all outputs of
-        a network alike: without the factor its noise in a whole row of `B` would add up.
+        Those of `B`, row by row, times `n_components`. None where the covariance is diagonal. Training moves all
+        outputs of a network alike: without the factor its noise in a whole row of `B` would add up.
     """
 
     mean: Tensor
