@@ -142,7 +142,7 @@ class Autoencoder(nn.Module):
         Tensor of shape (..., n_features)
             Samples, in the units of the training.
         """
-        mean: Tensor = self.decoder(z.flatten(0, -2))
+        mean: Tensor = self.decoder(z.reshape(-1, z.shape[-1]))
         return mean.reshape(*z.shape[:-1], -1)
 
     def forward(self, x: Tensor) -> Tensor:

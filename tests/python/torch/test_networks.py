@@ -63,6 +63,9 @@ def test_widths_are_those_of_the_blocks():
     blocks = [module for module in encoder if isinstance(module, Block)]
     assert [(b.first.in_features, b.second.out_features) for b in blocks] == [(8, 8), (8, 8), (8, 5)]
     assert (width, encoder(torch.zeros(2, 16)).shape, decoder(torch.zeros(2, 3)).shape) == (5, (2, 5), (2, 16))
+    network = Autoencoder(encoder, decoder, width, 3, covariance="full")
+    z = torch.randn(4, 2, 3)
+    torch.testing.assert_close(network.decode(z)[3, 1], network.decode(z[3, 1]))
     affine, _, width = layered("resnet", 16, (), 3, ())
     assert (len(affine), width) == (0, 16)
 

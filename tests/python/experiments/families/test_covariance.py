@@ -13,7 +13,7 @@ from sparsevae.exceptions import DataUnavailableError
 from sparsevae.experiments import FIGURES, METHODS, CovarianceProblem, Solution
 
 PANELS = ("covariance_error", "covariance_dimensions", "covariance_directions")
-NAMES = ("deep VAE, diagonal", "deep VAE, full")
+NAMES = ("deep VAE, diagonal", "deep VAE, full", "deep VAE, full, same width")
 SMALL = CovarianceProblem(n_components=4, n_weights=20_000)
 
 
@@ -76,7 +76,7 @@ def test_steps_are_fewer_where_they_take_longer_and_facts_say_what_the_network_s
         assert facts["steps"] == (19 if slower else 20)
         assert facts["width"] == problem.width("full" if name == NAMES[1] else "diagonal")
         assert facts["weights"] == problem.weights(facts["width"], "diagonal" if name == NAMES[0] else "full")
-        assert facts["weights"] <= 20_000
+        assert facts["weights"] <= 20_000 or name == NAMES[2]
     record = results.records[-1]
     parameters = METHODS[record.key.method].settings["parameters"]
     own = {"n_steps": facts["steps"], "batch_size": 20, "encoder_hidden": (facts["width"],) * 2, "device": "cpu"}

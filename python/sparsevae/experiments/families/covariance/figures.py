@@ -7,7 +7,7 @@ from ...engine.specification import Figure
 from .metrics import DIRECTIONS, NONZERO_MEANS
 from .problem import CovarianceProblem
 
-_METHODS = ("deep VAE, diagonal", "deep VAE, full")
+_METHODS = ("deep VAE, diagonal", "deep VAE, full", "deep VAE, full, same width")
 _CLAIM = "The full covariance has a lower error with fewer latent variables (sec. 5.2)."
 _SHARED: dict[str, Any] = {
     "swept": "n_components",
