@@ -32,7 +32,7 @@ FOLDER = Path(__file__).resolve().parent
 EXPECTED = FOLDER / "expected"
 PAPERS = (
     *sorted(FOLDER.glob("fig*.ipynb")),
-    *(FOLDER / f"{name}.ipynb" for name in ("welper", "robust_pca", "manifold", "digits")),
+    *(FOLDER / f"{name}.ipynb" for name in ("welper", "robust_pca", "manifold", "digits", "covariance")),
 )
 STATISTICS = tuple(FOLDER / f"statistics_{name}.ipynb" for name in ("benchmark", "real_data"))
 QUICK, PAPER_SCALE = (

@@ -54,9 +54,10 @@ FLOORS = {
     ),
     "sparsevae.tables": ({"_table"}, {"_arrays", "_text"}, {"_reader"}, {"__init__"}),
     "sparsevae.torch": (
-        {"_formulas", "_network", "_tensors"},
-        {"_operators", "_problems", "_samples", "_training"},
-        {"_batch", "_parameters", "energies"},
+        {"_formulas", "_posterior", "_tensors"},
+        {"_network", "_operators", "_problems", "_samples"},
+        {"_batch", "_fitted", "_objective", "energies"},
+        {"_parameters", "_training"},
         {"_certificate", "_linear", "manifold_vae"},
         {"_propagation", "modules"},
         {"solve"},

@@ -18,6 +18,7 @@ from ._hastie import make_hastie_regression
 from ._leadfield import make_meg_leadfield, sarvas_field
 from ._local_tables import fetch_finemapping, fetch_gasoline, fetch_trim32
 from ._low_rank import make_low_rank_outliers
+from ._mnist import fetch_mnist
 from ._regression import make_sparse_coef, make_sparse_regression, plant_response
 from ._relu_manifold import make_relu_manifold
 from ._riboflavin import fetch_riboflavin
@@ -32,6 +33,7 @@ from ._training_problems import (
 __all__ = [
     "fetch_finemapping",
     "fetch_gasoline",
+    "fetch_mnist",
     "fetch_riboflavin",
     "fetch_trim32",
     "make_block_design",

@@ -13,7 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..exceptions import DataUnavailableError
+
 FOLDER_VARIABLE = "SPARSEVAE_DATA"
+# Seconds without an answer after which a download fails.
+_PATIENCE = 10
 # By the first bytes of a file; R compresses by any of them.
 _OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 
@@ -30,6 +34,50 @@ def looked_for(names: Sequence[str]) -> str:
     """Say where files were sought in vain."""
     folder = os.environ.get(FOLDER_VARIABLE)
     return f"no {', '.join(names)} in {folder}" if folder else f"{FOLDER_VARIABLE} is not set"
+
+
+def download(what: str, url: str, sha256: str, data_home: Any, looked: str, remedy: str) -> Path:
+    """Download a file once, by pooch, and return where it is kept.
+
+    Parameters
+    ----------
+    what : str
+        What it is, for errors.
+    url, sha256 : str
+        Where it lies, and what it must be.
+    data_home : path-like or None
+        Folder that keeps it; None for the cache folder of the operating system.
+    looked, remedy : str
+        Where it was sought in vain, and what else helps.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    DataUnavailableError
+        If pooch is missing, or the download fails, or nothing comes for ten seconds.
+    """
+    try:
+        import pooch
+    except ImportError as error:
+        raise DataUnavailableError(
+            f"{what} is not at hand: {looked}, and the download needs the package pooch. "
+            f"Either pip install 'sparsevae[data]', or {remedy}"
+        ) from error
+    home = pooch.os_cache("sparsevae") if data_home is None else data_home
+    downloader = pooch.HTTPDownloader(timeout=_PATIENCE)
+    try:
+        name = url.rpartition("/")[2]
+        kept = pooch.retrieve(url, known_hash=f"sha256:{sha256}", fname=name, path=home, downloader=downloader)
+        return Path(kept)
+    except (OSError, ValueError) as error:
+        raise DataUnavailableError(
+            f"{what} is not at hand: {looked}, and the download of {url} into {home} failed ({error}). "
+            f"Either try again with a connection, or {remedy}"
+        ) from error
 
 
 def unpacked(path: Path, most: int) -> bytes:

@@ -18,7 +18,7 @@ from .. import _core
 from .._input.parameters import check_option, check_size
 from .._input.random import RandomState, draw_seed
 from ..exceptions import DataUnavailableError, ParameterError
-from ._files import FOLDER_VARIABLE, find_local, looked_for, unpacked
+from ._files import FOLDER_VARIABLE, download, find_local, looked_for, unpacked
 
 _COMMIT = "3eb71fb52b3c0f5213b1283d5f0317b91f6a133a"
 _URL = f"https://raw.githubusercontent.com/cran/hdi/{_COMMIT}/data/riboflavin.RData"
@@ -154,23 +154,8 @@ def _load(data_home: str | os.PathLike[str] | None) -> tuple[_Table, Path]:
 
 
 def _download(data_home: str | os.PathLike[str] | None) -> Path:
-    looked = looked_for(_FILE_NAMES)
     remedy = f"put one of {', '.join(_FILE_NAMES)} into a folder and set {FOLDER_VARIABLE} to it"
-    try:
-        import pooch
-    except ImportError as error:
-        raise DataUnavailableError(
-            f"the riboflavin set is not at hand: {looked}, and the download needs the package pooch. "
-            f"Either pip install 'sparsevae[data]', or {remedy}"
-        ) from error
-    home = pooch.os_cache("sparsevae") if data_home is None else data_home
-    try:
-        return Path(pooch.retrieve(_URL, known_hash=f"sha256:{_SHA256}", fname="riboflavin.RData", path=home))
-    except (OSError, ValueError) as error:
-        raise DataUnavailableError(
-            f"the riboflavin set is not at hand: {looked}, and the download of {_URL} into {home} failed ({error}). "
-            f"Either try again with a connection, or {remedy}"
-        ) from error
+    return download("the riboflavin set", _URL, _SHA256, data_home, looked_for(_FILE_NAMES), remedy)
 
 
 def _read_csv(path: Path) -> _Table:

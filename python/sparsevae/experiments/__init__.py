@@ -32,6 +32,7 @@ from .engine.specification import Figure, Method, problem_seed
 from .engine.store import Store
 from .engine.summary import success, summarise, time_spent
 from .engine.trial import Task, run_trial
+from .families.covariance.problem import CovarianceProblem
 from .families.goldfish.methods import training_settings
 from .families.goldfish.problem import Problem
 from .families.goldfish.reference import recorded_rates
@@ -57,6 +58,7 @@ __all__ = [
     "STORE_NAME",
     "BenchmarkProblem",
     "Comparison",
+    "CovarianceProblem",
     "CrossValidationProblem",
     "DigitsProblem",
     "Family",

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from ..exceptions import NumericalError, StoreError
-from ._network import Autoencoder
+from ._network import Autoencoder, Factory, layered, user_modules
+from ._objective import Settings, sample_energy
 
 # The floor starts at this share of the mean square of the data, the learning rate ends at this share of its first.
 _FIRST_FLOOR, _LAST_RATE = 0.1, 0.02
@@ -25,29 +26,13 @@ _FIRST_FLOOR, _LAST_RATE = 0.1, 0.02
 _ROUNDS = 100
 # Seconds between two checkpoints, at least.
 _APART = 5.0
+# Rows that go through the networks at once, without a gradient.
+_CHUNK = 8192
 _FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a network is trained; see :class:`ManifoldVae`, whose checked parameters they are."""
-
-    n_components: int
-    encoder_hidden: tuple[int, ...]
-    decoder_hidden: tuple[int, ...]
-    variational: bool
-    penalty: str
-    penalty_weight: float
-    weight_decay: float
-    n_draws: int
-    floor: float
-    anneal_share: float
-    n_steps: int
-    batch_size: int
-    learning_rate: float
-    patience: int | None
-    tol: float
-    seed: int
+# Adam moves a logarithm of the noise variance by so many learning rates a step: it has orders of magnitude to go.
+_NOISE_RATE = 10.0
+# What settings that were added since version 0.2 are in its checkpoints.
+_ADDED = {"networks": "mlp", "noise_var": "entries"}
 
 
 @dataclass
@@ -75,27 +60,45 @@ class Training:
         Samples, centred and scaled; 0 where an entry is missing.
     observed : Tensor of shape (n_samples, n_features), bool, or None
         Which entries are not missing; None if none is.
+    factory : callable or None, default=None
+        What makes the networks, where they are the user's own.
+
+    Raises
+    ------
+    ParameterError, ShapeError
+        If the user's own cannot be used.
     """
 
-    def __init__(self, settings: Settings, data: Tensor, observed: Tensor | None) -> None:
+    def __init__(
+        self, settings: Settings, data: Tensor, observed: Tensor | None, factory: Factory | None = None
+    ) -> None:
         self.settings, self.data, self.observed = settings, data, observed
         self.state = State()
-        self._draws = torch.Generator(data.device)
-        # The law of the first weights is drawn below; building a module must not move the user's generator.
-        with torch.random.fork_rng(devices=[]):
+        self._draws, self._foreign = torch.Generator(data.device), factory is not None
+        sizes = settings.encoder_hidden, settings.n_components, settings.decoder_hidden
+        # The law of our first weights is drawn below; modules of the user's draw their own.
+        with _seeded(_mix(settings.seed, 0), torch.device("cpu")):
+            if factory is None:
+                encoder, decoder, width = layered(settings.networks, data.shape[1], *sizes)
+            else:
+                encoder, decoder, width = user_modules(factory, data.shape[1], settings.n_components)
             self.network = Autoencoder(
-                data.shape[1],
-                settings.encoder_hidden,
+                encoder,
+                decoder,
+                width,
                 settings.n_components,
-                settings.decoder_hidden,
-                variational=settings.variational,
+                covariance=settings.covariance,
+                learn_noise=settings.noise_var == "learn",
             ).to(data.device)
-        self.network.initialise(self._draws.manual_seed(_mix(settings.seed, 0)))
+        ours = None if factory is None else self.network.heads()
+        self.network.initialise(self._draws.manual_seed(_mix(settings.seed, 0)), ours)
+        noise = [] if self.network.log_noise_var is None else [self.network.log_noise_var]
+        weights = [value for value in self.network.parameters() if value is not self.network.log_noise_var]
         # Adam's own decay adds weight_decay * parameter to the gradient, which is that of half its square.
+        groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": 2 * settings.weight_decay}]
         self._optimizer = torch.optim.Adam(
-            self.network.parameters(),
+            [*groups, {"params": noise}] if noise else groups,
             lr=settings.learning_rate,
-            weight_decay=2 * settings.weight_decay,
             fused=data.device.type in ("cpu", "cuda"),
         )
         self._batch = min(settings.batch_size, len(data))
@@ -122,6 +125,7 @@ class Training:
             checkpoint.load(self)
         settings, state = self.settings, self.state
         rounds = min(_ROUNDS, settings.n_steps)
+        self.network.train()
         while not state.status:
             end = (len(state.path) + 1) * settings.n_steps // rounds
             energies = torch.zeros((), dtype=torch.float64, device=self.data.device)
@@ -130,15 +134,17 @@ class Training:
                 energies += self._step(step)
             energy = float(energies) / count
             if not math.isfinite(energy):
+                least = "`floor`" if isinstance(settings.noise_var, str) else "`noise_var`"
                 raise NumericalError(
                     f"the energy is {energy} after {end} steps of training: take a lower `learning_rate` than "
-                    f"{settings.learning_rate}, or a larger `floor` than {settings.floor}"
+                    f"{settings.learning_rate}, or a larger {least}"
                 )
             self._advance(end, energy)
             if checkpoint is not None:
                 checkpoint.save(self)
             if progress is not None:
                 progress(state)
+        self.network.eval()
 
     def _advance(self, step: int, energy: float) -> None:
         settings, state = self.settings, self.state
@@ -157,12 +163,15 @@ class Training:
     def _step(self, step: int) -> Tensor:
         """Move the weights by one step; return the energy per sample before it."""
         settings = self.settings
-        for group in self._optimizer.param_groups:
-            group["lr"] = settings.learning_rate * learning_rate_share(step / settings.n_steps)
+        for group, factor in zip(self._optimizer.param_groups, (1.0, _NOISE_RATE), strict=False):
+            group["lr"] = factor * settings.learning_rate * learning_rate_share(step / settings.n_steps)
         rows = self._rows(step)
         x, mask = self.data[rows], None if self.observed is None else self.observed[rows]
-        self._draws.manual_seed(_mix(settings.seed, step + 1))
-        energy = sample_energy(self.network, settings, x, mask, self.floor_at(step), self._draws).mean()
+        seed = _mix(settings.seed, step + 1)
+        self._draws.manual_seed(seed)
+        # Only modules of the user's may draw by themselves, such as dropout.
+        with _seeded(seed, x.device) if self._foreign else contextlib.nullcontext():
+            energy = sample_energy(self.network, settings, x, mask, self.floor_at(step), self._draws).mean()
         self._optimizer.zero_grad(set_to_none=True)
         energy.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
@@ -186,6 +195,28 @@ class Training:
             self._epoch, self._order = epoch, order.to(self.data.device)
         return self._order[place * self._batch : (place + 1) * self._batch]
 
+    @torch.no_grad()
+    def noise_var(self) -> float | None:
+        """Return the decoder's variance at the end, in squared units of the training; None if entries have their own.
+
+        "auto": the mean of the squared residuals of all samples at one draw each, and the floor.
+        """
+        chosen = self.settings.noise_var
+        if isinstance(chosen, float):
+            return chosen
+        if self.network.log_noise_var is not None:
+            return float(self.network.log_noise_var.exp())
+        if chosen == "entries":
+            return None
+        generator, error, count = self._draws.manual_seed(_mix(self.settings.seed, self.settings.n_steps + 1)), 0.0, 0.0
+        for rows in torch.split(torch.arange(len(self.data), device=self.data.device), _CHUNK):
+            x, posterior = self.data[rows], self.network.posterior(self.data[rows])
+            square = (x - self.network.decode(posterior.draw(1, generator)[0])).square()
+            seen = torch.ones_like(square) if self.observed is None else self.observed[rows]
+            error += float((square * seen).double().sum())
+            count += float(seen.sum())
+        return error / count + self.settings.floor
+
     def content(self) -> dict[str, Any]:
         """Return what a checkpoint holds of the training."""
         return {
@@ -206,53 +237,6 @@ def learning_rate_share(done: float) -> float:
     return _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def sample_energy(
-    network: Autoencoder,
-    settings: Settings,
-    x: Tensor,
-    observed: Tensor | None,
-    floor: float,
-    generator: torch.Generator,
-) -> Tensor:
-    """Estimate the energy of each sample, the decoder's variances at their optimum in closed form.
-
-    Parameters
-    ----------
-    network : Autoencoder
-        The networks.
-    settings : Settings
-        Kind and number of draws, penalty.
-    x : Tensor of shape (n_samples, n_features)
-        Samples.
-    observed : Tensor of shape (n_samples, n_features), bool, or None
-        Entries that count.
-    floor : float
-        Variance that is added to the squared residuals, in squared units of the training.
-    generator : torch.Generator
-        Source of the draws.
-
-    Returns
-    -------
-    Tensor of shape (n_samples,)
-        Energies.
-    """
-    mean, log_var = network.encode(x)
-    if log_var is None:
-        z = mean
-        size = mean.abs() if settings.penalty == "l1" else mean.square()
-        penalty = settings.penalty_weight * size.sum(1)
-    else:
-        shape = (settings.n_draws, *mean.shape)
-        noise = torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype)
-        z = mean + torch.exp(0.5 * log_var) * noise
-        penalty = settings.penalty_weight * (log_var.exp() - log_var + mean.square()).sum(1)
-    # The variances depend on the latent variables, so that each draw has its own.
-    fit = torch.log((x - network.decode(z)).square() + floor)
-    if observed is not None:
-        fit = fit * observed
-    return (fit.sum(-1) if log_var is None else fit.sum(-1).mean(0)) + penalty
-
-
 class Checkpoint:
     """A file with the state of a training, replaced as a whole, so that a killed process leaves the last one.
 
@@ -269,7 +253,7 @@ class Checkpoint:
     def __init__(self, path: Path, settings: Settings, data: Tensor) -> None:
         self.path, self._written = path, time.monotonic()
         digest = hashlib.sha256(data.cpu().contiguous().numpy().data).hexdigest()
-        self._training = json.dumps({**asdict(settings), "data": digest}, sort_keys=True)
+        self._training = {**json.loads(json.dumps(asdict(settings))), "data": digest}
 
     def load(self, training: Training) -> None:
         """Bring a training to where the file is; do nothing if there is none."""
@@ -290,19 +274,26 @@ class Checkpoint:
                 f"`checkpoint` {self.path} has format {content['sparsevae']}, but this version of sparsevae knows "
                 f"format {_FORMAT}: name another file"
             )
-        if content["training"] != self._training:
-            changed = _changed(content["training"], self._training)
+        theirs = _current(json.loads(content["training"]))
+        changed = sorted(name for name in {*theirs, *self._training} if theirs.get(name) != self._training.get(name))
+        try:
+            if not changed:
+                training.restore(content)
+        except RuntimeError:
+            # The user's own networks are known by name alone; their layers may have changed.
+            changed = ["networks"]
+        if changed:
             raise StoreError(
                 f"`checkpoint` {self.path} is of another training, which differs in {', '.join(changed)}: name another "
                 "file, or remove it"
             )
-        training.restore(content)
 
     def save(self, training: Training) -> None:
         """Write the file, at the end of the training or when the last one is old enough."""
         if not training.state.status and time.monotonic() - self._written < _APART:
             return
-        content = {"sparsevae": _FORMAT, "training": self._training, **training.content()}
+        training_of = json.dumps(self._training, sort_keys=True)
+        content = {"sparsevae": _FORMAT, "training": training_of, **training.content()}
         scratch = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -339,10 +330,22 @@ class Progress:
         sys.stderr.flush()
 
 
-def _changed(one: str, other: str) -> list[str]:
-    """Name what differs between two trainings."""
-    left, right = json.loads(one), json.loads(other)
-    return sorted(name for name in {*left, *right} if left.get(name) != right.get(name))
+def _current(settings: dict[str, Any]) -> dict[str, Any]:
+    """Bring settings of a checkpoint of version 0.2 to those of today."""
+    if "variational" in settings:
+        settings["covariance"] = "diagonal" if settings.pop("variational") else "none"
+    return {**_ADDED, **settings}
+
+
+@contextlib.contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Have torch's own generators begin at a seed, and bring them back to where the user's were."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def _mix(seed: int, step: int) -> int:

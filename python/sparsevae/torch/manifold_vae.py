@@ -5,55 +5,63 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
-from .._input.parameters import check_count
 from .._input.pickles import Versioned
 from .._input.random import RandomState
-from ..exceptions import ParameterError
-from ._parameters import check_parameters, make_settings
-from ._samples import Samples, find_device, read_latent, read_samples, standardised, units
+from ._fitted import FittedAutoencoder
+from ._network import Factory
+from ._parameters import check_parameters, factory_of, make_settings
+from ._samples import find_device, read_samples, standardised, units
 from ._training import Checkpoint, Progress, Training
 
-_RULES = ("columns", "variance")
-# Columns of the decoder's first weights below this share of the largest count as zero (sec. 5.2).
-_ZERO_COLUMN = 0.05
-# Posterior variances tend to 0 or to 1 (sec. 5.3); this is between.
-_ZERO_VAR = 0.5
-# Rows that go through the networks at once.
-_CHUNK = 8192
 
-
-class ManifoldVae(Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    r"""Variational autoencoder that finds the manifold that samples lie near, entries of which are outliers.
+class ManifoldVae(
+    Versioned,
+    FittedAutoencoder,
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
+    r"""Variational autoencoder that finds the manifold that samples lie near, entries of which may be outliers.
 
     Encoder and decoder are networks: :math:`z \sim N(\mu_z(x), \Sigma_z(x))`, :math:`x \sim N(\mu_x(z), \Sigma_x)`,
-    both covariances diagonal. Each draw of `z` has decoder variances of its own, and at their optimum, the squared
-    residuals plus a floor :math:`\alpha`, the energy of a sample is
+    the latter diagonal. By default each entry has a decoder variance of its own, for each draw of `z`, and at their
+    optimum, the squared residuals plus a floor :math:`\alpha`, the energy of a sample is
 
     .. math:: \mathbb{E}_z \sum_j \log\left((x_j - \mu_x(z)_j)^2 + \alpha\right)
               + \mathrm{tr}\, \Sigma_z - \log |\Sigma_z| + \|\mu_z\|^2 .
 
     It is trained by Adam while the floor falls. Outliers cost the logarithm of their size, so that the decoder need not
     follow them; latent variables that are not needed get a variance of 1, and the decoder's weights on them vanish.
+    With one variance for all entries (`noise_var`) it is the variational autoencoder as usual, for data without
+    outliers.
 
     Parameters
     ----------
     n_components : int or None, default=None
         Latent variables, at most `n_features`; None for `n_features`, at most 50. Take more than there may be.
     encoder_hidden : sequence of int, default=(200, 100)
-        Widths of the hidden layers of the encoder, from the samples on; empty for an affine encoder. The paper: 2000,
-        1000.
+        Widths of the hidden layers of the encoder, or of its residual blocks, from the samples on; empty for an affine
+        encoder. The paper: 2000, 1000.
     decoder_hidden : sequence of int or None, default=None
-        Widths of the hidden layers of the decoder, from the latent variables on; empty for an affine decoder. None for
-        those of the encoder in reverse.
-    covariance : {"diagonal", "none"}, default="diagonal"
-        Covariance of the encoder. "none": a deterministic autoencoder, :math:`\Sigma_z = 0` without its logarithm.
+        Widths of the hidden layers of the decoder, or of its blocks, from the latent variables on; empty for an affine
+        decoder. None for those of the encoder in reverse.
+    networks : {"mlp", "resnet"} or callable, default="mlp"
+        "mlp": fully connected layers with rectifiers between them. "resnet": a linear layer, residual blocks of two
+        fully connected layers each, without batch normalisation, and a rectifier. A function of `n_features` and
+        `n_components` that returns your own encoder, from shape (n, n_features) to (n, width) with any width, and
+        decoder, from (n, n_components) to (n, n_features), both of :class:`torch.nn.Module`: the last layers of the
+        encoder, to means and covariances, are added, and the widths of hidden layers above ignored. For pickles it has
+        to be one that can be imported.
+    covariance : {"diagonal", "full", "none"}, default="diagonal"
+        Covariance of the encoder. "full": :math:`\Sigma_z = S S^T`, where the encoder has
+        ``n_components * (n_components - 1) / 2`` outputs more for the triangular factor :math:`S`. "none": a
+        deterministic autoencoder, :math:`\Sigma_z = 0` without its logarithm.
+    noise_var : {"entries", "auto", "learn"} or float, default="entries"
+        Variance of the decoder. "entries": of each entry and draw its own, at its optimum. Otherwise
+        :math:`\Sigma_x = \gamma I`. "auto": at its optimum for each batch, the mean squared residual plus the floor.
+        "learn": trained as a weight. A number: given, in squared units of `X`, without a floor.
     penalty : {"l2", "l1"}, default="l2"
         On the means of the latent variables: their squares, or, without a covariance only, their absolute values.
     penalty_weight : float, default=1.0
@@ -66,7 +74,8 @@ class ManifoldVae(Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Draws of the latent variables for each sample and step, :math:`\tau`.
     floor : float, default=0.01
         The floor :math:`\alpha` at the end, in units of ``scale_**2``; greater than 0 and less than 0.5. Residuals that
-        are small beside its root count for little, and no latent variable is spent on them.
+        are small beside its root count for little, and no latent variable is spent on them. With one variance for all
+        entries it is the least that this can be.
     anneal_share : float, default=0.7
         Share of the steps in which the floor falls from 0.1 to `floor`, from 0 to 1.
     n_steps : int, default=10000
@@ -105,11 +114,22 @@ class ManifoldVae(Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Size of a typical entry, in units of `X`: the third quartile of ``|X - offset_|`` over that of a normal law, or
         the root mean square where that is 0, or 1 where all entries are `offset_`.
     column_norms_ : ndarray of shape (n_components,)
-        Norm of the decoder's first weights on each latent variable.
+        Norm of the decoder's first weights on each latent variable; NaN where your own decoder does not begin with a
+        linear layer on them.
     posterior_var_ : ndarray of shape (n_components,)
         Posterior variance of each latent variable, mean over the samples of the fit; 0 without a covariance.
+    mean_moment_ : ndarray of shape (n_components, n_components)
+        Second moments of the means of the latent variables over the samples of the fit.
+    noise_var_ : float or None
+        Variance of the decoder at the end, in squared units of `X`: the given one, the trained one, or for "auto" the
+        optimal one for the samples of the fit at a draw each. None where entries have their own.
+    reconstruction_error_ : float
+        Mean squared difference between the samples of the fit and their projections by :meth:`denoise`, over all
+        entries that are not missing, in squared units of `X`.
     energy_path_ : ndarray
         Mean energy of a sample in each hundredth of the training, at the floor of that time, in units of `scale_`.
+        With one variance it is :math:`n_\mathrm{features} \log \gamma` in place of the logarithms, and, where
+        :math:`\gamma` is given or trained, the squared residuals (with the floor, where trained) over it.
     n_iter_ : int
         Steps.
     status_ : {"completed", "early_stop"}
@@ -129,7 +149,11 @@ class ManifoldVae(Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Notes
     -----
     A step costs ``O(batch_size * n_draws)`` times the number of weights: 2.5 ms on one core for 100 features, layers of
-    200 and 100 units each way. The samples are kept on the device in float32.
+    200 and 100 units each way. With 32 latent variables a full covariance takes 1.7 times as long there, and 1.2
+    times with two residual blocks of 256 units each way. The samples are kept on the device in float32.
+
+    With a full covariance the energy is the same for every rotation of the latent variables that the decoder's first
+    layer undoes: single latent variables mean nothing then, and :meth:`active_directions` counts in their place.
 
     A deterministic autoencoder that is tuned removes outliers as well in the sizes that a laptop trains (notebook
     ``manifold``); what the variances add there is the number of dimensions, which no autoencoder shows. All of it is a
@@ -140,7 +164,8 @@ class ManifoldVae(Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     References
     ----------
-    Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", eqs. 3, 19 to 21, sec. 5.
+    Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", eqs. 3, 19 to 21, sec. 5. Wipf
+    (2023), "Marginalization is not Marginal", eqs. 1 and 2, Definition 3.1, sec. 5.2, for the full covariance.
 
     Examples
     --------
@@ -162,7 +187,9 @@ class ManifoldVae(Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         *,
         encoder_hidden: tuple[int, ...] = (200, 100),
         decoder_hidden: tuple[int, ...] | None = None,
+        networks: str | Factory = "mlp",
         covariance: str = "diagonal",
+        noise_var: str | float = "entries",
         penalty: str = "l2",
         penalty_weight: float = 1.0,
         weight_decay: float = 0.0,
@@ -184,7 +211,9 @@ class ManifoldVae(Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.n_components = n_components
         self.encoder_hidden = encoder_hidden
         self.decoder_hidden = decoder_hidden
+        self.networks = networks
         self.covariance = covariance
+        self.noise_var = noise_var
         self.penalty = penalty
         self.penalty_weight = penalty_weight
         self.weight_decay = weight_decay
@@ -228,13 +257,13 @@ class ManifoldVae(Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Raises
         ------
         ShapeError
-            If `X` has not two dimensions, or is empty.
+            If `X` has not two dimensions, or is empty, or what your own networks make of a batch has another shape.
         NonFiniteError
             If there is an infinite value, or a NaN unless `allow_missing`.
         DataTypeError
             If `X` is complex, sparse, or holds what is no number, or is a tensor of neither float32 nor float64.
         ParameterError
-            If a parameter is out of its range, or all entries are missing.
+            If a parameter is out of its range, all entries are missing, or `networks` returns no two modules.
         NumericalError
             If the training diverges.
         StoreError
@@ -244,205 +273,20 @@ class ManifoldVae(Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         samples = read_samples(self, X, missing=bool(self.allow_missing))
         values = samples.values.detach()
         device = find_device(self.device, values)
-        settings = make_settings(self, *values.shape)
         offset, self.scale_ = units(values, bool(self.center))
+        settings = make_settings(self, values.shape[0], values.shape[1], self.scale_)
         self.offset_ = offset.cpu().numpy().astype(np.float64)
         data, observed = standardised(values, offset, self.scale_, device)
-        training = Training(settings, data, observed)
+        training = Training(settings, data, observed, factory_of(self))
         kept = None if self.checkpoint is None else Checkpoint(Path(self.checkpoint), settings, data)
         training.run(Progress(settings.n_steps) if self.verbose else None, kept)
         self.network_, state = training.network, training.state
         self.n_components_, self.n_iter_, self.status_ = settings.n_components, state.step, state.status
         self.energy_path_ = np.array(state.path)
-        self.column_norms_ = self.network_.first_weights().norm(dim=0).cpu().numpy().astype(np.float64)
-        # A part at a time: the hidden layers of all samples together may not fit.
-        sums = [self._variances(part).double().sum(0) for part in torch.split(data, _CHUNK)]
-        self.posterior_var_ = (torch.stack(sums).sum(0) / len(data)).cpu().numpy()
+        noise_var = training.noise_var()
+        self.noise_var_ = None if noise_var is None else noise_var * self.scale_ * self.scale_
+        self._summarise(data, observed)
         return self
-
-    def denoise(self, X: Any) -> Any:
-        """Project samples to the manifold: the decoder's mean at the mean of the latent variables.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            Samples, seen before or not; NaN where an entry is missing, if `allow_missing`.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples, n_features)
-            Samples without outliers, missing entries filled in, in units of `X`; of the library, dtype and device of
-            `X`. A tensor that requires a gradient gives one that has it.
-
-        Raises
-        ------
-        NotFittedError
-            Before :meth:`fit`.
-        ShapeError, NonFiniteError, DataTypeError
-            As in :meth:`fit`, and if the columns are not those of the fit.
-        """
-        check_is_fitted(self)
-        samples = read_samples(self, X, reset=False, missing=bool(self.allow_missing))
-        return self._apply(samples, self._inputs(samples), lambda x: self._data_units(self.network_(x)))
-
-    def transform(self, X: Any) -> Any:
-        """Mean of the latent variables of samples.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            As for :meth:`denoise`.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples, n_components)
-            Means, without unit; of the library, dtype and device of `X`.
-
-        Raises
-        ------
-        NotFittedError, ShapeError, NonFiniteError, DataTypeError
-            As for :meth:`denoise`.
-        """
-        check_is_fitted(self)
-        samples = read_samples(self, X, reset=False, missing=bool(self.allow_missing))
-        return self._apply(samples, self._inputs(samples), lambda x: self.network_.encode(x)[0])
-
-    def inverse_transform(self, X: Any) -> Any:
-        """Decode latent variables.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_components)
-            Latent variables, as from :meth:`transform`.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples, n_features)
-            The decoder's mean, in units of the data; of the library, dtype and device of `X`.
-
-        Raises
-        ------
-        NotFittedError, ShapeError, NonFiniteError, DataTypeError
-            As for :meth:`denoise`.
-        """
-        check_is_fitted(self)
-        samples = read_latent(X, self.n_components_)
-        inputs = samples.values.to(self._device(), torch.float32)
-        return self._apply(samples, inputs, lambda z: self._data_units(self.network_.decode(z)))
-
-    def posterior_var(self, X: Any) -> Any:
-        """Posterior variances of the latent variables of samples.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            As for :meth:`denoise`.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples, n_components)
-            Diagonals of the encoder's covariance; 0 without one. Of the library, dtype and device of `X`.
-
-        Raises
-        ------
-        NotFittedError, ShapeError, NonFiniteError, DataTypeError
-            As for :meth:`denoise`.
-        """
-        check_is_fitted(self)
-        samples = read_samples(self, X, reset=False, missing=bool(self.allow_missing))
-        return self._apply(samples, self._inputs(samples), self._variances)
-
-    def posterior_var_statistics(self, X: Any, n_bins: int = 50) -> Bunch:
-        """Summarise the posterior variances of samples: those of needed latent variables are near 0, others near 1.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            As for :meth:`denoise`.
-        n_bins : int, default=50
-            Bins of the histogram, from 0 to 1.25; what is larger is counted in the last.
-
-        Returns
-        -------
-        Bunch
-            - ``mean``, ndarray of shape (n_components,): mean of each latent variable, ascending
-            - ``counts``, ndarray of shape (n_bins,), int: histogram over samples and latent variables
-            - ``edges``, ndarray of shape (n_bins + 1,): edges of its bins
-            - ``near_zero``, float: share below 0.5
-
-        Raises
-        ------
-        NotFittedError, ShapeError, NonFiniteError, DataTypeError
-            As for :meth:`denoise`.
-        ParameterError
-            If `n_bins` is no integer of at least 1.
-
-        References
-        ----------
-        "Hidden Talents of the Variational Autoencoder", Figs. 3 and 4.
-        """
-        n_bins = check_count("n_bins", n_bins)
-        found = self.posterior_var(X)
-        variances: NDArray[np.float64] = np.asarray(found.cpu() if isinstance(found, Tensor) else found, np.float64)
-        edges = np.linspace(0.0, 1.25, n_bins + 1)
-        counts, _ = np.histogram(np.minimum(variances, edges[-1]), edges)
-        mean = np.sort(variances.mean(axis=0))
-        return Bunch(mean=mean, counts=counts, edges=edges, near_zero=float((variances < _ZERO_VAR).mean()))
-
-    def active_dimensions(self, rule: str = "columns") -> NDArray[np.intp]:
-        """List the latent variables that the decoder uses.
-
-        Parameters
-        ----------
-        rule : {"columns", "variance"}, default="columns"
-            "columns": the decoder's first weights on it have at least 5% of the norm of the largest. "variance": its
-            mean posterior variance is below 0.5; for the variational autoencoder only.
-
-        Returns
-        -------
-        ndarray of shape (n_active,), int
-            Their indices, ascending.
-
-        Raises
-        ------
-        NotFittedError
-            Before :meth:`fit`.
-        ParameterError
-            If there is no such rule, or no variance.
-
-        References
-        ----------
-        "Hidden Talents of the Variational Autoencoder", sec. 5.2 for the first rule, 5.3 for the second.
-        """
-        check_is_fitted(self)
-        if rule not in _RULES:
-            raise ParameterError(f"`rule` is {rule!r}, but it must be one of {', '.join(_RULES)}")
-        if rule == "variance":
-            if self.network_.log_var is None:
-                raise ParameterError("`rule` is 'variance', but a deterministic autoencoder has none: take 'columns'")
-            return np.flatnonzero(self.posterior_var_ < _ZERO_VAR)
-        return np.flatnonzero(self.column_norms_ >= _ZERO_COLUMN * self.column_norms_.max())
-
-    def _device(self) -> torch.device:
-        return self.network_.mean.weight.device
-
-    def _inputs(self, samples: Samples) -> Tensor:
-        """Bring samples to the units of the training."""
-        offset = torch.from_numpy(self.offset_).to(samples.values.device, samples.values.dtype)
-        return standardised(samples.values, offset, self.scale_, self._device())[0]
-
-    def _data_units(self, x: Tensor) -> Tensor:
-        return x.double() * self.scale_ + torch.from_numpy(self.offset_).to(x.device)
-
-    def _variances(self, x: Tensor) -> Tensor:
-        with torch.set_grad_enabled(x.requires_grad):
-            mean, log_var = self.network_.encode(x)
-            return torch.zeros_like(mean) if log_var is None else log_var.exp()
-
-    def _apply(self, samples: Samples, inputs: Tensor, function: Any) -> Any:
-        """Apply a function to rows, a part at a time, with a graph if the samples are part of one."""
-        with torch.set_grad_enabled(samples.values.requires_grad):
-            return samples.give_back(torch.cat([function(part) for part in torch.split(inputs, _CHUNK)]))
 
     @property
     def _n_features_out(self) -> int:

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from sparsevae.torch import ManifoldVae, _training  # noqa: E402 - it needs torch
-from sparsevae.torch._network import Autoencoder  # noqa: E402
+from sparsevae.torch._network import Autoencoder, layered  # noqa: E402
 from sparsevae.torch._parameters import make_settings  # noqa: E402
 
 FOLDER = Path(__file__).parents[3] / "benches" / "gpu"
@@ -68,8 +68,9 @@ def pairs(network, stack):
 
 
 def network_of(stack, index):
-    sizes = (stack.protocol.encoder, stack.protocol.n_components, stack.protocol.decoder)
-    network = Autoencoder(9, *sizes, variational=index < stack.n_variational).to(stack.data)
+    count, covariance = stack.protocol.n_components, "diagonal" if index < stack.n_variational else "none"
+    layers = layered("mlp", 9, stack.protocol.encoder, count, stack.protocol.decoder)
+    network = Autoencoder(*layers, count, covariance=covariance).to(stack.data)
     with torch.no_grad():
         for module, (weight, offset) in pairs(network, stack):
             module.weight.copy_(weight[index].T)

@@ -313,7 +313,7 @@ def test_download_is_cached_and_read(table, tmp_path, monkeypatch):
     monkeypatch.delenv("SPARSEVAE_DATA", raising=False)
     calls = []
 
-    def retrieve(url, known_hash, fname, path):
+    def retrieve(url, known_hash, fname, path, downloader):  # noqa: ARG001 - pooch has it
         calls.append((url, known_hash))
         write_rdata(Path(path, fname), *table)
         return str(Path(path, fname))

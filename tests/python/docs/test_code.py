@@ -16,6 +16,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHORTER = {
     'trials=20, methods="VaeSlr, Lasso"': 'quick=True, methods="VaeSlr, Lasso"',
     "random_state=0, verbose=True": "random_state=0, n_steps=50",
+    "n_steps=4000": "n_steps=20",
 }
 
 

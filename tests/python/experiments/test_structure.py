@@ -46,7 +46,7 @@ def test_the_reader_of_imports_reads_them():
     assert "engine.store" in INSIDE["engine.plan"]
     assert "families.lowrank.problem" in INSIDE["families.lowrank.figures"]
     assert "drawing.curves" in INSIDE["engine.metric"]
-    assert FAMILIES == ["goldfish", "lowrank", "manifold", "rows", "statistics", "training"]
+    assert FAMILIES == ["covariance", "goldfish", "lowrank", "manifold", "rows", "statistics", "training"]
 
 
 @pytest.mark.parametrize(

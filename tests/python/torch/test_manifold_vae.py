@@ -24,7 +24,7 @@ from sparsevae.exceptions import DataTypeError, NonFiniteError, NumericalError, 
 torch = pytest.importorskip("torch")
 
 from sparsevae.torch import ManifoldVae, _training  # noqa: E402 - it needs torch
-from sparsevae.torch._network import Autoencoder  # noqa: E402
+from sparsevae.torch._network import Autoencoder, layered  # noqa: E402
 from sparsevae.torch._parameters import make_settings  # noqa: E402
 
 TINY = {"encoder_hidden": (8,), "n_steps": 20, "random_state": 0}
@@ -49,14 +49,20 @@ def energies(network, chosen, x, mask=None, floor=0.01):
         return _training.sample_energy(network, chosen, x, mask, floor, generator).numpy()
 
 
-def network_and_samples(variational=True):
+def network_and_samples(covariance="diagonal", networks="mlp"):
     generator = torch.Generator().manual_seed(1)
-    network = Autoencoder(6, (8, 5), 3, (4,), variational=variational)
+    network = Autoencoder(*layered(networks, 6, (8, 5), 3, (4,)), 3, covariance=covariance)
     network.initialise(generator)
     return network, torch.randn(7, 6, generator=generator)
 
 
-@parametrize_with_checks([ManifoldVae(**TINY), ManifoldVae(covariance="none", allow_missing=True, **TINY)])
+@parametrize_with_checks(
+    [
+        ManifoldVae(**TINY),
+        ManifoldVae(covariance="none", allow_missing=True, **TINY),
+        ManifoldVae(covariance="full", networks="resnet", noise_var="auto", **TINY),
+    ]
+)
 def test_scikit_learn_checks_pass(estimator, check):
     check(estimator)
 
@@ -77,7 +83,7 @@ def test_energy_is_the_bound_with_the_decoders_variances_at_their_optimum():
 
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
 def test_a_deterministic_autoencoder_has_a_penalty_in_place_of_the_variances(penalty):
-    network, x = network_and_samples(variational=False)
+    network, x = network_and_samples("none")
     with torch.no_grad():
         mean = network.encode(x)[0]
         square = (x - network.decode(mean)).square().numpy()
@@ -370,7 +376,7 @@ def test_constant_features_and_single_samples_are_defined():
         ({"encoder_hidden": 5}, "`encoder_hidden` is 5"),
         ({"encoder_hidden": (5, 0)}, "`encoder_hidden` is (5, 0)"),
         ({"decoder_hidden": ("wide",)}, "`decoder_hidden` is ('wide',)"),
-        ({"covariance": "full"}, "`covariance` is 'full'"),
+        ({"covariance": "low rank"}, "`covariance` is 'low rank'"),
         ({"penalty": "l0"}, "`penalty` is 'l0'"),
         ({"penalty": "l1"}, 'set covariance="none"'),
         ({"penalty_weight": -1}, "`penalty_weight` is -1"),

@@ -1,4 +1,4 @@
-"""Metrics that several families share: errors of matrices, and what may be drawn as heat maps."""
+"""Metrics that several families share: errors of matrices, numbers of latent variables, what may be heat maps."""
 
 import math
 from abc import ABC, abstractmethod
@@ -129,6 +129,54 @@ class NormalisedError(HeatMapMetric):
         known = values[np.isfinite(values)]
         least = float(np.clip(known.min(initial=_MOST), _LEAST, _MOST / 10))
         return LogNorm(10 ** math.floor(math.log10(least)), _MOST, clip=True)
+
+
+@dataclass(frozen=True)
+class LatentVariables(HeatMapMetric):
+    """Number of latent variables that a network uses: mean, least and largest over the trials.
+
+    Attributes
+    ----------
+    rule : str
+        The fact that says how many they are, by one of the rules of :class:`sparsevae.torch.ManifoldVae`.
+    """
+
+    name: ClassVar[str] = "dimensions"
+    measure: ClassVar[tuple[str, str, str]] = ("dimensions", "dimensions_low", "dimensions_high")
+    axis_label: ClassVar[str] = "nonzero columns (mean)"
+    bar_label: ClassVar[str] = "nonzero columns (mean)"
+    own_trials: ClassVar[bool] = True
+    rule: ClassVar[str] = "columns"
+
+    def success(self, score: Score) -> bool:
+        """Tell whether the number is the true one."""
+        truth = score.facts.get("truth")
+        return truth is not None and score.facts.get(self.rule) == truth
+
+    def aggregate(self, scores: Sequence[Score]) -> Mapping[str, float]:
+        """Compute mean, least and largest number."""
+        counts = [float(score.facts[self.rule]) for score in scores if self.rule in score.facts] or [math.nan]
+        return dict(zip(self.measure, (math.fsum(counts) / len(counts), min(counts), max(counts)), strict=True))
+
+    def number(self, value: float) -> str:
+        """Write a mean number."""
+        return "-" if math.isnan(value) else f"{value:.1f}"
+
+    def description(self, clock: str) -> str:
+        """Say what the numbers of a table are."""
+        del clock
+        return "mean number of latent variables that are needed"
+
+    def vertical(self, panel: Panel) -> Mapping[str, Any]:
+        """Return label and lower limit."""
+        del panel
+        return {"ylabel": self.axis_label, "ylim": (0, None)}
+
+    def scale(self, values: NDArray[np.float64]) -> "Normalize":
+        """Return a linear scale: the lighter, the fewer."""
+        from matplotlib.colors import Normalize
+
+        return Normalize(0, np.nanmax(values, initial=1.0))
 
 
 NMSE = NormalisedError()

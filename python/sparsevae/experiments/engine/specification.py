@@ -62,7 +62,7 @@ class Figure:
         Field of `problem` that varies.
     values : tuple of numbers
         What it takes, ascending.
-    problem : Problem, RowProblem, TrainingProblem, LowRankProblem, ManifoldProblem, DigitsProblem or one of your own
+    problem : Problem, RowProblem, LowRankProblem, CovarianceProblem, another of the package or one of your own
         All else about the problems.
     methods : tuple of str
         Methods that run if none are named.

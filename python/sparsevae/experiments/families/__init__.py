@@ -1,7 +1,7 @@
 """Figures, a folder a family. What is listed here is known by name, in this order."""
 
 from ..engine.registry import register
-from . import goldfish, lowrank, manifold, rows, statistics, training
+from . import covariance, goldfish, lowrank, manifold, rows, statistics, training
 
 for module in (
     goldfish,
@@ -9,6 +9,7 @@ for module in (
     training,
     lowrank,
     manifold,
+    covariance,
     statistics,
 ):
     register(module.FAMILY)

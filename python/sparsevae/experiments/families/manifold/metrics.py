@@ -1,73 +1,19 @@
 """What figures of networks show of their latent variables: how many are used, norms, posterior variances."""
 
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...drawing import latent
 from ...engine.metric import Panel
-from ...engine.metrics import HeatMapMetric
-from ...engine.scoring import Score
+from ...engine.metrics import LatentVariables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import Normalize
 
 # Right end of the histograms of variances that trials keep.
 LARGEST_VARIANCE = 1.25
-
-
-@dataclass(frozen=True)
-class LatentVariables(HeatMapMetric):
-    """Number of latent variables that a network uses: mean, least and largest over the trials.
-
-    Attributes
-    ----------
-    rule : str
-        The fact that says how many they are: "columns", by the norms of the decoder's columns, or "variance", by the
-        posterior variances.
-    """
-
-    name: ClassVar[str] = "dimensions"
-    measure: ClassVar[tuple[str, str, str]] = ("dimensions", "dimensions_low", "dimensions_high")
-    axis_label: ClassVar[str] = "nonzero columns (mean)"
-    bar_label: ClassVar[str] = "nonzero columns (mean)"
-    own_trials: ClassVar[bool] = True
-    rule: ClassVar[str] = "columns"
-
-    def success(self, score: Score) -> bool:
-        """Tell whether the number is the true one."""
-        truth = score.facts.get("truth")
-        return truth is not None and score.facts.get(self.rule) == truth
-
-    def aggregate(self, scores: Sequence[Score]) -> Mapping[str, float]:
-        """Compute mean, least and largest number."""
-        counts = [float(score.facts[self.rule]) for score in scores if self.rule in score.facts] or [math.nan]
-        return dict(zip(self.measure, (math.fsum(counts) / len(counts), min(counts), max(counts)), strict=True))
-
-    def number(self, value: float) -> str:
-        """Write a mean number."""
-        return "-" if math.isnan(value) else f"{value:.1f}"
-
-    def description(self, clock: str) -> str:
-        """Say what the numbers of a table are."""
-        del clock
-        return "mean number of latent variables that are needed"
-
-    def vertical(self, panel: Panel) -> Mapping[str, Any]:
-        """Return label and lower limit."""
-        del panel
-        return {"ylabel": self.axis_label, "ylim": (0, None)}
-
-    def scale(self, values: NDArray[np.float64]) -> "Normalize":
-        """Return a linear scale: the lighter, the fewer."""
-        from matplotlib.colors import Normalize
-
-        return Normalize(0, np.nanmax(values, initial=1.0))
 
 
 @dataclass(frozen=True)
