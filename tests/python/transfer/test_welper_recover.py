@@ -330,7 +330,7 @@ def test_scales_of_right_hand_sides_change_nothing():
 
 
 def test_solutions_of_training_problems_beyond_float64_are_refused():
-    with pytest.raises(ParameterError, match="`A` and `B` are scaled so that a training solution is -?inf"):
+    with pytest.raises(ParameterError, match=r"`A` and `B` are scaled so that a training solution is -?inf"):
         WelperRecover().fit(A * 1e-200, B * 1e200)
 
 

@@ -40,9 +40,9 @@ proptest! {
     #[test]
     fn training_ends_in_an_error_or_in_finite_numbers(
         (a, b) in data(5), max_nonzero in prop::option::of(0_usize..5), n_components in prop::option::of(0_usize..4),
-        factorization in method(), tol in prop_oneof![3 => Just(1e-8), 1 => wild()],
+        all_levels in any::<bool>(), factorization in method(), tol in prop_oneof![3 => Just(1e-8), 1 => wild()],
     ) {
-        let settings = WelperSettings { n_components, max_nonzero, factorization, tol, seed: 1 };
+        let settings = WelperSettings { n_components, max_nonzero, all_levels, factorization, tol, seed: 1 };
         let Ok(settings) = settings.check() else { return Ok(()) };
         let monitor = Monitor::default();
         let Ok(fit) = train(a.view(), b.view(), &settings, &monitor) else { return Ok(()) };
