@@ -20,14 +20,16 @@ class CredibleSet(NamedTuple):
     """Their smallest absolute correlation."""
 
 
-def find_credible_sets(places: "_core.Places", coverage: float, purity: float) -> list[CredibleSet]:
+def find_credible_sets(
+    places: "_core.Places", coverage: float, purity: float, min_prob: float | None
+) -> list[CredibleSet]:
     """Gather columns that are alike, the most probable first, until they hold an effect with probability `coverage`.
 
     Parameters
     ----------
     places : dict
         Where effects may be, sweep by sweep, from the core.
-    coverage, purity : float
+    coverage, purity, min_prob : float
         See :meth:`sparsevae.VaeSlr.credible_sets`.
 
     Returns
@@ -55,19 +57,21 @@ def find_credible_sets(places: "_core.Places", coverage: float, purity: float) -
         none = np.exp(np.bincount(places["sweep"], log_none, minlength=n_sweeps))
         return float(1.0 - none.mean())
 
+    least_whole = coverage if min_prob is None else min_prob
     found: list[CredibleSet] = []
     free = np.ones(len(alike), dtype=bool)
     for seed in range(len(alike)):
         members = np.flatnonzero(alike[seed] & free)
-        if not free[seed] or (whole := prob(members)) < coverage:
+        if not free[seed] or (whole := prob(members)) < least_whole:
             continue
+        enough = coverage if min_prob is None else coverage * whole
         # The seed first: sets grow by columns like it.
         members = np.concatenate([[seed], members[members != seed]])
         low, high = 0, len(members)
         while high - low > 1:
             middle = (low + high) // 2
             value = prob(members[:middle])
-            low, high, whole = (low, middle, value) if value >= coverage else (middle, high, whole)
+            low, high, whole = (low, middle, value) if value >= enough else (middle, high, whole)
         chosen = members[:high]
         free[chosen] = False
         least = float(np.abs(places["correlation"][np.ix_(chosen, chosen)]).min())

@@ -167,7 +167,21 @@ def test_given_noise_is_taken_as_it_is(noise_var):
     assert np.isfinite(model.coef_).all()
 
 
-@pytest.mark.parametrize("options", [{"coverage": 0.0}, {"coverage": 1.0}, {"purity": -0.1}, {"purity": 1.1}])
+def test_less_probable_credible_sets_are_found_where_they_are_asked_for():
+    X, y, support = blocks(1)
+    y = y + y.std() * np.random.default_rng(0).standard_normal(len(y))
+    model = VaeSlr(model_averaging=True, random_state=0).fit(X, y)
+    likely = model.credible_sets(min_prob=0.5)
+    assert len(likely) > len(model.credible_sets())
+    for each in likely:
+        # 95% of what there is among its columns and those like it.
+        assert each.prob >= 0.95 * 0.5
+        assert np.isin(support, each.columns).any()
+
+
+@pytest.mark.parametrize(
+    "options", [{"coverage": 0.0}, {"coverage": 1.0}, {"purity": -0.1}, {"purity": 1.1}, {"min_prob": 1.0}]
+)
 def test_credible_sets_name_the_parameter_that_is_out_of_range(options):
     X, y, _ = blocks(4)
     model = VaeSlr(model_averaging=True).fit(X, y)
