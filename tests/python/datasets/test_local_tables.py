@@ -48,7 +48,7 @@ def folder(tmp_path, monkeypatch):
 def test_a_table_is_read_from_the_local_folder(name, place, folder):
     table, path = values(name), folder / place.format(name)
     content = text(table).encode()
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
     data = fetch(name)
     np.testing.assert_array_equal(data.X, table[:, 1:])
     np.testing.assert_array_equal(data.y, table[:, 0])
@@ -94,7 +94,7 @@ def test_without_a_copy_the_error_says_how_to_make_one(name, origin, folder, mon
     ],
 )
 def test_a_damaged_table_is_named(content, message, folder):
-    (folder / "gasoline.csv.gz").write_bytes(gzip.compress(content))
+    (folder / "gasoline.csv.gz").write_bytes(gzip.compress(content, mtime=0))
     with pytest.raises(DataUnavailableError, match=rf"gasoline\.csv\.gz is not a readable copy.*{message}"):
         datasets.fetch_gasoline()
 
