@@ -210,7 +210,7 @@ def test_subsets_of_digits_are_nested_and_keep_their_labels():
     ("content", "target"),
     [
         (IDX, None),
-        (gzip.compress(IDX, mtime=0, mtime=0), None),
+        (gzip.compress(IDX, mtime=0), None),
         (
             npz(x_train=IMAGES[:5], x_test=IMAGES[5:], y_train=np.arange(5, dtype=np.uint8), y_test=[8, 9]),
             [*range(5), 8, 9],
@@ -244,12 +244,12 @@ def test_images_are_read_from_a_file_of_any_format(content, target, tmp_path):
         (struct.pack(">4I", 0x803, 0, 4, 3), r"it has shape \(0, 4, 3\)"),
         (struct.pack(">2I", 0x801, 20) + bytes(20), "begins with 0x00000801, but images begin with 0x00000803"),
         (b"label,pixel\n" * 10, "begins with 0x6c616265"),
-        (gzip.compress(IDX, mtime=0, mtime=0)[:-9], "end-of-stream"),
+        (gzip.compress(IDX, mtime=0)[:-9], "end-of-stream"),
         (
-            gzip.compress(IDX + bytes(10**8), mtime=0, mtime=0),
+            gzip.compress(IDX + bytes(10**8), mtime=0),
             "at least 85 bytes after its header, but images of .* need 84",
         ),
-        (gzip.compress(struct.pack(">4I", 0x803, *[2**32 - 1] * 3), mtime=0, mtime=0), "has 0 bytes after its header"),
+        (gzip.compress(struct.pack(">4I", 0x803, *[2**32 - 1] * 3), mtime=0), "has 0 bytes after its header"),
         (b"\x1f\x8b" + b"no gzip at all", "compression method"),
         (b"PK\x03\x04 no zip at all", "not a zip file"),
         (npz(images=IMAGES), "it holds images"),

@@ -50,7 +50,7 @@ def write(folder, part, *, compress=True):
     for kind, name in enumerate(NAMES[part]):
         found = idx(content(part, kind))
         (folder / f"{name}{'.gz' if compress else ''}").write_bytes(
-            gzip.compress(found, mtime=0, mtime=0) if compress else found
+            gzip.compress(found, mtime=0) if compress else found
         )
 
 
