@@ -37,6 +37,7 @@ def test_the_panels_are_those_of_the_papers_and_of_statistics():
     lowrank = ["lowrank_outliers", "lowrank_missing"]
     manifold = [f"manifold_{name}" for name in ("recovery", "depth", "norms", "variance", "collapse")]
     digits = ["digits_dimensions", "digits_denoise"]
+    covariance = [f"covariance_{name}" for name in ("error", "dimensions", "directions")]
     settings = ["low", "medium", "high5", "high10"]
     statistics = {
         "benchmark": [f"benchmark_{setting}{part}" for setting in settings for part in ("", "_f1")],
@@ -47,10 +48,10 @@ def test_the_panels_are_those_of_the_papers_and_of_statistics():
     }
     all_rows, all_training = [f"rows_{name}" for name in rows], [f"training_{name}" for name in training]
     ours = [panel for panels in statistics.values() for panel in panels]
-    assert list(FIGURES) == names + all_rows + all_training + lowrank + manifold + digits + ours
+    assert list(FIGURES) == names + all_rows + all_training + lowrank + manifold + digits + covariance + ours
     assert [figure.name for figure in experiments.find_figures(["fig6", "fig3b", "fig3"])] == names[5:7] + names[-2:]
     groups = {"rows": all_rows, "training": all_training, "lowrank": lowrank, "manifold": manifold, "digits": digits}
-    groups |= statistics
+    groups |= statistics | {"covariance": covariance}
     for group, panels in groups.items():
         assert [figure.name for figure in experiments.find_figures([group])] == panels
 

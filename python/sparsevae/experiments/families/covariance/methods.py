@@ -35,7 +35,7 @@ def _method(name: str, covariance: str, style: tuple[str, str], **rest: Any) -> 
 
 
 METHODS = (
-    _method("deep VAE, diagonal", "diagonal", ("#b35806", "s")),
+    _method("deep VAE, diagonal", "diagonal", ("#e66101", "s")),
     _method("deep VAE, full", "full", ("#542788", "o"), cost=_COST),
     _method("deep VAE, full, same width", "full", ("#998ec3", "^"), width_of="diagonal"),
 )
