@@ -92,9 +92,8 @@ pub struct RowPenaltyFit {
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::Scales`] where a result is beyond the range of float64;
-/// [`Error::InvalidParameter`] where a penalty that was given has no finite
-/// values and positive slopes, or a power is out of range; [`Error::NoDecomposition`]; [`Error::NotPositiveDefinite`];
-/// [`Error::Interrupted`] where `monitor` is stopped.
+/// [`Error::InvalidParameter`] where a penalty that was given has no finite values and positive slopes, or a power is out
+/// of range; [`Error::NoDecomposition`]; [`Error::NotPositiveDefinite`]; [`Error::Interrupted`] where `monitor` is stopped.
 ///
 /// # Complexity
 /// An SVD, and `O(n_samples^2 n_features)` a step.

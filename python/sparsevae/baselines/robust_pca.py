@@ -167,7 +167,7 @@ class RobustPca(Interchange, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         if self.verbose:
             sys.stderr.write("\n")
         results = {f"{name}_": found[name].astype(dtype, copy=False) for name in ("low_rank", "outliers")}
-        check_results("X", results | {"singular_values_": found["singular"]})
+        check_results("X", results)
         self.outlier_mask_ = found["outliers"] != 0
         self.low_rank_, self.outliers_ = results["low_rank_"], results["outliers_"]
         self.components_, self.singular_values_ = found["components"], found["singular"]

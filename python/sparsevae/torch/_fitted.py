@@ -1,5 +1,6 @@
 """What a trained autoencoder does with samples, and what it says of its latent variables."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,7 @@ class FittedAutoencoder:
         ShapeError, NonFiniteError, DataTypeError
             As in :meth:`fit`, and if the columns are not those of the fit.
         """
-        check_is_fitted(self)
-        samples = read_samples(self, X, reset=False, missing=bool(self.allow_missing))
-        return self._apply(samples, self._inputs(samples), lambda x: self._data_units(self.network_(x)))
+        return self._of_samples(X, lambda x: self._data_units(self.network_(x)))
 
     def transform(self, X: Any) -> Any:
         """Mean of the latent variables of samples.
@@ -81,9 +80,7 @@ class FittedAutoencoder:
         NotFittedError, ShapeError, NonFiniteError, DataTypeError
             As for :meth:`denoise`.
         """
-        check_is_fitted(self)
-        samples = read_samples(self, X, reset=False, missing=bool(self.allow_missing))
-        return self._apply(samples, self._inputs(samples), lambda x: self.network_.posterior(x).mean)
+        return self._of_samples(X, lambda x: self.network_.posterior(x).mean)
 
     def inverse_transform(self, X: Any) -> Any:
         """Decode latent variables.
@@ -126,9 +123,7 @@ class FittedAutoencoder:
         NotFittedError, ShapeError, NonFiniteError, DataTypeError
             As for :meth:`denoise`.
         """
-        check_is_fitted(self)
-        samples = read_samples(self, X, reset=False, missing=bool(self.allow_missing))
-        return self._apply(samples, self._inputs(samples), lambda x: self.network_.posterior(x).variances())
+        return self._of_samples(X, lambda x: self.network_.posterior(x).variances())
 
     def posterior_cov(self, X: Any) -> Any:
         """Posterior covariances of the latent variables of samples.
@@ -148,9 +143,7 @@ class FittedAutoencoder:
         NotFittedError, ShapeError, NonFiniteError, DataTypeError
             As for :meth:`denoise`.
         """
-        check_is_fitted(self)
-        samples = read_samples(self, X, reset=False, missing=bool(self.allow_missing))
-        return self._apply(samples, self._inputs(samples), lambda x: self.network_.posterior(x).covariances())
+        return self._of_samples(X, lambda x: self.network_.posterior(x).covariances())
 
     def posterior_var_statistics(self, X: Any, n_bins: int = 50) -> Bunch:
         """Summarise the posterior variances of samples: those of needed latent variables are near 0, others near 1.
@@ -293,15 +286,17 @@ class FittedAutoencoder:
     def _device(self) -> torch.device:
         return self.network_.mean.weight.device
 
-    def _inputs(self, samples: Samples) -> Tensor:
-        """Bring samples to the units of the training."""
-        offset = torch.from_numpy(self.offset_).to(samples.values.device, samples.values.dtype)
-        return standardised(samples.values, offset, self.scale_, self._device())[0]
-
     def _data_units(self, x: Tensor) -> Tensor:
         return x.double() * self.scale_ + torch.from_numpy(self.offset_).to(x.device)
 
-    def _apply(self, samples: Samples, inputs: Tensor, function: Any) -> Any:
+    def _of_samples(self, X: Any, function: Callable[[Tensor], Tensor]) -> Any:
+        """Apply a function to samples in the units of the training."""
+        check_is_fitted(self)
+        samples = read_samples(self, X, reset=False, missing=bool(self.allow_missing))
+        offset = torch.from_numpy(self.offset_).to(samples.values.device, samples.values.dtype)
+        return self._apply(samples, standardised(samples.values, offset, self.scale_, self._device())[0], function)
+
+    def _apply(self, samples: Samples, inputs: Tensor, function: Callable[[Tensor], Tensor]) -> Any:
         """Apply a function to rows, a part at a time, with a graph if the samples are part of one."""
         with torch.set_grad_enabled(samples.values.requires_grad):
             return samples.give_back(torch.cat([function(part) for part in torch.split(inputs, _CHUNK)]))

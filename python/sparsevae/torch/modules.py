@@ -299,8 +299,7 @@ class PreconditionedLinearVae(LinearModel):
 
     def _sees(self, columns: Tensor) -> Tensor:
         gains = (self.squares + self.noise_var) ** -self.power
-        preconditioner = (self.vectors * gains) @ self.vectors.mT
-        return preconditioner @ columns
+        return (self.vectors * gains) @ (self.vectors.mT @ columns)
 
     @classmethod
     def from_estimator(cls, estimator: PreconditionedVae, X: Tensor) -> Self:

@@ -56,7 +56,8 @@ pub struct RobustFit {
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::NonFinite`]; [`Error::InvalidParameter`] for more components than features and where
-/// nothing is observed; [`Error::Scales`] where a result is beyond the range of float64; [`Error::NotPositiveDefinite`] and [`Error::NoDecomposition`] where float64 does not suffice;
+/// nothing is observed; [`Error::Scales`] where a result is beyond the range of float64; [`Error::NotPositiveDefinite`]
+/// and [`Error::NoDecomposition`] where float64 does not suffice;
 /// [`Error::Interrupted`] where the caller asks to stop.
 ///
 /// # Complexity
