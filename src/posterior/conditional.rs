@@ -110,17 +110,6 @@ fn exp_of_negative(x: f64) -> f64 {
     if x < -700.0 { 0.0 } else { value }
 }
 
-/// `base^exponent`, by squares: `powi` calls a function, which no loop over it is vectorised with.
-#[inline(always)]
-pub(super) fn power(mut base: f64, exponent: usize) -> f64 {
-    let mut power = 1.0;
-    for bit in 0..usize::BITS - exponent.leading_zeros() {
-        power *= if exponent >> bit & 1 == 1 { base } else { 1.0 };
-        base *= base;
-    }
-    power
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

