@@ -1,7 +1,9 @@
 //! Whether there is anything at all: an exact test against pure noise.
 
 use super::coordinates::{Coordinates, Levels, squared};
-use super::tolerances::{FALSE_ALARM, LONE_EFFECTS, NULL_DRAWS, NULL_DRAWS_OF_WHOLE, WEAK_SIZE, WHOLE_AT_ONCE};
+use super::tolerances::{
+    FALSE_ALARM, LONE_EFFECTS, NULL_DRAWS, NULL_DRAWS_OF_WHOLE, WEAK_SIZE, WHOLE_AT_ONCE, WRONG_SIZE,
+};
 use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
 use crate::{Error, Result};
@@ -26,7 +28,7 @@ pub(super) struct Test<'a> {
 
 impl Test<'_> {
     /// How many columns may be chosen: none unless the response differs from noise at the level [`FALSE_ALARM`], and
-    /// few unless it is beyond doubt.
+    /// few unless it does at the level [`WRONG_SIZE`].
     ///
     /// # Complexity
     /// `O(r n)` for each of at most [`NULL_DRAWS`] draws, for a design of rank `r` with `n` columns; of a part, `n`
@@ -43,8 +45,11 @@ impl Test<'_> {
             }
             None => self.of_part(&coordinates.response, coordinates.off_range),
         };
-        if observed > -FALSE_ALARM.ln() {
+        if observed > -WRONG_SIZE.ln() {
             return Ok(usize::MAX);
+        }
+        if observed > -FALSE_ALARM.ln() {
+            return Ok(WEAK_SIZE);
         }
         if problem.is_screened() {
             // What noise would have made of the columns that were left out cannot be drawn.
@@ -80,7 +85,7 @@ impl Test<'_> {
                 return Ok(0);
             }
         }
-        Ok(if as_large == 0 { usize::MAX } else { WEAK_SIZE })
+        Ok(WEAK_SIZE)
     }
 
     /// The statistic of responses in the coordinates, one after the other and of any scale, with `off_range` the squared

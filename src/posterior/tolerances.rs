@@ -70,8 +70,10 @@ pub(super) const JITTER: f64 = 1e-12;
 pub(super) const CLEAR: f64 = 12.0;
 /// Chance that a column is chosen for pure noise: the level of the test, which is exact for normal noise.
 pub(super) const FALSE_ALARM: f64 = 0.04;
-/// Columns that are chosen at most where any of that noise looks as much like a signal.
+/// Columns that are chosen at most where more of them for pure noise would not be as rare as [`WRONG_SIZE`].
 pub(super) const WEAK_SIZE: usize = 3;
+/// Chance that more columns than that are chosen for pure noise, at most: the reciprocal of a Bayes factor.
+pub(super) const WRONG_SIZE: f64 = 0.001;
 /// Responses of pure noise that a doubtful one is compared with.
 pub(super) const NULL_DRAWS: usize = 199;
 /// The same where each is multiplied by columns that nobody holds a copy of: as few as leave a choice of two.
