@@ -41,7 +41,7 @@ from .families.manifold.metrics import DIMENSIONS
 from .families.manifold.problem import DigitsProblem, ManifoldProblem
 from .families.rows.problem import RowProblem
 from .families.statistics.fine_mapping import FineMappingProblem
-from .families.statistics.problem import BenchmarkProblem, NullProblem
+from .families.statistics.problem import BenchmarkProblem, NormalEffectsProblem, NullProblem
 from .families.statistics.real_data import CrossValidationProblem
 from .families.training.problem import TrainingProblem
 
@@ -69,6 +69,7 @@ __all__ = [
     "ManifoldProblem",
     "Method",
     "Metric",
+    "NormalEffectsProblem",
     "NullProblem",
     "Plan",
     "Point",

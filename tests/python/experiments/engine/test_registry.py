@@ -41,7 +41,7 @@ def test_the_panels_are_those_of_the_papers_and_of_statistics():
     settings = ["low", "medium", "high5", "high10"]
     statistics = {
         "benchmark": [f"benchmark_{setting}{part}" for setting in settings for part in ("", "_f1")],
-        "calibration": [f"calibration_{setting}" for setting in settings],
+        "calibration": [f"calibration_{law}" for law in (*settings, "normal")],
         "prediction": [f"prediction_{name}" for name in ("riboflavin", "trim32", "gasoline", "diabetes")],
         "finemapping": [f"finemapping_{name}" for name in ("coverage", "power", "size", "precision")],
         "null": ["null_any", "null_many"],

@@ -21,6 +21,7 @@ from sparsevae.experiments import (
     BenchmarkProblem,
     CrossValidationProblem,
     FineMappingProblem,
+    NormalEffectsProblem,
     NullProblem,
     Score,
     Solution,
@@ -89,6 +90,18 @@ def test_the_support_is_what_a_method_states_and_small_effects_do_not_count():
         answer = problem.answer(data, lambda *_, support=support: fitted(np.ones(14), support))
         score = problem.score(data, answer)
         assert (score.f1, score.support_match) == (pytest.approx(f1), f1 == 1)
+
+
+def test_normal_effects_are_as_many_at_random_places_and_have_the_ratio_to_the_noise():
+    problem = NormalEffectsProblem(20_000, 8, 3, correlation=0.7, snr=2.0)
+    drawn = [problem.draw(seed) for seed in range(6)]
+    assert {len(data.support) for data in drawn} == {1, 2, 3}
+    for data in drawn:
+        np.testing.assert_array_equal(np.flatnonzero(data.coef), data.support)
+        noise = data.y - data.X @ data.coef
+        assert (data.X @ data.coef).var() / noise.var() == pytest.approx(2.0, rel=0.1)
+        assert noise.var() == pytest.approx(data.noise_var, rel=0.05)
+    assert len({tuple(data.support) for data in drawn}) > 3
 
 
 def slow_to_compile(methods):

@@ -17,7 +17,7 @@ from .metrics import (
     RTE,
     SET_SIZE,
 )
-from .problem import BenchmarkProblem, NullProblem
+from .problem import BenchmarkProblem, NormalEffectsProblem, NullProblem
 from .real_data import CrossValidationProblem
 
 _OURS = ("VaeSlr()", "VaeSlr(model_averaging=True)")
@@ -47,7 +47,7 @@ def _benchmark(setting: str, n_samples: int, n_features: int, n_nonzero: int) ->
         "problem": BenchmarkProblem(n_samples, n_features, n_nonzero),
         "label": "signal-to-noise ratio",
         "trials_of": f"benchmark_{setting}",
-        "trials": 10,
+        "trials": 2,
         "quick_series": ("type 2, rho 0", "type 2, rho 0.7"),
         "quick_problem": {"n_samples": min(n_samples, 40), "n_features": min(n_features, 40)},
     }
@@ -81,6 +81,35 @@ def _benchmark(setting: str, n_samples: int, n_features: int, n_nonzero: int) ->
             note="Type 5 has no zeros to be distinguished from effects, and is left out.",
             **common,
         ),
+    )
+
+
+def _normal_calibration() -> Figure:
+    """Return the calibration where coefficients are drawn by the law that the prior supposes."""
+    sizes = {"100 x 10": (100, 10, 10), "500 x 100": (500, 100, 20), "100 x 1,000": (100, 1000, 20)}
+    return Figure(
+        "calibration_normal",
+        "normal coefficients at random places",
+        "Where coefficients are what the prior supposes, so are probabilities.",
+        "snr",
+        _SNRS,
+        NormalEffectsProblem(100, 10, 10),
+        _OURS[1:],
+        choices=_OURS[1:],
+        metric=CALIBRATION,
+        label="signal-to-noise ratio",
+        series={
+            f"{size}, rho {correlation:g}": {
+                "n_samples": n_samples,
+                "n_features": n_features,
+                "n_nonzero": n_nonzero,
+                "correlation": correlation,
+            }
+            for size, (n_samples, n_features, n_nonzero) in sizes.items()
+            for correlation in _CORRELATIONS
+        },
+        trials=20,
+        quick_series=("100 x 10, rho 0", "500 x 100, rho 0.7"),
     )
 
 
@@ -146,6 +175,7 @@ _PANELS = [_benchmark(setting, *sizes) for setting, sizes in _SETTINGS.items()]
 FIGURES = (
     *(panel for errors, supports, _ in _PANELS for panel in (errors, supports)),
     *(calibration for _, _, calibration in _PANELS),
+    _normal_calibration(),
     _prediction("riboflavin", "riboflavin production, 71 x 4,088 gene expressions"),
     _prediction("trim32", "expression of TRIM32, 120 x 500 probes"),
     _prediction("gasoline", "octane number, 60 x 401 absorbances"),

@@ -133,6 +133,60 @@ class BenchmarkProblem:
 
 
 @dataclass(frozen=True)
+class NormalEffectsProblem(BenchmarkProblem):
+    """The same with standard normal coefficients at random places, and any number of them up to a largest.
+
+    Parameters
+    ----------
+    n_samples, n_features, n_nonzero : int
+        Rows, columns, and the largest number of effects; each from 1 on is as likely.
+    coef_type : int, default=2
+        Has no meaning here.
+    correlation : float, default=0.35
+        Correlation of neighbouring columns.
+    snr : float, default=1.0
+        Variance of the signal over that of the noise.
+
+    Examples
+    --------
+    >>> from sparsevae.experiments import NormalEffectsProblem
+    >>> data = NormalEffectsProblem(50, 1000, 10).draw(0)
+    >>> data.X.shape, len(data.support) <= 10
+    ((50, 1000), True)
+    """
+
+    def draw(self, seed: int) -> Bunch:
+        """Draw a problem: ``X``, ``y``, ``coef``, ``support`` and ``noise_var``.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of all, which are independent.
+
+        Returns
+        -------
+        Bunch
+            As from :func:`sparsevae.datasets.make_hastie_regression`.
+
+        Raises
+        ------
+        ParameterError
+            If a size or a number is out of its range.
+        """
+        X = make_toeplitz_design(
+            self.n_samples, self.n_features, correlation=self.correlation, unit_norm=False, random_state=seed
+        )
+        rng = np.random.default_rng([seed, 1])
+        support = np.sort(rng.choice(self.n_features, rng.integers(1, self.n_nonzero + 1), replace=False))
+        coef = np.zeros(self.n_features)
+        coef[support] = rng.standard_normal(len(support))
+        covariance = self.correlation ** np.arange(self.n_features)
+        noise_var = float(coef @ matmul_toeplitz(covariance, coef)) / self.snr
+        y = X @ coef + np.sqrt(noise_var) * rng.standard_normal(self.n_samples)
+        return Bunch(X=X, y=y, coef=coef, noise_var=noise_var, support=support)
+
+
+@dataclass(frozen=True)
 class NullProblem:
     """How a design and a response that has nothing to do with it are drawn, but for their seed.
 
