@@ -27,8 +27,8 @@ class RowSpace:
     smallest: Tensor
 
     @classmethod
-    def of(cls, X: Tensor) -> "RowSpace":
-        """Find it.
+    def of(cls, X: Tensor, numbers: Tensor | None = None) -> "RowSpace":
+        """Find it; `numbers` are those of the problems, where each has a design.
 
         Raises
         ------
@@ -37,8 +37,13 @@ class RowSpace:
         """
         basis, upper = torch.linalg.qr(X.mT)
         diagonal = upper.diagonal(dim1=-2, dim2=-1).abs()
-        if bool((diagonal.amin(-1) <= _AT["dependent"] * diagonal.amax(-1)).any()):
-            raise NumericalError('`X` has linearly dependent rows; noise_var="anneal" needs independent ones')
+        dependent = diagonal.amin(-1) <= _AT["dependent"] * diagonal.amax(-1)
+        if bool(dependent.any()):
+            which = "" if numbers is None else f"problem {int(numbers[dependent][0])}: "
+            raise NumericalError(
+                f'{which}`X` has linearly dependent rows, but noise_var="anneal" needs independent ones: leave rows '
+                "out, or give a `noise_var`"
+            )
         singular: Tensor = torch.linalg.svdvals(upper)
         return cls(basis.mT, upper, singular[..., -1])
 

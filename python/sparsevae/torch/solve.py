@@ -254,13 +254,13 @@ def solve(
     for first, last in ((0, 1), (1, n_restarts + 1)) if optimizer == "auto" else ():
 
         def go_round(problems: Problems, chosen: Tensor, first: int = first, last: int = last) -> tuple[Found, Tensor]:
-            allowed, space = max_iter - spare - batch.found.n_iter[chosen], shared or RowSpace.of(problems.X)
+            allowed, space = max_iter - spare - batch.found.n_iter[chosen], shared or RowSpace.of(problems.X, chosen)
             return propagate(problems, space, first, last, allowed, seed, precision)
 
         batch.search(response.any(-1) & ~batch.found.converged, go_round)
 
-    def fade(problems: Problems, _: Tensor) -> tuple[Found, Tensor]:
-        return anneal(problems, shared or RowSpace.of(problems.X), rule, spare, precision)
+    def fade(problems: Problems, chosen: Tensor) -> tuple[Found, Tensor]:
+        return anneal(problems, shared or RowSpace.of(problems.X, chosen), rule, spare, precision)
 
     batch.search(~batch.found.converged, fade)
     return batch.found

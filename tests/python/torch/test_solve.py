@@ -200,6 +200,7 @@ def bad(**changes):
 
 ONES = torch.ones(3, 5, 10, dtype=torch.float64)
 DEPENDENT = torch.cat([ONES[:, :1], 2 * ONES[:, :1], ONES[:, 2:].cumsum(-1)], 1)
+LAST_DEPENDENT = torch.stack([bad()["X"], bad()["X"], DEPENDENT[2]])
 MISTAKES = {
     "optimizer": (bad(optimizer="adam"), ParameterError, "`optimizer` is 'adam'"),
     "n_restarts": (bad(n_restarts=-1), ParameterError, "`n_restarts` is -1"),
@@ -223,7 +224,8 @@ MISTAKES = {
     "nan": (bad(X=torch.full((5, 10), torch.nan, dtype=torch.float64)), NonFiniteError, "`X` has a NaN"),
     "gradient": (bad(X=torch.ones(5, 10, dtype=torch.float64, requires_grad=True)), DerivativeError, "use recover"),
     "tall": (bad(X=ONES.mT, Y=ONES[:, 0], noise_var="anneal"), ShapeError, "fewer samples than features"),
-    "dependent rows": (bad(X=DEPENDENT, noise_var="anneal"), NumericalError, "linearly dependent rows"),
+    "dependent rows": (bad(X=DEPENDENT[0], noise_var="anneal"), NumericalError, "^`X` has linearly dependent rows"),
+    "one of dependent rows": (bad(X=LAST_DEPENDENT, noise_var="anneal"), NumericalError, "problem 2: `X` has linearly"),
     "no precision": (bad(X=ONES, noise_var=1e-30), NumericalError, "problem 0: the covariance"),
     "overflow": (bad(X=1e-300 * ONES, noise_var=1.0), NumericalError, "beyond the range"),
 }
