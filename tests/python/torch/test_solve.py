@@ -200,7 +200,7 @@ def bad(**changes):
 
 ONES = torch.ones(3, 5, 10, dtype=torch.float64)
 DEPENDENT = torch.cat([ONES[:, :1], 2 * ONES[:, :1], ONES[:, 2:].cumsum(-1)], 1)
-LAST_DEPENDENT = torch.stack([bad()["X"], bad()["X"], DEPENDENT[2]])
+LAST_DEPENDENT = torch.cat([draw((5, 10), 2, 2)[0], DEPENDENT[2:]])
 MISTAKES = {
     "optimizer": (bad(optimizer="adam"), ParameterError, "`optimizer` is 'adam'"),
     "n_restarts": (bad(n_restarts=-1), ParameterError, "`n_restarts` is -1"),
