@@ -2,8 +2,9 @@
 
 use super::coordinates::{Coordinates, Level};
 use super::tolerances::DRAWN_AT_ONCE;
+use crate::{Error, Result};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
+use rand_distr::{Distribution, Gamma, StandardNormal};
 
 /// Draws at even intervals of sweeps, however many sweeps there will be: where there is no room for another one, every
 /// second is given up and the interval doubled.
@@ -111,6 +112,12 @@ impl Background {
 
 pub(super) fn normal(rng: &mut ChaCha8Rng) -> f64 {
     StandardNormal.sample(rng)
+}
+
+/// A draw of the gamma distribution of scale 1.
+pub(super) fn gamma(rng: &mut ChaCha8Rng, shape: f64) -> Result<f64> {
+    let law = Gamma::new(shape, 1.0).map_err(|error| Error::invalid("shape", error, "greater than 0"))?;
+    Ok(law.sample(rng))
 }
 
 #[cfg(test)]

@@ -38,3 +38,14 @@ pub(super) fn least_squares(coordinates: &Coordinates, start: &[usize], sign: &[
         );
     }
 }
+
+/// Logarithm of the prior density of `ratio` where one effect joins `k` others, over that without it. The share
+/// `k ratio / (1 + k ratio)` of the variance that `k` effects explain is uniform (Guan and Stephens, 2011); that of none is
+/// taken for one.
+pub(super) fn log_prior_of_one_more(k: usize, ratio: f64) -> f64 {
+    if k == 0 {
+        return 0.0;
+    }
+    let log_density = |k: f64| k.ln() - 2.0 * (k * ratio).ln_1p();
+    log_density((k + 1) as f64) - log_density(k as f64)
+}

@@ -7,22 +7,21 @@
 
 use super::conditional::Conditional;
 use super::coordinates::{Coordinates, Levels};
-use super::draws::{Background, Draw, Draws, normal};
-use super::effects::{Effect, least_squares};
+use super::draws::{Background, Draw, Draws, gamma, normal};
+use super::effects::{Effect, least_squares, log_prior_of_one_more};
 use super::mixing::Mixing;
 use super::one_sided;
 use super::settings::Settings;
 use super::tolerances::{
-    DRAWN, FEW, LEAST_NOISE, LEVEL_EVERY, NEGLIGIBLE, NO_BACKGROUND, REFRESH_EVERY, SLAB, SLAB_RANGE, SMALLEST,
+    DRAWN, FEW, LEAST_NOISE, LEVEL_EVERY, NEGLIGIBLE, NO_BACKGROUND, REFRESH_EVERY, SLAB_RANGE, SMALLEST,
     SPARE_EFFECTS, START,
 };
+use crate::Result;
 use crate::monitor::{Monitor, Progress};
-use crate::{Error, Result};
 use pulp::Arch;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Gamma};
 
 /// Where an effect may be in one sweep, given all others.
 #[derive(Debug, Clone)]
@@ -83,7 +82,8 @@ struct Chain<'a> {
     squares: Vec<f64>,
     level: usize,
     noise_var: f64,
-    slab_var: f64,
+    /// Variance of effects over that of the noise.
+    slab_ratio: f64,
     /// Odds that an effect is not there.
     absence: f64,
     prior: Prior<'a>,
@@ -146,7 +146,7 @@ impl<'a> Chain<'a> {
         given_noise: Option<f64>,
     ) -> Self {
         let (n, axes, rank) = (coordinates.n_columns(), coordinates.n_axes, coordinates.spectrum.len());
-        let (noise_var, slab_var, absence) = START;
+        let (noise_var, slab_ratio, absence) = START;
         let zeros = || vec![0.0; n];
         let sums = Averages {
             inclusion: zeros(),
@@ -172,7 +172,7 @@ impl<'a> Chain<'a> {
             q: vec![0.0; n * axes],
             squares: zeros(),
             noise_var: given_noise.unwrap_or(noise_var),
-            slab_var,
+            slab_ratio,
             absence,
             prior,
             offset: zeros(),
@@ -202,10 +202,10 @@ impl<'a> Chain<'a> {
 
     /// Log Bayes factors as functions of `q`.
     fn tabulate(&mut self) {
-        let Self { coordinates, levels, arch, offset, scale, shrink, prior, noise_var, slab_var, .. } = self;
+        let Self { coordinates, levels, arch, offset, scale, shrink, prior, noise_var, slab_ratio, .. } = self;
         let axes = coordinates.n_responses as f64;
         let squares = levels.squares(coordinates, self.level, *arch);
-        let ratio = *noise_var / *slab_var;
+        let ratio = 1.0 / *slab_ratio;
         for (((offset, scale), shrink), square) in offset.iter_mut().zip(scale).zip(shrink).zip(squares) {
             *shrink = 1.0 / (square + ratio);
             *scale = *shrink / (2.0 * *noise_var);
@@ -255,15 +255,16 @@ impl<'a> Chain<'a> {
 
     /// The distribution of the column of one effect, given the others, whose columns it cannot be at.
     fn condition(&mut self) {
-        let Self { coordinates, arch, conditional, effects, absence, offset, scale, shrink, q, squares, .. } = self;
+        let Self { coordinates, arch, conditional, offset, scale, shrink, q, squares, .. } = self;
         let (prior, noise_var) = (self.prior, self.noise_var);
         conditional.tabulate(*arch, offset, scale, squares);
         for (j, sign) in prior.sign.iter().enumerate().filter(|(_, sign)| **sign != 0.0) {
             conditional.weights[j] += one_sided::log_twice_share(sign * q[j] * (shrink[j] / noise_var).sqrt());
         }
-        let others = effects.iter().flatten().map(|effect| conditional.weights[effect.column] = f64::NEG_INFINITY);
-        let free = coordinates.n_choices.saturating_sub(others.count()).max(1);
-        conditional.normalise(*arch, (*absence * free as f64).ln());
+        let others = self.effects.iter().flatten().map(|effect| conditional.weights[effect.column] = f64::NEG_INFINITY);
+        let others = others.count();
+        let free = coordinates.n_choices.saturating_sub(others).max(1) as f64;
+        conditional.normalise(*arch, (self.absence * free).ln() - log_prior_of_one_more(others, self.slab_ratio));
     }
 
     /// Coefficients of an effect at `column`.
@@ -354,9 +355,13 @@ impl<'a> Chain<'a> {
             squares.iter_mut().zip(residual).for_each(|(square, r)| *square += r * r);
         }
         let responses = coordinates.n_responses as f64;
-        let floor = coordinates.freedom * responses * LEAST_NOISE + coordinates.off_range;
+        let present = || self.effects.iter().flatten();
+        let explained: f64 = present().flat_map(|effect| &effect.coefficients).map(|b| b * b).sum();
+        let (k, most) = (present().count() as f64, self.effects.len() as f64);
+        // Effects are in units of the noise, and tell its variance as well.
+        let floor = coordinates.freedom * responses * LEAST_NOISE + coordinates.off_range + explained / self.slab_ratio;
         let sum = |weights: &[f64]| floor + squares.iter().zip(weights).map(|(r, w)| r * w).sum::<f64>();
-        let half = coordinates.freedom * responses / 2.0;
+        let half = (coordinates.freedom + k) * responses / 2.0;
         if with_level && levels.all.len() > 1 {
             let none = (NO_BACKGROUND / (1.0 - NO_BACKGROUND) * (levels.all.len() - 1) as f64).ln();
             let given = self.given_noise;
@@ -379,13 +384,12 @@ impl<'a> Chain<'a> {
         if self.given_noise.is_none() {
             self.noise_var = sum(&levels.all[self.level].weights) / (2.0 * gamma(rng, half)?);
         }
-        let present = || self.effects.iter().flatten();
-        let explained: f64 = present().flat_map(|effect| &effect.coefficients).map(|b| b * b).sum();
-        let (k, most) = (present().count() as f64, self.effects.len() as f64);
         let (there, not_there) = (gamma(rng, 1.0 + k)?, gamma(rng, 1.0 + most - k)?);
         self.absence = not_there.max(f64::MIN_POSITIVE) / there.max(f64::MIN_POSITIVE);
-        let scale = SLAB.1 + explained / 2.0;
-        self.slab_var = (scale / gamma(rng, SLAB.0 + k * responses / 2.0)?).clamp(SLAB_RANGE.0, SLAB_RANGE.1);
+        // That share is uniform where `ratio` is inverse gamma of shape 1, and its scale exponential of rate `k`.
+        let scale = gamma(rng, 2.0)? / (k.max(1.0) + 1.0 / self.slab_ratio) + explained / (2.0 * self.noise_var);
+        let ratio = scale / gamma(rng, 1.0 + k * responses / 2.0)?;
+        self.slab_ratio = ratio.clamp(SLAB_RANGE.0, SLAB_RANGE.1);
         if self.level != before || sweep.is_multiple_of(REFRESH_EVERY) {
             self.refresh();
         }
@@ -431,9 +435,4 @@ impl<'a> Chain<'a> {
         }
         self.sums
     }
-}
-
-fn gamma(rng: &mut ChaCha8Rng, shape: f64) -> Result<f64> {
-    let law = Gamma::new(shape, 1.0).map_err(|error| Error::invalid("shape", error, "greater than 0"))?;
-    Ok(law.sample(rng))
 }

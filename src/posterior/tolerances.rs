@@ -6,15 +6,12 @@ pub(super) const BACKGROUND_RATIOS: (f64, f64, usize) = (1e-3, 1e3, 19);
 /// Prior probability that there is no background. Chosen by hand; between .001 and .5 nothing changed beyond sampling
 /// error (docs/search.md).
 pub(super) const NO_BACKGROUND: f64 = 0.5;
-/// The prior of the effects' variance, inverse gamma: shape and scale, so that its mean is .05. The best of five by
-/// cross-validation on riboflavin and by the benchmark of Hastie, Tibshirani and Tibshirani (docs/search.md).
-pub(super) const SLAB: (f64, f64) = (3.0, 0.1);
-/// Where the variance of effects is kept.
-pub(super) const SLAB_RANGE: (f64, f64) = (1e-4, 10.0);
+/// Where the variance of effects over that of the noise is kept: beyond it nothing changes.
+pub(super) const SLAB_RANGE: (f64, f64) = (1e-6, 1e15);
 /// The smallest noise variance: it bounds weights from above where residuals vanish or hardly any noise is given.
 pub(super) const LEAST_NOISE: f64 = 1e-12;
-/// The first sweep's noise variance, variance of effects, and odds that an effect is not there.
-pub(super) const START: (f64, f64, f64) = (0.5, 0.2, 2.0);
+/// The first sweep's noise variance, variance of effects over it, and odds that an effect is not there.
+pub(super) const START: (f64, f64, f64) = (0.5, 0.4, 2.0);
 /// Effects beyond those that the sampler starts with, at least.
 pub(super) const SPARE_EFFECTS: usize = 10;
 /// Sweeps between two draws of the ratio of background to noise: products of columns are made anew for another one.

@@ -44,11 +44,11 @@ fn one_effect(
     let gamma = noise_var / mean_square;
     let n = x.ncols();
     let (mut weights, mut first, mut none) = (vec![0.0; n], vec![0.0; n], 0.0);
-    // Presence is kept at one half for one effect; the prior of the variance is inverse gamma, shape 3, scale .1.
+    // One effect is as likely as none, and the share of the variance that it explains is uniform.
     for i in 0..4_000 {
-        let log = (1e-4_f64).ln() + (10.0_f64 / 1e-4).ln() * (f64::from(i) + 0.5) / 4_000.0;
-        let slab = log.exp();
-        let prior = (-3.0 * log - 0.1 / slab).exp();
+        let share = (f64::from(i) + 0.5) / 4_000.0;
+        let slab = gamma * share / (1.0 - share);
+        let prior = 1.0;
         none += prior;
         for (j, column) in x.columns().into_iter().enumerate() {
             let column = &column - column.mean().unwrap();
@@ -93,7 +93,7 @@ fn one_effect_agrees_with_quadrature() {
 }
 
 /// Probabilities of the columns of any number of effects at different columns, each number as likely beforehand, and each
-/// set of so many columns; no background, known noise.
+/// set of so many columns, and each share of the variance that they explain; no background, known noise.
 fn any_support(x: &Array2<f64>, y: &Array1<f64>, noise_var: f64) -> Vec<f64> {
     let (n_samples, n) = x.dim();
     let freedom = (n_samples - 1) as f64;
@@ -109,14 +109,13 @@ fn any_support(x: &Array2<f64>, y: &Array1<f64>, noise_var: f64) -> Vec<f64> {
         let k = support.len();
         let supports = (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product::<f64>();
         for i in 0..400 {
-            let log = (1e-4_f64).ln() + (10.0_f64 / 1e-4).ln() * (f64::from(i) + 0.5) / 400.0;
-            let slab = log.exp();
+            let share = (f64::from(i) + 0.5) / 400.0;
+            let slab = gamma * share / (1.0 - share) / k.max(1) as f64;
             let mut precision = chosen.t().dot(&chosen) / gamma;
             precision.diag_mut().iter_mut().for_each(|v| *v += 1.0 / slab);
             let (half_log_det, whitened) = cholesky(precision, products.to_vec());
             let gain = whitened.iter().map(|v| v * v).sum::<f64>() / (2.0 * gamma * gamma);
-            let prior = (-3.0 * log - 0.1 / slab).exp() / supports;
-            let weight = prior * (gain - half_log_det - k as f64 * log / 2.0).exp();
+            let weight = (gain - half_log_det - k as f64 * slab.ln() / 2.0).exp() / supports;
             total += weight;
             support.iter().for_each(|&j| probability[j] += weight);
         }
@@ -148,7 +147,7 @@ fn several_effects_agree_with_the_sum_over_all_supports() {
     for more in [0.0, 0.6] {
         let y = &y + &(&x.column(3) * more);
         let exact = any_support(&x, &y, 1.2);
-        let found = run(&x, &y, Some(1.2), &Settings { n_effects: 20, ..long(4) });
+        let found = run(&x, &y, Some(1.2), &Settings { n_effects: 20, n_sweeps: 100_000, ..long(4) });
         for (found, exact) in found.inclusion_prob.iter().zip(exact) {
             assert!((found - exact).abs() < 0.01, "{found} for {exact}");
         }
