@@ -146,7 +146,7 @@ impl<'a> Chain<'a> {
         given_noise: Option<f64>,
     ) -> Self {
         let (n, axes, rank) = (coordinates.n_columns(), coordinates.n_axes, coordinates.spectrum.len());
-        let (noise_var, slab_ratio, absence) = START;
+        let (noise_var, absence) = START;
         let zeros = || vec![0.0; n];
         let sums = Averages {
             inclusion: zeros(),
@@ -172,7 +172,8 @@ impl<'a> Chain<'a> {
             q: vec![0.0; n * axes],
             squares: zeros(),
             noise_var: given_noise.unwrap_or(noise_var),
-            slab_ratio,
+            // The first noise variance is that of the residuals of the start alone.
+            slab_ratio: SLAB_RANGE.1,
             absence,
             prior,
             offset: zeros(),
@@ -224,6 +225,11 @@ impl<'a> Chain<'a> {
         }
         let mut order: Vec<usize> = (0..self.effects.len()).collect();
         order.shuffle(&mut self.rng);
+        if !kept {
+            // Of two columns that are alike the better one should be moved to, not joined: joint effects of both, as large
+            // as they like if they cancel each other, are hard to leave one by one.
+            order.sort_by_key(|&l| self.effects[l].is_none());
+        }
         // Effects that are nowhere have one conditional until another one moves: how many have drawn from it.
         let mut times = 0;
         for l in order {

@@ -10,8 +10,8 @@ pub(super) const NO_BACKGROUND: f64 = 0.5;
 pub(super) const SLAB_RANGE: (f64, f64) = (1e-6, 1e15);
 /// The smallest noise variance: it bounds weights from above where residuals vanish or hardly any noise is given.
 pub(super) const LEAST_NOISE: f64 = 1e-12;
-/// The first sweep's noise variance, variance of effects over it, and odds that an effect is not there.
-pub(super) const START: (f64, f64, f64) = (0.5, 0.4, 2.0);
+/// The noise variance at first, and the odds that an effect is not there.
+pub(super) const START: (f64, f64) = (0.5, 2.0);
 /// Effects beyond those that the sampler starts with, at least.
 pub(super) const SPARE_EFFECTS: usize = 10;
 /// Sweeps between two draws of the ratio of background to noise: products of columns are made anew for another one.
