@@ -84,7 +84,7 @@ figures-statistics: $(VENV)/.figures ## Run all experiments on noisy data, 13 CP
 	$(BIN)/sparsevae reproduce benchmark calibration prediction finemapping null --methods all && \
 	$(BIN)/python notebooks/paper.py statistics
 
-bench: $(VENV)/.bench ## Time the kernel, then everything beside its rivals; write docs/benchmarks.md
+bench: $(VENV)/.bench ## Time the kernel, then everything beside its rivals; write docs/benchmarks/peers.md
 	cargo bench --locked
 	$(BIN)/python benches/peers/all.py
 

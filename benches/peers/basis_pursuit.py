@@ -1,6 +1,6 @@
 """Basis pursuit: CPU time and objective beside SciPy's HiGHS, scikit-learn's LARS and, where it is installed, SPGL1.
 
-python benches/peers/basis_pursuit.py [trials]
+python benches/peers/basis_pursuit.py [trials] [--quick]
 
 Easy problems have m / 6 nonzeros, which l1 minimisation recovers; hard ones m / 2, whose solution has m. The objective
 error is the distance from the best norm that any exact solver found, as a share of it; where a solver leaves the
@@ -10,7 +10,6 @@ equations unsolved, the misfit says so.
 import environment  # sets the number of threads; keep it before numpy
 
 # isort: split
-import sys
 import time
 import warnings
 
@@ -104,11 +103,14 @@ def rows(shape, kind, trials):
 
 
 def main():
-    trials = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    print(environment.machine(), "\n")
+    parser = environment.parser(__doc__, "one problem of the smallest size")
+    parser.add_argument("trials", type=int, nargs="?", default=20, help="problems of the smallest size (default: 20)")
+    arguments = parser.parse_args()
+    trials, points = (1, POINTS[:1]) if arguments.quick else (arguments.trials, POINTS)
+    environment.introduce()
     # The first call of each loads what it needs.
     measure((10, 20), 2, 1)
-    table = [row for shape, fewer in POINTS for kind in KINDS for row in rows(shape, kind, max(1, trials // fewer))]
+    table = [row for shape, fewer in points for kind in KINDS for row in rows(shape, kind, max(1, trials // fewer))]
     print(report.table(table))
 
 

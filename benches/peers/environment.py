@@ -1,5 +1,6 @@
 """One thread for every library, set before NumPy is imported; where and with what the numbers are measured."""
 
+import argparse
 import datetime as dt
 import importlib.metadata
 import os
@@ -22,6 +23,31 @@ def _facts():
     return {key.strip(): value.strip() for key, _, value in lines}
 
 
+# Where all.py wants to read what a script was run on, in place of the script's own words.
+RECORD = "SPARSEVAE_BENCH_RECORD"
+
+
+def parser(doc, quick):
+    """The options of a script: `--quick` at least, for which `quick` says what it does."""
+    options = argparse.ArgumentParser(description=doc.splitlines()[0])
+    options.add_argument("--quick", action="store_true", help=f"only to see that it works: {quick}")
+    return options
+
+
+def introduce(remark=""):
+    """Print where and with what the script runs, and a remark of its own."""
+    if RECORD in os.environ:
+        Path(os.environ[RECORD]).write_text(machine(), encoding="utf-8")
+    else:
+        print(f"{month()}; {machine()}\n", flush=True)
+    if remark:
+        print(f"{remark}\n", flush=True)
+
+
+def month():
+    return f"{dt.datetime.now(dt.UTC).date():%B %Y}"
+
+
 def machine():
     """Two sentences: processor and system, then versions."""
     import numpy as np  # noqa: F401 - loads its BLAS
@@ -36,13 +62,13 @@ def machine():
     kernels = {f"{pool['internal_api']} with {pool.get('architecture', 'unnamed')} kernels" for pool in pools}
     # What is imported, which an older installed package need not be.
     versions = [f"sparsevae {sparsevae.__version__}"]
-    for name in ("numpy", "scipy", "scikit-learn", "skglm", "mne"):
+    for name in ("numpy", "scipy", "scikit-learn", "skglm", "mne", "abess", "torch"):
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"{name} absent")
     return (
-        f"{dt.datetime.now(dt.UTC).date():%B %Y}; {processor}; {os.cpu_count()} cores, one thread per solver; "
+        f"{processor}; {os.cpu_count()} cores, one thread per solver; "
         f"{platform.system()}, Python {platform.python_version()}; {', '.join(sorted(kernels))}. "
         f"{', '.join(versions)}."
     )

@@ -1,6 +1,6 @@
 """MEG at its real size: 306 sensors, 7,500 sources of free orientation, 100 time points, five active sources, 10 dB.
 
-    python benches/peers/meg_size.py [n_sources]
+    python benches/peers/meg_size.py [n_sources] [--quick]
 
 Each solver runs in its own process and reports wall time and the largest resident memory. The leadfield is that of
 point magnetometers and a spherical head, after Sarvas; sources fill a half ball of 2 to 8 cm radius.
@@ -9,6 +9,7 @@ point magnetometers and a spherical head, after Sarvas; sources fill a half ball
 import environment  # sets the number of threads; keep it before numpy
 
 # isort: split
+import argparse
 import resource
 import subprocess
 import sys
@@ -128,18 +129,25 @@ def measure(name, n_sources):
 
 
 def main():
-    n_sources = int(sys.argv[1]) if len(sys.argv) > 1 else SOURCES
-    if len(sys.argv) > 2:
-        print(measure(sys.argv[2], n_sources))
+    parser = environment.parser(__doc__, "200 sources")
+    parser.add_argument("n_sources", type=int, nargs="?", default=SOURCES, help=f"default: {SOURCES:,}")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    n_sources = 200 if arguments.quick else arguments.n_sources
+    if arguments.measure:
+        print(measure(arguments.measure, n_sources))
         return
-    print(environment.machine())
-    print(
-        f"\n{SENSORS} sensors, {n_sources:,} sources x {ORIENTATIONS} orientations, {TIMES} time points, "
-        f"{ACTIVE} active, {SNR_DB} dB\n\n| solver | wall time | peak memory | sources | farthest true one | |"
+    environment.introduce(
+        f"{SENSORS} sensors, {n_sources:,} sources x {ORIENTATIONS} orientations, {TIMES} time points, "
+        f"{ACTIVE} active, {SNR_DB} dB."
     )
+    print("| solver | time by the clock | peak memory | sources found | farthest true one | |")
     print("|---|---|---|---|---|---|", flush=True)
     for name in SOLVERS:
-        subprocess.run([sys.executable, __file__, str(n_sources), name], check=True)
+        done = subprocess.run(
+            [sys.executable, __file__, str(n_sources), "--measure", name], check=True, stdout=subprocess.PIPE, text=True
+        )
+        print(done.stdout, end="", flush=True)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def seed_of(start, kappa, trial):
     return start + 1000 * kappa + trial
 
 
-def recovery(trials, start):
+def recovery(trials, start, kappas=KAPPAS):
     """Rates and times, one row for each design, solver and number of nonzeros."""
     solvers, notes = noise_free_solvers()
     problems, left_out = designs()
@@ -44,7 +44,7 @@ def recovery(trials, start):
         for solve in solvers.values():
             easy = draw(2, start)
             solve(easy.X, easy.y)  # compilers and thread pools start here, not in the measurement
-        for kappa in KAPPAS:
+        for kappa in kappas:
             sys.stderr.write(f"\rrecovery: {design}, {kappa} nonzeros   ")
             seen = {name: [] for name in solvers}
             for trial in range(trials):

@@ -1,12 +1,11 @@
 """Several responses: recovery and time beside MNE-Python's gamma-MAP, whose best mode counts.
 
-python benches/peers/row_sparse.py [trials]
+python benches/peers/row_sparse.py [trials] [--quick]
 """
 
 import environment  # sets the number of threads; keep it before numpy
 
 # isort: split
-import sys
 import time
 
 import numpy as np
@@ -36,9 +35,14 @@ SOLVERS = {
 
 
 def main():
-    trials = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    print(environment.machine(), "\n")
-    print(f"{SIZE[0]} x {SIZE[1]}, {RESPONSES} responses of rank {RANK}, {trials} problems: recovered, median time\n")
+    parser = environment.parser(__doc__, "one problem a point")
+    parser.add_argument("trials", type=int, nargs="?", default=20, help="problems a point (default: 20)")
+    arguments = parser.parse_args()
+    trials = 1 if arguments.quick else arguments.trials
+    environment.introduce(
+        f"{SIZE[0]} x {SIZE[1]}, {RESPONSES} responses of rank {RANK}. Of {trials} at each number of nonzero rows: "
+        "how many are recovered, and the median time by the clock."
+    )
     print("| solver |", " | ".join(f"{r} rows" for r in ROWS), "|")
     print("|---|" + "---|" * len(ROWS))
     cells = {name: [] for name in SOLVERS}

@@ -1,6 +1,6 @@
 """Large designs: CPU time, memory beyond the data, and F1 of the support, beside abess and NumPy's Gram matrix.
 
-    python benches/peers/scale.py [--draws N] [--only GROUP ...]
+    python benches/peers/scale.py [--draws N] [--only GROUP ...] [--quick]
 
 Each fit runs in a process of its own, on one thread, after a small one that loads what is loaded once; medians over the
 draws, with the slowest. abess has its defaults, which choose the size of the support. "Gram" is `X.T @ X`, which
@@ -36,7 +36,6 @@ GROWTH = (10_000, 31_623, 100_000, 316_228, 1_000_000)
 
 class Case(NamedTuple):
     group: str
-    shape: tuple[int, int]
     draw: Callable
     solvers: tuple[str, ...] = ("VaeSlr()",)
 
@@ -107,23 +106,29 @@ def rows(n_samples, n_features, n_responses, n_nonzero, snr_db):
 # abess had not ended after nine minutes at 20,000 x 1,000; it runs on the smallest of the tall designs.
 BOTH, TALL = ("VaeSlr()", "abess"), ("VaeSlr()", "Gram")
 CASES = {
-    "500 x 100,000, 30 dB": Case("wide", (500, 100_000), gaussian(500, 100_000, 20, 30), BOTH),
-    "500 x 100,000, 10 dB": Case("wide", (500, 100_000), gaussian(500, 100_000, 20, 10), BOTH),
-    "200 x 50,000, 10 dB": Case("wide", (200, 50_000), gaussian(200, 50_000, 10, 10), BOTH),
-    "Toeplitz(.9) 200 x 10,000, 10 dB": Case("wide", (200, 10_000), toeplitz(200, 10_000, 10, 10), BOTH),
-    "int8 file 500 x 1,000,000, 30 dB": Case("files", (500, 1_000_000), genotypes(500, 1_000_000, 20, 30)),
-    "int8 file 500 x 1,000,000, 10 dB": Case("files", (500, 1_000_000), genotypes(500, 1_000_000, 20, 10)),
-    "sparse 1,000 x 200,000, density .01, 10 dB": Case(
-        "sparse", (1_000, 200_000), sparse(1_000, 200_000, 0.01, 20, 10)
-    ),
-    "20,000 x 1,000, 0 dB": Case("tall", (20_000, 1_000), gaussian(20_000, 1_000, 10, 0, "C"), TALL),
-    "100,000 x 50, 0 dB": Case("tall", (100_000, 50), gaussian(100_000, 50, 10, 0, "C"), (*TALL, "abess")),
-    "1,000,000 x 20, 0 dB": Case("tall", (1_000_000, 20), gaussian(1_000_000, 20, 10, 0, "C"), TALL),
+    "500 x 100,000, 30 dB": Case("wide", gaussian(500, 100_000, 20, 30), BOTH),
+    "500 x 100,000, 10 dB": Case("wide", gaussian(500, 100_000, 20, 10), BOTH),
+    "200 x 50,000, 10 dB": Case("wide", gaussian(200, 50_000, 10, 10), BOTH),
+    "Toeplitz(.9) 200 x 10,000, 10 dB": Case("wide", toeplitz(200, 10_000, 10, 10), BOTH),
+    "int8 file 500 x 1,000,000, 30 dB": Case("files", genotypes(500, 1_000_000, 20, 30)),
+    "int8 file 500 x 1,000,000, 10 dB": Case("files", genotypes(500, 1_000_000, 20, 10)),
+    "sparse 1,000 x 200,000, density .01, 10 dB": Case("sparse", sparse(1_000, 200_000, 0.01, 20, 10)),
+    "20,000 x 1,000, 0 dB": Case("tall", gaussian(20_000, 1_000, 10, 0, "C"), TALL),
+    "100,000 x 50, 0 dB": Case("tall", gaussian(100_000, 50, 10, 0, "C"), (*TALL, "abess")),
+    "1,000,000 x 20, 0 dB": Case("tall", gaussian(1_000_000, 20, 10, 0, "C"), TALL),
     **{
-        f"{n} x {p:,} x {r}, 20 dB": Case("rows", (n, p), rows(n, p, r, 20, 20), ("SimultaneousSparseVae()",))
+        f"{n} x {p:,} x {r}, 20 dB": Case("rows", rows(n, p, r, 20, 20), ("SimultaneousSparseVae()",))
         for n, p, r in ((200, 5_000, 50), (200, 20_000, 50), (306, 20_000, 100))
     },
-    **{f"200 x {p:,}, 20 dB": Case("growth", (200, p), gaussian(200, p, 10, 20)) for p in GROWTH},
+    **{f"200 x {p:,}, 20 dB": Case("growth", gaussian(200, p, 10, 20)) for p in GROWTH},
+}
+# One small case of each group, but for that of growth.
+QUICK = {
+    "100 x 4,000, 10 dB": Case("wide", gaussian(100, 4_000, 5, 10), BOTH),
+    "int8 file 100 x 4,000, 30 dB": Case("files", genotypes(100, 4_000, 5, 30)),
+    "sparse 100 x 4,000, density .1, 10 dB": Case("sparse", sparse(100, 4_000, 0.1, 5, 10)),
+    "2,000 x 50, 0 dB": Case("tall", gaussian(2_000, 50, 5, 0, "C"), TALL),
+    "100 x 4,000 x 5, 20 dB": Case("rows", rows(100, 4_000, 5, 5, 20), ("SimultaneousSparseVae()",)),
 }
 GROUPS = tuple(dict.fromkeys(case.group for case in CASES.values()))
 
@@ -178,7 +183,7 @@ def measure(case, solver, seed):
     small = np.random.default_rng(0).standard_normal((40, 50))
     solve(small, small[:, :2] if "Simultaneous" in solver else small[:, 0])
     with tempfile.TemporaryDirectory() as folder:
-        X, y, support = CASES[case].draw(seed, Path(folder))
+        X, y, support = (CASES | QUICK)[case].draw(seed, Path(folder))
         with Peak() as peak:
             begin = time.process_time()
             found = solve(X, y)
@@ -211,7 +216,7 @@ def run(case, solver, draws):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = environment.parser(__doc__, "one draw of a small case of each group")
     parser.add_argument("--draws", type=int, default=3, help="draws of each case (default: 3)")
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS, help="groups to run (default: all)")
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
@@ -220,21 +225,22 @@ def main():
         case, solver, seed = arguments.measure
         print(json.dumps(measure(case, solver, int(seed))))
         return
-    print(environment.machine(), f"{arguments.draws} draws.")
+    draws, cases = (1, QUICK) if arguments.quick else (arguments.draws, CASES)
+    environment.introduce(f"{draws} draws." if draws > 1 else "One draw.")
     for group in arguments.only:
         found = []
-        for name, case in CASES.items():
+        for name, case in cases.items():
             if case.group == group:
-                found.extend(run(name, solver, arguments.draws) for solver in case.solvers)
+                found.extend(run(name, solver, draws) for solver in case.solvers)
+        if not found:
+            continue
         columns = {key: None for row in found for key in row}
-        print(
-            f"\n**{group}**\n\n{report.table([{key: row.get(key, '-') for key in columns} for row in found])}",
-            flush=True,
-        )
+        shown = report.table([{key: row.get(key, "-") for key in columns} for row in found])
+        print(f"## {group.capitalize()}\n\n{shown}\n", flush=True)
         if group == "growth" and all("slowest" in row for row in found):
             exponent = np.polyfit(np.log(GROWTH), np.log([row["s"] for row in found]), 1)[0]
             last = np.polyfit(np.log(GROWTH[2:]), np.log([row["s"] for row in found[2:]]), 1)[0]
-            print(f"\nTime grows as the number of columns to the power of {exponent:.2f}, {last:.2f} from 100,000 on.")
+            print(f"Time grows as the number of columns to the power of {exponent:.2f}, {last:.2f} from 100,000 on.\n")
 
 
 if __name__ == "__main__":

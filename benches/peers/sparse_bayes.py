@@ -77,11 +77,12 @@ def sentence(case, rows, rival, name):
     )
 
 
-def run(repeats, start):
+def run(repeats, start, most=np.inf):
+    """Rows, one for each design and number of features up to `most`, and where the times cross."""
     rows, notes = [], []
     for design, wide, snr_db, largest in CASES:
         mine, n = [], SMALLEST
-        while n <= largest:
+        while n <= min(largest, most):
             sys.stderr.write(f"\rsparse Bayes: {design}, {n // wide} x {n}   ")
             data = make_sparse_regression(
                 n // wide, n, n_nonzero=n // wide // 10, design=design, snr_db=snr_db, random_state=start

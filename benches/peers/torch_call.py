@@ -1,6 +1,6 @@
 """What a call with tensors costs beyond the same call with arrays of NumPy; data are not copied (tests/python).
 
-    python benches/peers/torch_call.py
+    python benches/peers/torch_call.py [--quick]
 
 100 x 200, float64, one thread, CPU times of pairs of calls that take turns. The core's work is the same for both, and
 its time varies by more than what is looked for: the interquartile range says how far to trust a difference.
@@ -20,9 +20,9 @@ from sparsevae.datasets import make_sparse_regression
 SHAPE, N_NONZERO, REPEATS = (100, 200), 20, 2000
 
 
-def differences(array_call, tensor_call):
+def differences(array_call, tensor_call, repeats):
     """Microseconds of the tensor call less those of the other, pair by pair."""
-    spent = np.empty((REPEATS, 2))
+    spent = np.empty((repeats, 2))
     for pair in spent:
         for k, call in enumerate((array_call, tensor_call)):
             begin = time.thread_time_ns()
@@ -32,6 +32,7 @@ def differences(array_call, tensor_call):
 
 
 def main():
+    repeats = 100 if environment.parser(__doc__, "100 pairs of calls").parse_args().quick else REPEATS
     data = make_sparse_regression(*SHAPE, n_nonzero=N_NONZERO, random_state=0)
     arrays = data.X, data.y
     tensors = tuple(map(torch.from_numpy, arrays))
@@ -42,7 +43,7 @@ def main():
     }
     rows = []
     for name, pair in calls.items():
-        alone, more = differences(*pair)
+        alone, more = differences(*pair, repeats)
         low, middle, high = np.percentile(more, [25, 50, 75])
         rows.append(
             {
@@ -52,8 +53,8 @@ def main():
                 "quartiles": f"{low:.0f} to {high:.0f}",
             }
         )
-    print(environment.machine())
-    print(f"PyTorch {torch.__version__}; {REPEATS:,} pairs of calls.\n\n{report.table(rows)}")
+    environment.introduce(f"{repeats:,} pairs of calls.")
+    print(report.table(rows))
 
 
 if __name__ == "__main__":

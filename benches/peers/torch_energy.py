@@ -1,6 +1,6 @@
 """An energy and its slopes for PyTorch: ours beside the same formula in PyTorch, and a batch beside a loop.
 
-    python benches/peers/torch_energy.py
+    python benches/peers/torch_energy.py [--quick]
 
 Float64. Single problems: median CPU times, the two taking turns, one thread each. Batch: the best wall time of several.
 """
@@ -8,7 +8,6 @@ Float64. Single problems: median CPU times, the two taking turns, one thread eac
 import environment  # sets the number of threads; keep it before numpy
 
 # isort: split
-import os
 import time
 
 import numpy as np
@@ -63,7 +62,7 @@ def timed(functions, repeats, clock):
     return spent[1:]
 
 
-def single():
+def single(share):
     rows = []
     for shape, repeats in SHAPES:
         for asked in ASKED:
@@ -72,7 +71,7 @@ def single():
             found, expected = (slopes(energy, arguments) for energy in both)
             gap = max(((a - b).norm() / b.norm()).item() for a, b in zip(found, expected, strict=True))
             calls = [lambda energy=energy, a=arguments: slopes(energy, a) for energy in both]
-            ours, theirs = 1e6 * np.median(timed(calls, repeats, time.process_time), axis=0)
+            ours, theirs = 1e6 * np.median(timed(calls, max(2, repeats // share), time.process_time), axis=0)
             rows.append(
                 {
                     "shape": "{}x{}".format(*shape),
@@ -86,18 +85,18 @@ def single():
     return rows
 
 
-def batched(asked):
+def batched(asked, count, repeats):
     arguments = [
-        values.requires_grad_(name in asked) for name, values in zip(NAMES, draw(BATCH_SHAPE, (BATCH,)), strict=True)
+        values.requires_grad_(name in asked) for name, values in zip(NAMES, draw(BATCH_SHAPE, (count,)), strict=True)
     ]
-    apart = [[values[p].detach().requires_grad_(values.requires_grad) for values in arguments] for p in range(BATCH)]
+    apart = [[values[p].detach().requires_grad_(values.requires_grad) for values in arguments] for p in range(count)]
     calls = {
         f"batch, {THREADS} threads": lambda: slopes(marginal_energy, arguments, n_jobs=THREADS),
         "batch, 1 thread": lambda: slopes(marginal_energy, arguments),
         "loop": lambda: [slopes(marginal_energy, problem) for problem in apart],
         "loop in PyTorch": lambda: [slopes(by_formula, problem) for problem in apart],
     }
-    best = timed(calls.values(), BATCH_REPEATS, time.perf_counter).min(axis=0)
+    best = timed(calls.values(), repeats, time.perf_counter).min(axis=0)
     loop = best[list(calls).index("loop")]
     return [
         {"gradients": ", ".join(asked), "": name, "ms": 1e3 * spent, "loop over it": loop / spent}
@@ -106,11 +105,13 @@ def batched(asked):
 
 
 def main():
+    quick = environment.parser(__doc__, "few repetitions, 50 problems").parse_args().quick
+    share, count, repeats = (20, 50, 1) if quick else (1, BATCH, BATCH_REPEATS)
     torch.set_num_threads(1)
-    print(environment.machine())
-    print(f"PyTorch {torch.__version__}, {os.cpu_count()} cores.\n\n{report.table(single())}\n", flush=True)
-    rows = [row for asked in ASKED[1:] for row in batched(asked)]
-    print(f"{BATCH:,} problems of {'{}x{}'.format(*BATCH_SHAPE)}\n\n{report.table(rows)}")
+    environment.introduce()
+    print(f"{report.table(single(share))}\n", flush=True)
+    rows = [row for asked in ASKED[1:] for row in batched(asked, count, repeats)]
+    print(f"{count:,} problems of {'{} x {}'.format(*BATCH_SHAPE)}:\n\n{report.table(rows)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Learning from training problems: rate, time and memory by size, beside plain l1 minimisation.
 
-python benches/peers/training.py [components] [nonzeros of a component] [seeds] [design]
+python benches/peers/training.py [components] [nonzeros of a component] [seeds] [design] [--quick]
 
 There are ten times as many features as components, six times as many samples, four times as many training problems:
 with 20 components 120 x 200 and 80 problems. 15% of them, and four test problems a seed, combine six components, the
@@ -11,7 +11,6 @@ import environment  # sets the number of threads; keep it before numpy
 
 # isort: split
 import resource
-import sys
 import time
 
 import numpy as np
@@ -28,12 +27,18 @@ def solved(found, coef):
 
 
 def main():
-    given = dict(enumerate(sys.argv[1:]))
-    p, s, seeds = int(given.get(0, 20)), float(given.get(1, 20)), int(given.get(2, 20))
-    design = given.get(3, "gaussian")
+    parser = environment.parser(__doc__, "two seeds")
+    for name, kind, default in (("components", int, 20), ("nonzeros", float, 20), ("seeds", int, 20)):
+        parser.add_argument(name, type=kind, nargs="?", default=default, help=f"default: {default}")
+    parser.add_argument("design", nargs="?", default="gaussian", help="default: gaussian")
+    arguments = parser.parse_args()
+    p, s, seeds = arguments.components, arguments.nonzeros, 2 if arguments.quick else arguments.seeds
+    design = arguments.design
     m, n, q = 6 * p, 10 * p, 4 * p
-    print(environment.machine(), "\n")
-    print(f"{design} {m} x {n}, {p} components of {s:g} nonzeros, {q} training problems, {seeds} seeds\n")
+    environment.introduce(
+        f"{design.replace('_', ' ').capitalize()}, {m} x {n}, {p} components of {s:g} nonzeros, {q} training problems, "
+        f"{seeds} seeds."
+    )
     solvers = {
         'WelperRecover(factorization="er-spud", n_jobs=-1)': WelperRecover(n_jobs=-1),
         'WelperRecover(factorization="l4", n_jobs=-1)': WelperRecover(factorization="l4", n_jobs=-1),
@@ -47,13 +52,13 @@ def main():
             model.fit(data.A, data.B)
             times[name].append(time.perf_counter() - begin)
             rates[name] += solved(model.recover(data.b).coef, data.coef)
-    print("| solver | seeds with all four solved | training: median | longest |")
+    print("| solver | seeds with all four solved | training, by the clock: median | longest |")
     print("|---|---|---|---|")
     for name, rate in rates.items():
         spent = times.get(name)
         cells = (f"{np.median(spent):.3g} s", f"{max(spent):.3g} s") if spent else ("", "")
         print(f"| {name} | {rate} of {seeds} | {cells[0]} | {cells[1]} |")
-    print(f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    print(f"\nPeak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB.")
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def main():
     lines = []
     for tables in run(arguments):
         minutes = (time.process_time() - start) / 60
-        made = f"Made by `{call}` in {minutes:.0f} minutes of CPU, {environment.machine()}"
+        made = f"Made by `{call}` in {minutes:.0f} minutes of CPU, {environment.month()}; {environment.machine()}"
         lines = [f"## {title}", made, note, *tables]
         if arguments.out:
             keep(arguments.out, arguments.part, lines)

@@ -58,10 +58,11 @@ class VaeSlr(SupportPosterior, LinearVae):
         over all supports does, and more columns that the data speak for, as long as the expected F1 score rises; none
         unless a test rejects pure noise at the level of 4% (see Notes). "evidence": marginal likelihood of the support.
         "ebic": extended BIC, of at most ``n_samples / log(n_samples)`` columns. "posterior": coefficients more than
-        three posterior standard deviations from 0. With other optimisers, a learned `noise_var`, and for large designs
-        without `model_averaging`, `prior_odds` and `positive`, "evidence" stands in for "projection": of more than
-        2**23 entries, or of a rank `r` with ``r**2 * (r + n_features)`` above 2**30 (600 x 2,400). Of a wide design its
-        working set counts.
+        three posterior standard deviations from 0. "evidence" stands in for "projection" with "adam", with a
+        learned `noise_var`, and with a given one if the optimiser is not "auto", or the design is large and there are
+        no `model_averaging`, `prior_odds` and `positive`: of more than 2**23 entries, or of a rank `r` with
+        ``r**2 * (r + n_features)`` above 2**30 (600 x 2,400). Where the noise is unknown, the posterior of designs as
+        large is sampled on 768 columns; of a wide design its working set counts.
     model_averaging : bool, default=False
         Whether to average over supports where there is noise: `coef_`, `intercept_` and :meth:`predict` are then means
         over the posterior of all supports and of a dense background of small coefficients, which predicts better than
