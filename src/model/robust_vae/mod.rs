@@ -102,6 +102,7 @@ pub fn fit(
     }
     let share = d as f64 / n_observed;
     let Axes { values, vectors } = principal.axes("X", monitor)?;
+    // Where few axes stand out, and far, the others are noise, or can wait until the floor has fallen to them.
     let above = |limit: f64| values.iter().take_while(|&&value| value > limit).count();
     let standing = above(noise(d as f64 / n as f64) * values[d / 2]);
     let stands_apart = standing > 0 && values[standing - 1] > GAP * values[standing.min(d - 1)];
@@ -176,7 +177,8 @@ fn root_mean_square(x: ArrayView2<'_, f64>, n_observed: f64) -> f64 {
 }
 
 /// Takes steps while the floor falls, and until the energy settles; the energy per observed entry at each of them. There
-/// are at most `most` components, of which `at_once` are taken in together.
+/// are at most `most` components, of which `at_once` are taken in together; none is at the first step if the start
+/// `is_clear`.
 fn anneal(
     em: &mut RobustEm<'_>,
     (n_observed, most, at_once): (f64, usize, usize),

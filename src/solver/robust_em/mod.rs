@@ -119,7 +119,7 @@ pub struct RobustEm<'a> {
     /// What is known of the samples.
     pub posterior: Posterior,
     moments: Moments,
-    /// What the last expectation step made of the probes for missing components.
+    /// `V^T V` times the probes for missing components, from the last expectation step.
     image: Option<Vec<f64>>,
 }
 

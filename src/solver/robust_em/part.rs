@@ -23,7 +23,7 @@ pub(super) struct Sums {
     pub energy: f64,
     /// The next precisions of each feature.
     pub totals: Vec<f64>,
-    /// What `V^T V` makes of the probes, if there are any.
+    /// `V^T V` times the probes, if there are any.
     pub image: Vec<f64>,
 }
 
