@@ -66,7 +66,7 @@ fn the_energy_of_a_step_is_that_of_dense_algebra_and_falls_at_a_fixed_floor() {
     let mut last = f64::INFINITY;
     for step in 0..30 {
         let expected = dense(&em.decoder.weights, em.decoder.n_components, &em.posterior.precision);
-        let found = em.expectation(1e-3, step, &Monitor::default()).unwrap();
+        let found = em.expectation(1e-3, step, false, &Monitor::default()).unwrap();
         assert_close(found, expected, 1e-9, "energy");
         assert!(found <= last + 1e-9, "step {step}: {found} after {last}");
         last = found;
@@ -79,7 +79,7 @@ fn a_column_is_born_at_the_closed_form_of_equal_noise() {
     let x = gaussian(80, 6, 2).dot(&Array2::from_diag(&ndarray::arr1(&[3.0, 2.0, 1.0, 0.5, 0.4, 0.3])));
     let samples = Samples::new(x.iter().copied().collect(), x.ncols());
     let mut em = RobustEm::new(&samples, &[], 0.5).unwrap();
-    em.expectation(0.5, 0, &Monitor::default()).unwrap();
+    em.expectation(0.5, 0, true, &Monitor::default()).unwrap();
     let entering = em.entering(6, &Monitor::default()).unwrap();
     let settings = sparsevae::model::affine_vae::AffineVaeSettings { n_components: None, noise_var: Some(0.5) };
     // Without an offset: the mirrored samples have none.
@@ -104,7 +104,7 @@ fn a_direction_that_would_lower_the_energy_is_found_among_many_that_would_not() 
         });
         let samples = Samples::new(x.iter().copied().collect(), size);
         let mut em = RobustEm::new(&samples, &[], 1.0).unwrap();
-        em.expectation(1e-3, 0, &Monitor::default()).unwrap();
+        em.expectation(1e-3, 0, true, &Monitor::default()).unwrap();
         let entering = em.entering(6, &Monitor::default()).unwrap();
         assert_eq!(entering.len(), n_expected, "{share}");
         for column in entering {

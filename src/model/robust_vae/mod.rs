@@ -8,7 +8,7 @@ pub use settings::RobustVaeSettings;
 
 use crate::design::{Design, read_samples};
 use crate::linalg::affine::ThinSvd;
-use crate::linalg::row_blocks::RowGram;
+use crate::linalg::row_blocks::{Axes, RowGram};
 use crate::linalg::zeros;
 use crate::monitor::{Monitor, Progress, Stage};
 use crate::problem::validate::{check_results, check_shape};
@@ -16,7 +16,7 @@ use crate::settings::Checked;
 use crate::solver::robust_em::{RobustEm, Samples};
 use crate::{Error, Result, Status};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
-use tolerances::{AT_ONCE, HOLD, NEGLIGIBLE, PRINCIPAL, outlying};
+use tolerances::{AT_ONCE, CLEAR, GAP, HOLD, NEGLIGIBLE, PRINCIPAL, noise, outlying};
 
 /// Rows whose products are summed at a time.
 const BLOCK: usize = 512;
@@ -101,13 +101,19 @@ pub fn fit(
         principal.add(rows, monitor)?;
     }
     let share = d as f64 / n_observed;
-    let mut principal = principal.axes_above(PRINCIPAL / share, "X", monitor)?;
-    principal.truncate(most.min(at_once));
-    let columns: Vec<_> = principal.into_iter().map(|(value, vector)| vector * (value * share).sqrt()).collect();
+    let Axes { values, vectors } = principal.axes("X", monitor)?;
+    // Where few axes stand out, and far, the others are noise, or can wait until the floor has fallen to them.
+    let above = |limit: f64| values.iter().take_while(|&&value| value > limit).count();
+    let standing = above(noise(d as f64 / n as f64) * values[d / 2]);
+    let stands_apart = standing > 0 && values[standing - 1] > GAP * values[standing.min(d - 1)];
+    let is_clear = stands_apart && standing <= at_once / CLEAR;
+    let n_principal = above(PRINCIPAL / share).min(if is_clear { standing } else { at_once }).min(most);
+    let principal = values.iter().zip(vectors.outer_iter()).take(n_principal);
+    let columns: Vec<_> = principal.map(|(value, vector)| &vector * (value * share).sqrt()).collect();
     let mut em = RobustEm::new(&samples, &columns, 1.0)?;
-    let (energy_path, status) = anneal(&mut em, (n_observed, most, at_once), settings, monitor)?;
+    let (energy_path, status) = anneal(&mut em, (n_observed, most, at_once), is_clear, settings, monitor)?;
     let n_iter = energy_path.len();
-    em.expectation(settings.floor, n_iter, monitor)?;
+    em.expectation(settings.floor, n_iter, false, monitor)?;
     let (weights, means) = (components(&em, d), latent(&em, n));
     let precision = std::mem::take(&mut em.posterior.precision);
     drop(em);
@@ -171,23 +177,26 @@ fn root_mean_square(x: ArrayView2<'_, f64>, n_observed: f64) -> f64 {
 }
 
 /// Takes steps while the floor falls, and until the energy settles; the energy per observed entry at each of them. There
-/// are at most `most` components, of which `at_once` are taken in together.
+/// are at most `most` components, of which `at_once` are taken in together; none is at the first step if the start
+/// `is_clear`.
 fn anneal(
     em: &mut RobustEm<'_>,
     (n_observed, most, at_once): (f64, usize, usize),
+    is_clear: bool,
     settings: &RobustVaeSettings,
     monitor: &Monitor<'_>,
 ) -> Result<(Vec<f64>, Status)> {
     let mut energy_path: Vec<f64> = Vec::new();
     for step in 0..settings.max_iter {
         let floor = settings.floor_at(step);
-        let mut energy = em.expectation(floor, step, monitor)? / n_observed;
-        let room = most.saturating_sub(em.decoder.n_components).min(at_once);
-        if step < settings.n_anneal && room > 0 {
+        let room = if step < settings.n_anneal { most.saturating_sub(em.decoder.n_components).min(at_once) } else { 0 };
+        let seeking = room > 0 && !(is_clear && step == 0);
+        let mut energy = em.expectation(floor, step, seeking, monitor)? / n_observed;
+        if seeking {
             let entering = em.entering(room, monitor)?;
             if !entering.is_empty() {
                 em.append(entering);
-                energy = em.expectation(floor, step, monitor)? / n_observed;
+                energy = em.expectation(floor, step, false, monitor)? / n_observed;
             }
         }
         let before = energy_path.last().copied().unwrap_or(f64::INFINITY);

@@ -9,6 +9,22 @@ pub(super) const START: f64 = 0.5;
 /// the noise is taken to have there.
 pub(super) const PRINCIPAL: f64 = 0.25;
 
+/// Columns that are taken in together over those that stand out of the noise, at least, where these alone are the start.
+/// Near the limits of recovery the columns of noise that are taken in beside them lead to lower energies; elsewhere they
+/// are left out again, but each costs as much as all others.
+pub(super) const CLEAR: usize = 2;
+
+/// The least eigenvalue that stands out over the next one, at least, for that: others may be hidden in the noise where the
+/// step is less.
+pub(super) const GAP: f64 = 10.0;
+
+/// Eigenvalues of data of `ratio` times as many features as samples, over their median, up to which they may be those of
+/// noise (Gavish and Donoho 2014, "The optimal hard threshold for singular values is 4/sqrt(3)", eq. 5), and a quarter more
+/// where outliers are few.
+pub(super) fn noise(ratio: f64) -> f64 {
+    1.25 * (0.56 * ratio.powi(3) - 0.95 * ratio.powi(2) + 1.82 * ratio + 1.43).powi(2)
+}
+
 /// Squares of a column, as a share of the floor, at which it is left out: its share in the covariance of a sample is then
 /// below the least noise.
 pub(super) const NEGLIGIBLE: f64 = 0.1;

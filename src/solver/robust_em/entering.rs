@@ -1,8 +1,8 @@
 //! Components that are missing of a decoder.
 
-use super::{CHUNK, RobustEm};
+use super::{CHUNK, RobustEm, SAMPLES};
 use crate::Result;
-use crate::linalg::packed_spd::{Rows, multiply};
+use crate::linalg::packed_spd::{Rows, add_product, multiply};
 use crate::linalg::row_blocks::RowGram;
 use crate::monitor::Monitor;
 use ndarray::Array1;
@@ -19,6 +19,53 @@ const POWERS: i32 = 4;
 /// `10^-PROBES` it is greater (Halko, Martinsson and Tropp 2011, Lemma 4.1, `10 sqrt(2 / pi)`).
 const SHARE: f64 = 7.98;
 
+/// Vectors `H^-1/2 u` for directions `u`, side by side.
+#[derive(Debug)]
+pub(super) struct Probes {
+    vectors: Vec<f64>,
+    n_features: usize,
+}
+
+impl Probes {
+    /// Random directions, the same ones for as many features; `scale` is the diagonal of `H^-1/2`.
+    pub fn new(scale: &[f64]) -> Self {
+        Self { vectors: scaled(random(scale.len()), scale), n_features: scale.len() }
+    }
+
+    /// Numbers that they consist of.
+    pub fn len(&self) -> usize {
+        self.vectors.len()
+    }
+
+    /// Adds `V^T V` times them, for some rows of `V`.
+    pub fn add_image(&self, rows: &[f64], image: &mut [f64]) {
+        let left = Rows::new(rows, self.n_features);
+        let mut inner = vec![0.0; rows.len() / self.n_features * PROBES];
+        multiply(left, Rows::new(&self.vectors, PROBES), &mut inner);
+        add_product(left.t(), Rows::new(&inner, PROBES), image);
+    }
+}
+
+fn random(n_features: usize) -> Vec<f64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    (0..n_features * PROBES).map(|_| StandardNormal.sample(&mut rng)).collect()
+}
+
+fn scaled(mut probes: Vec<f64>, scale: &[f64]) -> Vec<f64> {
+    for (row, scale) in probes.chunks_exact_mut(PROBES).zip(scale) {
+        row.iter_mut().for_each(|v| *v *= scale);
+    }
+    probes
+}
+
+fn norms(probes: &[f64]) -> [f64; PROBES] {
+    let mut norms = [0.0; PROBES];
+    for row in probes.chunks_exact(PROBES) {
+        norms.iter_mut().zip(row).for_each(|(norm, v)| *norm += v * v);
+    }
+    norms.map(f64::sqrt)
+}
+
 impl RobustEm<'_> {
     /// New columns, at most `most`: those whose addition would lower the energy at the noise variances of the last
     /// expectation step, even if the present columns had no share in them.
@@ -31,29 +78,34 @@ impl RobustEm<'_> {
     /// [`Error::NoDecomposition`](crate::Error::NoDecomposition), [`Error::Interrupted`](crate::Error::Interrupted).
     ///
     /// # Complexity
-    /// A few times `16 n_samples n_features` where a random bound shows that there are none, else
-    /// `O(n_samples n_features^2)`.
+    /// At most three times `32 n_samples n_features` where a random bound shows that there are none, and nothing where
+    /// the probes of the expectation step do; else `O(n_samples n_features^2)`.
     pub fn entering(&self, most: usize, monitor: &Monitor<'_>) -> Result<Vec<Array1<f64>>> {
-        let d = self.samples.n_features;
-        let (mut total, mut counts) = (vec![0.0; d], vec![0.0; d]);
-        for row in self.posterior.precision.chunks_exact(d) {
-            for ((total, count), p) in total.iter_mut().zip(&mut counts).zip(row) {
-                *total += p;
-                *count += f64::from(u8::from(*p > 0.0));
-            }
-        }
-        // A feature that was never observed takes no part.
-        let scale: Vec<f64> = total.iter().map(|&h| if h > 0.0 { 1.0 / h.sqrt() } else { 0.0 }).collect();
+        let (d, scale) = (self.samples.n_features, self.scale());
         if self.is_complete(&scale, monitor)? {
             return Ok(Vec::new());
         }
         let mut gram = RowGram::new("X", d)?;
+        let mut left = Vec::new();
         for rows in self.chunks() {
-            gram.add(&self.left(rows, &scale), monitor)?;
+            self.left(rows, &mut left);
+            for row in left.chunks_exact_mut(d) {
+                row.iter_mut().zip(&scale).for_each(|(v, scale)| *v *= scale);
+            }
+            gram.add(&left, monitor)?;
+        }
+        let mut counts = vec![0.0; d];
+        for row in self.samples.observed.chunks_exact(d) {
+            counts.iter_mut().zip(row).for_each(|(count, seen)| *count += f64::from(u8::from(*seen)));
         }
         let spread: Array1<f64> = scale.iter().zip(&counts).map(|(h, count): (&f64, &f64)| h * count.sqrt()).collect();
         let column = |(value, vector): (f64, Array1<f64>)| vector * &spread * (value - 1.0).sqrt();
         Ok(gram.axes_above(1.0, "X", monitor)?.into_iter().take(most).map(column).collect())
+    }
+
+    /// The diagonal of `H^-1/2`; a feature that was never observed takes no part.
+    pub(super) fn scale(&self) -> Vec<f64> {
+        self.posterior.totals.iter().map(|&h| if h > 0.0 { 1.0 / h.sqrt() } else { 0.0 }).collect()
     }
 
     fn chunks(&self) -> impl Iterator<Item = Range<usize>> {
@@ -61,56 +113,32 @@ impl RobustEm<'_> {
         (0..n).step_by(CHUNK).map(move |start| start..n.min(start + CHUNK))
     }
 
-    /// Rows of `V H^-1/2`: `P` times what the decoder leaves, times `scale`.
-    fn left(&self, rows: Range<usize>, scale: &[f64]) -> Vec<f64> {
-        let (k, d) = (self.decoder.n_components, scale.len());
-        let mut out = vec![0.0; rows.len() * d];
+    /// Rows of `V`: `P` times what the decoder leaves.
+    fn left(&self, rows: Range<usize>, out: &mut Vec<f64>) {
+        let (k, d) = (self.decoder.n_components, self.samples.n_features);
+        out.clear();
+        out.resize(rows.len() * d, 0.0);
         if k > 0 {
             let latent = Rows::new(&self.posterior.latent[rows.start * k..rows.end * k], k);
-            multiply(latent, Rows::new(&self.decoder.weights, k).t(), &mut out);
+            multiply(latent, Rows::new(&self.decoder.weights, k).t(), out);
         }
         let own = rows.start * d..rows.end * d;
-        let entries =
-            self.samples.values[own.clone()].chunks_exact(d).zip(self.posterior.precision[own].chunks_exact(d));
-        for (out, (values, precision)) in out.chunks_exact_mut(d).zip(entries) {
-            for ((out, scale), (x, p)) in out.iter_mut().zip(scale).zip(values.iter().zip(precision)) {
-                *out = p * (x - *out) * scale;
-            }
-        }
-        out
+        let entries = self.samples.values[own.clone()].iter().zip(&self.posterior.precision[own]);
+        out.iter_mut().zip(entries).for_each(|(out, (x, p))| *out = p * (x - *out));
     }
 
-    /// Whether no eigenvalue of `B^T B`, for the rows `B` of [`left`](Self::left), is above 1: powers of it, which take
-    /// random directions to short ones, are small. Wrong with probability 1e-8; where the eigenvalues are near 1, it
-    /// says no.
+    /// Whether no eigenvalue of `B^T B`, for `B = V H^-1/2`, is above 1: powers of it, which take random directions to
+    /// short ones, are small. Wrong with probability 1e-8; where the eigenvalues are near 1, it says no.
     fn is_complete(&self, scale: &[f64], monitor: &Monitor<'_>) -> Result<bool> {
-        let d = scale.len();
-        let mut rng = ChaCha8Rng::seed_from_u64(0);
-        let mut probes: Vec<f64> = (0..d * PROBES).map(|_| StandardNormal.sample(&mut rng)).collect();
-        let norms = |probes: &[f64]| {
-            let mut norms = [0.0; PROBES];
-            for row in probes.chunks_exact(PROBES) {
-                norms.iter_mut().zip(row).for_each(|(norm, v)| *norm += v * v);
-            }
-            norms.map(f64::sqrt)
-        };
-        let mut before = norms(&probes);
-        let chunks: Vec<_> = self.chunks().collect();
+        let mut before = norms(&random(scale.len()));
+        let mut probes = Probes::new(scale);
         for power in 1..=POWERS {
-            let image = |rows: &Range<usize>| -> Result<Vec<f64>> {
-                monitor.check()?;
-                let left = self.left(rows.clone(), scale);
-                let (mut inner, mut outer) = (vec![0.0; rows.len() * PROBES], vec![0.0; d * PROBES]);
-                multiply(Rows::new(&left, d), Rows::new(&probes, PROBES), &mut inner);
-                multiply(Rows::new(&left, d).t(), Rows::new(&inner, PROBES), &mut outer);
-                Ok(outer)
+            let image = match &self.image {
+                Some(image) if power == 1 => image.clone(),
+                _ => self.image(&probes, monitor)?,
             };
-            let images: Vec<Result<Vec<f64>>> = chunks.par_iter().map(image).collect();
-            probes.fill(0.0);
-            for image in images {
-                probes.iter_mut().zip(image?).for_each(|(to, v)| *to += v);
-            }
-            let now = norms(&probes);
+            let directions = scaled(image, scale);
+            let now = norms(&directions);
             let largest = now.iter().fold(0.0_f64, |a, &b| a.max(b));
             if SHARE * largest < 1.0 {
                 return Ok(true);
@@ -122,7 +150,28 @@ impl RobustEm<'_> {
                 return Ok(false);
             }
             before = now;
+            probes.vectors = scaled(directions, scale);
         }
         Ok(false)
+    }
+
+    /// `V^T V` times the probes.
+    fn image(&self, probes: &Probes, monitor: &Monitor<'_>) -> Result<Vec<f64>> {
+        let chunks: Vec<_> = self.chunks().collect();
+        let image = |left: &mut Vec<f64>, rows: &Range<usize>| -> Result<Vec<f64>> {
+            monitor.check()?;
+            let mut image = vec![0.0; probes.len()];
+            for start in rows.clone().step_by(SAMPLES) {
+                self.left(start..rows.end.min(start + SAMPLES), left);
+                probes.add_image(left, &mut image);
+            }
+            Ok(image)
+        };
+        let images: Vec<Result<Vec<f64>>> = chunks.par_iter().map_init(Vec::new, image).collect();
+        let mut sum = vec![0.0; probes.len()];
+        for image in images {
+            sum.iter_mut().zip(image?).for_each(|(to, v)| *to += v);
+        }
+        Ok(sum)
     }
 }

@@ -4,6 +4,7 @@
 
 mod decoder;
 mod entering;
+mod entries;
 mod part;
 
 pub use decoder::Decoder;
@@ -14,16 +15,22 @@ use crate::linalg::zeros;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use decoder::Factored;
+use entering::Probes;
+use entries::add_rows;
 use ndarray::Array1;
-use part::Part;
+use part::{Part, Scratch, Sums};
+use pulp::Arch;
 use rayon::prelude::*;
 
 /// Samples that one thread takes at a time.
-const SAMPLES: usize = 32;
+const SAMPLES: usize = 16;
 /// Samples whose second moments are held at a time.
-const CHUNK: usize = 16 * SAMPLES;
+const CHUNK: usize = 32 * SAMPLES;
+/// Entries of them, at least as many as there are in eight parts: 1 MiB stays in the second-level cache.
+const ENTRIES: usize = 1 << 17;
 /// Features that one thread takes at a time.
-const FEATURES: usize = 16;
+const FEATURES: usize = 128;
+
 /// Samples as rows, with zeros where entries are missing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Samples {
@@ -57,6 +64,9 @@ pub struct Posterior {
     next: Vec<f64>,
     /// `mu`.
     pub latent: Vec<f64>,
+    /// `P` summed over samples, and the same for the next step.
+    totals: Vec<f64>,
+    next_totals: Vec<f64>,
 }
 
 impl Posterior {
@@ -65,16 +75,18 @@ impl Posterior {
         let (n, d) = (samples.n_samples(), samples.n_features);
         let mut precision = zeros("X", n, d)?;
         precision.iter_mut().zip(&samples.observed).filter(|(_, seen)| **seen).for_each(|(p, _)| *p = 1.0 / start);
-        Ok(Self { next: zeros("X", n, d)?, precision, latent: Vec::new() })
+        let mut totals = vec![0.0; d];
+        add_rows(Arch::new(), &precision, &mut totals);
+        Ok(Self { next: zeros("X", n, d)?, precision, latent: Vec::new(), totals, next_totals: vec![0.0; d] })
     }
 }
 
 /// What the maximisation step needs, summed over samples.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Moments {
-    /// `sum_i p_ij (mu_i mu_i^T + S_i)`, packed, feature after feature.
+    /// `sum_i p_ij (mu_i mu_i^T + S_i)`, packed: of some features, entry after entry, then of the next [`FEATURES`].
     grams: Vec<f64>,
-    /// `sum_i p_ij x_ij mu_i`, feature after feature.
+    /// `sum_i p_ij x_ij mu_i`, in the same order.
     cross: Vec<f64>,
     /// `sum_i mu_i mu_i^T + S_i`, packed.
     expansion: Vec<f64>,
@@ -91,9 +103,9 @@ impl Moments {
         }
         let blocks = self.grams.par_chunks_mut(FEATURES * q).zip(self.cross.par_chunks_mut(FEATURES * k));
         blocks.enumerate().for_each(|(block, (grams, cross))| {
-            let own = |values| Rows::new(values, d).columns(block * FEATURES, cross.len() / k).t();
-            add_product(own(precision), Rows::new(second, q), grams);
-            add_product(own(weighted), Rows::new(latent, k), cross);
+            let own = |values| Rows::new(values, d).columns(block * FEATURES, cross.len() / k);
+            add_product(Rows::new(second, q).t(), own(precision), grams);
+            add_product(Rows::new(latent, k).t(), own(weighted), cross);
         });
     }
 }
@@ -107,6 +119,8 @@ pub struct RobustEm<'a> {
     /// What is known of the samples.
     pub posterior: Posterior,
     moments: Moments,
+    /// `V^T V` times the probes for missing components, from the last expectation step.
+    image: Option<Vec<f64>>,
 }
 
 impl<'a> RobustEm<'a> {
@@ -116,11 +130,13 @@ impl<'a> RobustEm<'a> {
     /// [`Error::InvalidParameter`] if there is no room for the noise variances.
     pub fn new(samples: &'a Samples, columns: &[Array1<f64>], start: f64) -> Result<Self> {
         let decoder = Decoder::new(columns, samples.n_features);
-        Ok(Self { samples, decoder, posterior: Posterior::new(samples, start)?, moments: Moments::default() })
+        let posterior = Posterior::new(samples, start)?;
+        Ok(Self { samples, decoder, posterior, moments: Moments::default(), image: None })
     }
 
     /// The expectation step, and the next noise variances, at least `floor`; the energy `sum_i x_i^T C_i^-1 x_i + log
-    /// |C_i|`, `C_i = W W^T + diag(p_i)^-1`, on the observed entries, before the step.
+    /// |C_i|`, `C_i = W W^T + diag(p_i)^-1`, on the observed entries, before the step. If `probing`, it does the first pass
+    /// of [`entering`](Self::entering) as well.
     ///
     /// # Errors
     /// [`Error::NotPositiveDefinite`] with `step`; [`Error::Interrupted`] where the caller asks to stop;
@@ -128,7 +144,7 @@ impl<'a> RobustEm<'a> {
     ///
     /// # Complexity
     /// `O(n_samples (n_features k^2 + k^3))` for `k` components, as products of matrices.
-    pub fn expectation(&mut self, floor: f64, step: usize, monitor: &Monitor<'_>) -> Result<f64> {
+    pub fn expectation(&mut self, floor: f64, step: usize, probing: bool, monitor: &Monitor<'_>) -> Result<f64> {
         let (d, q) = (self.samples.n_features, packed_len(self.decoder.n_components));
         let moments = &mut self.moments;
         for (sums, rows, columns) in [
@@ -141,7 +157,10 @@ impl<'a> RobustEm<'a> {
             }
             sums.fill(0.0);
         }
-        self.infer(floor, step, true, monitor)
+        let probes = probing.then(|| Probes::new(&self.scale()));
+        let (energy, image) = self.infer(floor, step, (true, probes.as_ref()), monitor)?;
+        self.image = probes.map(|_| image);
+        Ok(energy)
     }
 
     /// The expectation step of a decoder that is not to change, and the next noise variances, which take effect.
@@ -149,25 +168,32 @@ impl<'a> RobustEm<'a> {
     /// # Errors
     /// As [`expectation`](Self::expectation).
     pub fn settle(&mut self, floor: f64, step: usize, monitor: &Monitor<'_>) -> Result<()> {
-        self.infer(floor, step, false, monitor)?;
+        self.infer(floor, step, (false, None), monitor)?;
         self.advance();
         Ok(())
     }
 
     /// The latent variables and the next noise variances of all samples, some at a time; adds to the moments if they are
-    /// to be summed. The energy.
-    fn infer(&mut self, floor: f64, step: usize, summed: bool, monitor: &Monitor<'_>) -> Result<f64> {
+    /// to be summed. The energy, and the image of the probes.
+    fn infer(
+        &mut self,
+        floor: f64,
+        step: usize,
+        (summed, probes): (bool, Option<&Probes>),
+        monitor: &Monitor<'_>,
+    ) -> Result<(f64, Vec<f64>)> {
         let (k, d, n) = (self.decoder.n_components, self.samples.n_features, self.samples.n_samples());
         let (q, decoder, moments) = (packed_len(k), &self.decoder, &mut self.moments);
-        let Posterior { precision, next, latent } = &mut self.posterior;
+        let Posterior { precision, next, latent, next_totals, .. } = &mut self.posterior;
         if latent.len() != n * k {
             *latent = zeros("X", n, k)?;
         }
-        let mut second = vec![0.0; CHUNK.min(n) * q];
-        let mut weighted = vec![0.0; CHUNK.min(n) * d];
-        let mut energy = 0.0;
-        for start in (0..n).step_by(CHUNK) {
-            let rows = start..n.min(start + CHUNK);
+        let size = (ENTRIES / d.max(1)).clamp(8 * SAMPLES, CHUNK);
+        let (mut second, mut weighted) = (vec![0.0; size.min(n) * q], vec![0.0; size.min(n) * d]);
+        let (mut energy, mut image) = (0.0, vec![0.0; probes.map_or(0, Probes::len)]);
+        next_totals.fill(0.0);
+        for start in (0..n).step_by(size) {
+            let rows = start..n.min(start + size);
             let (of_features, of_latent) = (rows.start * d..rows.end * d, rows.start * k..rows.end * k);
             let (precision, latent) = (&precision[of_features.clone()], &mut latent[of_latent]);
             let (second, weighted) = (&mut second[..rows.len() * q], &mut weighted[..rows.len() * d]);
@@ -183,18 +209,24 @@ impl<'a> RobustEm<'a> {
                     Part { values, precision, next, weighted, latent, second }
                 })
                 .collect();
-            let work = |mut part: Part<'_>| {
+            let work = |scratch: &mut Scratch, mut part: Part<'_>| {
                 monitor.check()?;
-                part.expectation(decoder, d, floor).map_err(|pivot| Error::NotPositiveDefinite { step, pivot })
+                let sums = part.expectation((decoder, probes), d, floor, scratch);
+                sums.map_err(|pivot| Error::NotPositiveDefinite { step, pivot })
             };
-            // Sums in the order of the samples, whoever computed them.
-            let energies: Vec<Result<f64>> = parts.into_par_iter().map(work).collect();
-            energy += energies.into_iter().sum::<Result<f64>>()?;
+            let sums: Vec<Result<Sums>> = parts.into_par_iter().map_init(Scratch::default, work).collect();
+            // In the order of the samples, whoever computed them.
+            for sums in sums {
+                let sums = sums?;
+                energy += sums.energy;
+                next_totals.iter_mut().zip(sums.totals).for_each(|(to, v)| *to += v);
+                image.iter_mut().zip(sums.image).for_each(|(to, v)| *to += v);
+            }
             if summed && k > 0 {
                 moments.add((precision, weighted), (latent, second), (k, d));
             }
         }
-        Ok(energy)
+        Ok((energy, image))
     }
 
     /// Appends columns to the decoder; an expectation step must follow.
@@ -221,11 +253,11 @@ impl<'a> RobustEm<'a> {
         if k > 0 {
             let q = packed_len(k);
             let failed = |pivot| Error::NotPositiveDefinite { step, pivot };
-            let Moments { mut grams, cross, mut expansion } = std::mem::take(&mut self.moments);
+            let Moments { grams, cross, mut expansion } = std::mem::take(&mut self.moments);
             let count = self.samples.n_samples() as f64;
             expansion.iter_mut().for_each(|v| *v /= count);
             factor(&mut expansion, k).map_err(failed)?;
-            let regress = |(gram, w): (&mut [f64], &mut [f64])| -> Factored<()> {
+            let regress = |gram: &mut [f64], w: &mut [f64]| -> Factored<()> {
                 // Nothing was observed of the feature: nothing is learned.
                 if gram[0] == 0.0 {
                     return Ok(());
@@ -237,13 +269,22 @@ impl<'a> RobustEm<'a> {
                 }
                 Ok(())
             };
-            self.decoder.weights = cross;
-            let weights = &mut self.decoder.weights;
-            let work = |feature| {
-                monitor.check()?;
-                regress(feature).map_err(failed)
+            self.decoder.weights.resize(d * k, 0.0);
+            let blocks = grams.par_chunks(FEATURES * q).zip(cross.par_chunks(FEATURES * k));
+            let work = |((grams, cross), weights): ((&[f64], &[f64]), &mut [f64])| {
+                let (count, mut gram) = (cross.len() / k, vec![0.0; q]);
+                let of_feature = |sums: &[f64], j: usize, to: &mut [f64]| {
+                    to.iter_mut().zip(sums.iter().skip(j).step_by(count)).for_each(|(to, v)| *to = *v);
+                };
+                for (j, w) in weights.chunks_exact_mut(k).enumerate() {
+                    monitor.check()?;
+                    of_feature(grams, j, &mut gram);
+                    of_feature(cross, j, w);
+                    regress(&mut gram, w).map_err(failed)?;
+                }
+                Ok(())
             };
-            let done: Vec<_> = grams.par_chunks_mut(q).zip(weights.par_chunks_mut(k)).map(work).collect();
+            let done: Vec<_> = blocks.zip(self.decoder.weights.par_chunks_mut(FEATURES * k)).map(work).collect();
             done.into_iter().collect::<Result<()>>()?;
             let columns = self.decoder.columns();
             let views: Vec<_> = columns.iter().map(|column| column.view()).collect();
@@ -259,6 +300,8 @@ impl<'a> RobustEm<'a> {
 
     /// Lets the next noise variances take effect.
     fn advance(&mut self) {
-        std::mem::swap(&mut self.posterior.precision, &mut self.posterior.next);
+        let Posterior { precision, next, totals, next_totals, .. } = &mut self.posterior;
+        std::mem::swap(precision, next);
+        std::mem::swap(totals, next_totals);
     }
 }

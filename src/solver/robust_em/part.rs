@@ -1,7 +1,10 @@
 //! The expectation step of some samples.
 
 use super::decoder::{Decoder, Factored};
+use super::entering::Probes;
+use super::entries::{add_rows, settle, weigh};
 use crate::linalg::packed_spd::{Rows, factor, invert, log_det, multiply, packed_len, solve};
+use pulp::Arch;
 
 /// The part of the posterior that one thread works on.
 pub(super) struct Part<'a> {
@@ -15,68 +18,73 @@ pub(super) struct Part<'a> {
     pub second: &'a mut [f64],
 }
 
+/// Sums over the samples of a part.
+pub(super) struct Sums {
+    pub energy: f64,
+    /// The next precisions of each feature.
+    pub totals: Vec<f64>,
+    /// `V^T V` times the probes, if there are any.
+    pub image: Vec<f64>,
+}
+
+/// What a thread writes to and forgets.
+#[derive(Default)]
+pub(super) struct Scratch {
+    fitted: Vec<f64>,
+    doubled: Vec<f64>,
+    inverse: Vec<f64>,
+}
+
 impl Part<'_> {
-    /// The expectation step, the next noise variances, at least `floor`, and the energy of these samples.
-    pub fn expectation(&mut self, decoder: &Decoder, n_features: usize, floor: f64) -> Factored<f64> {
-        let (k, d) = (decoder.n_components, n_features);
-        let (q, count) = (packed_len(k), self.values.len() / d);
+    /// The expectation step, the next noise variances, at least `floor`, and the sums.
+    pub fn expectation(
+        &mut self,
+        (decoder, probes): (&Decoder, Option<&Probes>),
+        n_features: usize,
+        floor: f64,
+        scratch: &mut Scratch,
+    ) -> Factored<Sums> {
+        let (k, d, arch) = (decoder.n_components, n_features, Arch::new());
+        let Scratch { fitted, doubled, inverse } = scratch;
+        fitted.resize(self.values.len(), 0.0);
+        weigh(arch, self.precision, self.values, self.weighted);
         let mut energy = 0.0;
-        for ((to, p), x) in self.weighted.iter_mut().zip(self.precision).zip(self.values) {
-            *to = p * x;
-        }
-        let mut fitted = vec![0.0; count * d];
-        let mut spread = vec![0.0; count * d];
         if k > 0 {
+            let q = packed_len(k);
             multiply(Rows::new(self.precision, d), Rows::new(&decoder.products, d).t(), self.second);
             multiply(Rows::new(self.weighted, d), Rows::new(&decoder.weights, k), self.latent);
-            let mut scratch = vec![0.0; q];
+            inverse.resize(q, 0.0);
             for (moment, mu) in self.second.chunks_exact_mut(q).zip(self.latent.chunks_exact_mut(k)) {
                 (1..=k).for_each(|a| moment[packed_len(a) - 1] += 1.0);
                 factor(moment, k)?;
                 energy += log_det(moment, k);
                 solve(moment, mu);
-                invert(moment, k, &mut scratch);
+                invert(moment, k, inverse);
             }
             // Off-diagonal entries of the covariances count twice.
-            let mut doubled = self.second.to_vec();
+            doubled.clear();
+            doubled.extend(self.second.iter().map(|v| 2.0 * v));
             for covariance in doubled.chunks_exact_mut(q) {
-                covariance.iter_mut().for_each(|v| *v *= 2.0);
                 (1..=k).for_each(|a| covariance[packed_len(a) - 1] *= 0.5);
             }
-            multiply(Rows::new(&doubled, q), Rows::new(&decoder.products, d), &mut spread);
-            multiply(Rows::new(self.latent, k), Rows::new(&decoder.weights, k).t(), &mut fitted);
+            multiply(Rows::new(doubled, q), Rows::new(&decoder.products, d), self.next);
+            multiply(Rows::new(self.latent, k), Rows::new(&decoder.weights, k).t(), fitted);
             for (moment, mu) in self.second.chunks_exact_mut(q).zip(self.latent.chunks_exact(k)) {
                 for (a, &u) in mu.iter().enumerate() {
                     moment[packed_len(a)..].iter_mut().zip(&mu[..=a]).for_each(|(to, v)| *to += u * v);
                 }
             }
+        } else {
+            fitted.fill(0.0);
+            self.next.fill(0.0);
         }
-        let entries = self.values.iter().zip(self.precision).zip(fitted.iter().zip(&spread));
-        let mut misfit = 0.0;
-        for (((x, p), (fit, spread)), next) in entries.zip(self.next.iter_mut()) {
-            let gap = x - fit;
-            misfit += p * x * gap;
-            // Nothing is known of what was not observed.
-            *next = if *p > 0.0 { 1.0 / (gap * gap + spread.max(0.0)).max(floor) } else { 0.0 };
+        energy += settle(arch, (self.values, self.precision), fitted, self.next, floor);
+        let mut totals = vec![0.0; d];
+        add_rows(arch, self.next, &mut totals);
+        let mut image = vec![0.0; probes.map_or(0, Probes::len)];
+        if let Some(probes) = probes {
+            probes.add_image(fitted, &mut image);
         }
-        Ok(energy + misfit - sum_of_logs(self.precision))
+        Ok(Sums { energy, totals, image })
     }
-}
-
-/// The sum of the logarithms of all values but zeros, by the logarithms of products of their mantissas.
-fn sum_of_logs(values: &[f64]) -> f64 {
-    const MANTISSA: u64 = (1 << 52) - 1;
-    const ONE: u64 = 1.0_f64.to_bits();
-    let (mut exponents, mut sum) = (0_i64, 0.0);
-    // The product of so many numbers less than 2 is in range.
-    for values in values.chunks(1000) {
-        let mut product = 1.0;
-        for &value in values {
-            let bits = if value > 0.0 { value.to_bits() } else { ONE };
-            exponents += (bits >> 52) as i64 - (ONE >> 52) as i64;
-            product *= f64::from_bits((bits & MANTISSA) | ONE);
-        }
-        sum += product.ln();
-    }
-    sum + exponents as f64 * std::f64::consts::LN_2
 }

@@ -120,6 +120,22 @@ def spiked(n, d, rank=2, share=0.05, noise=0.0, seed=0):
     return X, truth, mask
 
 
+@pytest.mark.parametrize("weak", [1.0, 0.1, 0.01])
+def test_directions_that_outliers_hide_at_the_start_are_found(weak):
+    rng = np.random.default_rng(0)
+    truth = rng.standard_normal((400, 3)) * [1, 1, weak] @ rng.standard_normal((3, 150))
+    mask = rng.random(truth.shape) < 0.03
+    X = np.where(mask, 10 * rng.standard_normal(truth.shape), truth)
+    # Few directions stand out of the outliers, and the steps start from these alone.
+    values = np.linalg.eigvalsh(X.T @ X)[::-1]
+    standing = 3 if weak == 1.0 else 2
+    assert values[standing - 1] > 10 * values[standing]
+    model = RobustVae().fit(X)
+    assert model.rank_ == 3
+    np.testing.assert_allclose(model.low_rank_, truth, atol=1e-3)
+    assert (model.outlier_mask_ == mask).mean() > 0.999
+
+
 def test_more_features_than_samples_are_separated_as_their_transpose_is():
     for seed in range(3):
         X, truth, mask = spiked(30, 500, seed=seed)
