@@ -10,8 +10,8 @@ use crate::settings::{Checked, Settings, require};
 use crate::{Error, Result, Status};
 use ndarray::{Array1, Array2, Zip, s};
 
-/// Entries that are read at a time, 2 MiB of float64.
-const BLOCK: usize = 1 << 18;
+/// Entries that are read at a time, 512 KiB of float64.
+const BLOCK: usize = 1 << 16;
 /// Rows that are taken at a time at the least: with fewer, a product reads its result as often as its factors.
 const LEAST: usize = 256;
 /// The least noise variance, as a share of the largest eigenvalue, for which eigenvalues come from the covariance. Rounding
