@@ -33,7 +33,7 @@ use sampler::{Averages, Place, Prior};
 use signal::Test;
 use size::Inclusion;
 use std::collections::HashMap;
-use tolerances::{CANDIDATES, CLEAR, LEAST_NOISE};
+use tolerances::{CANDIDATES, CLEAR, LEAST_NOISE, MOST_NOISE};
 
 /// A support with its coefficients, axis after axis, and what they leave, in the solver's units.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +80,7 @@ pub fn posterior(
     let mut levels = Levels::new(&coordinates, settings.background && is_free && !problem.is_screened());
     let sign = if is_free { Vec::new() } else { coordinates.signs_of(|j| settings.positive[problem.columns[j]]) };
     let log_prior = log_relative((0..n).filter_map(|j| settings.prior_odds.get(feature(j)).copied()).collect());
-    let known = noise_var.map(|v| (v / unit).max(LEAST_NOISE));
+    let known = noise_var.map(|v| (v / unit).clamp(LEAST_NOISE, MOST_NOISE));
     let is_clear = known.is_some() || evidence > CLEAR;
     let mut sizes = settings.sizes;
     if !is_clear && sizes.least == 0 {
