@@ -1,70 +1,20 @@
 //! Components that are missing of a decoder.
 
+use super::probes::{Probes, norms, random, scaled};
 use super::{CHUNK, RobustEm, SAMPLES};
 use crate::Result;
-use crate::linalg::packed_spd::{Rows, add_product, multiply};
+use crate::linalg::packed_spd::{Rows, multiply};
 use crate::linalg::row_blocks::RowGram;
 use crate::monitor::Monitor;
 use ndarray::Array1;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Random directions of [`RobustEm::is_complete`], and the powers that they are raised to, at most.
-const PROBES: usize = 8;
+/// The powers that the random directions of [`RobustEm::is_complete`] are raised to, at most.
 const POWERS: i32 = 4;
 /// The norm of a matrix over the largest of the norms to which it takes so many normal vectors: with probability at most
 /// `10^-PROBES` it is greater (Halko, Martinsson and Tropp 2011, Lemma 4.1, `10 sqrt(2 / pi)`).
 const SHARE: f64 = 7.98;
-
-/// Vectors `H^-1/2 u` for directions `u`, side by side.
-#[derive(Debug)]
-pub(super) struct Probes {
-    vectors: Vec<f64>,
-    n_features: usize,
-}
-
-impl Probes {
-    /// Random directions, the same ones for as many features; `scale` is the diagonal of `H^-1/2`.
-    pub fn new(scale: &[f64]) -> Self {
-        Self { vectors: scaled(random(scale.len()), scale), n_features: scale.len() }
-    }
-
-    /// Numbers that they consist of.
-    pub fn len(&self) -> usize {
-        self.vectors.len()
-    }
-
-    /// Adds `V^T V` times them, for some rows of `V`.
-    pub fn add_image(&self, rows: &[f64], image: &mut [f64]) {
-        let left = Rows::new(rows, self.n_features);
-        let mut inner = vec![0.0; rows.len() / self.n_features * PROBES];
-        multiply(left, Rows::new(&self.vectors, PROBES), &mut inner);
-        add_product(left.t(), Rows::new(&inner, PROBES), image);
-    }
-}
-
-fn random(n_features: usize) -> Vec<f64> {
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
-    (0..n_features * PROBES).map(|_| StandardNormal.sample(&mut rng)).collect()
-}
-
-fn scaled(mut probes: Vec<f64>, scale: &[f64]) -> Vec<f64> {
-    for (row, scale) in probes.chunks_exact_mut(PROBES).zip(scale) {
-        row.iter_mut().for_each(|v| *v *= scale);
-    }
-    probes
-}
-
-fn norms(probes: &[f64]) -> [f64; PROBES] {
-    let mut norms = [0.0; PROBES];
-    for row in probes.chunks_exact(PROBES) {
-        norms.iter_mut().zip(row).for_each(|(norm, v)| *norm += v * v);
-    }
-    norms.map(f64::sqrt)
-}
 
 impl RobustEm<'_> {
     /// New columns, at most `most`: those whose addition would lower the energy at the noise variances of the last

@@ -6,6 +6,7 @@ mod decoder;
 mod entering;
 mod entries;
 mod part;
+mod probes;
 
 pub use decoder::Decoder;
 
@@ -15,10 +16,10 @@ use crate::linalg::zeros;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use decoder::Factored;
-use entering::Probes;
 use entries::add_rows;
 use ndarray::Array1;
 use part::{Part, Scratch, Sums};
+use probes::Probes;
 use pulp::Arch;
 use rayon::prelude::*;
 

@@ -1,8 +1,8 @@
 //! The expectation step of some samples.
 
 use super::decoder::{Decoder, Factored};
-use super::entering::Probes;
 use super::entries::{add_rows, settle, weigh};
+use super::probes::Probes;
 use crate::linalg::packed_spd::{Rows, factor, invert, log_det, multiply, packed_len, solve};
 use pulp::Arch;
 
