@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 from scipy.linalg import matmul_toeplitz
 from sklearn.utils import Bunch
 
-from ....datasets import make_gaussian_design, make_hastie_regression, make_toeplitz_design
+from ....datasets import (
+    make_gaussian_design,
+    make_hastie_regression,
+    make_sparse_regression,
+    make_toeplitz_design,
+)
 from ....metrics import support_f1
 from ...engine.scoring import THRESHOLD, Score, Solution, support_score
 from .fitted import Array, Fit
@@ -145,7 +150,7 @@ class NormalEffectsProblem(BenchmarkProblem):
     correlation : float, default=0.35
         Correlation of neighbouring columns.
     snr : float, default=1.0
-        Variance of the signal over that of the noise.
+        Variance of the signal in the sample over that of the noise.
 
     Examples
     --------
@@ -166,24 +171,25 @@ class NormalEffectsProblem(BenchmarkProblem):
         Returns
         -------
         Bunch
-            As from :func:`sparsevae.datasets.make_hastie_regression`.
+            As from :func:`sparsevae.datasets.make_sparse_regression`.
 
         Raises
         ------
         ParameterError
             If a size or a number is out of its range.
         """
-        X = make_toeplitz_design(
-            self.n_samples, self.n_features, correlation=self.correlation, unit_norm=False, random_state=seed
+        # Of another stream than all else, so that how many there are says nothing of where and how large.
+        count = int(np.random.default_rng([seed, 1]).integers(1, self.n_nonzero + 1))
+        return make_sparse_regression(
+            self.n_samples,
+            self.n_features,
+            n_nonzero=count,
+            design="toeplitz",
+            correlation=self.correlation,
+            unit_norm=False,
+            snr_db=10 * float(np.log10(self.snr)),
+            random_state=seed,
         )
-        rng = np.random.default_rng([seed, 1])
-        support = np.sort(rng.choice(self.n_features, rng.integers(1, self.n_nonzero + 1), replace=False))
-        coef = np.zeros(self.n_features)
-        coef[support] = rng.standard_normal(len(support))
-        covariance = self.correlation ** np.arange(self.n_features)
-        noise_var = float(coef @ matmul_toeplitz(covariance, coef)) / self.snr
-        y = X @ coef + np.sqrt(noise_var) * rng.standard_normal(self.n_samples)
-        return Bunch(X=X, y=y, coef=coef, noise_var=noise_var, support=support)
 
 
 @dataclass(frozen=True)
