@@ -6,7 +6,7 @@
 //! Carbonetto and Stephens, 2020).
 
 use super::conditional::Conditional;
-use super::coordinates::{Coordinates, Levels};
+use super::coordinates::{Coordinates, Levels, squared};
 use super::draws::{Background, Draw, Draws, gamma, normal};
 use super::effects::{Effect, least_squares, log_prior_of_one_more};
 use super::mixing::Mixing;
@@ -155,6 +155,12 @@ impl<'a> Chain<'a> {
             ..Averages::default()
         };
         let (there, residual) = least_squares(coordinates, start, prior.sign);
+        // Variances of the start, as in least squares: what is left has fewer degrees of freedom by one for each column.
+        let (k, responses) = (there.len() as f64, coordinates.n_responses as f64);
+        let left = (coordinates.off_range + squared(&residual)) / ((coordinates.freedom - k).max(1.0) * responses);
+        let explained: f64 = there.iter().map(|effect| squared(&effect.coefficients)).sum();
+        let noise_var = given_noise.unwrap_or(if there.is_empty() { noise_var } else { left.max(LEAST_NOISE) });
+        let slab_ratio = (explained / (k.max(1.0) * responses * noise_var)).clamp(SLAB_RANGE.0, SLAB_RANGE.1);
         let spare = if there.is_empty() { 0 } else { SPARE_EFFECTS.min(rank.saturating_sub(there.len())) };
         let most = settings.n_effects.min(n).max(there.len() + spare);
         let effects = there.into_iter().map(Some).chain(std::iter::repeat_with(|| None)).take(most).collect();
@@ -171,9 +177,8 @@ impl<'a> Chain<'a> {
             residual,
             q: vec![0.0; n * axes],
             squares: zeros(),
-            noise_var: given_noise.unwrap_or(noise_var),
-            // The first noise variance is that of the residuals of the start alone.
-            slab_ratio: SLAB_RANGE.1,
+            noise_var,
+            slab_ratio,
             absence,
             prior,
             offset: zeros(),

@@ -10,9 +10,9 @@ pub(super) const NO_BACKGROUND: f64 = 0.5;
 pub(super) const SLAB_RANGE: (f64, f64) = (1e-6, 1e15);
 /// The smallest noise variance: it bounds weights from above where residuals vanish or hardly any noise is given.
 pub(super) const LEAST_NOISE: f64 = 1e-12;
-/// The largest that is told from larger ones, where it is given: next to it the response is nothing.
+/// The largest where it is given: next to it the response is nothing, and larger ones give the same answer.
 pub(super) const MOST_NOISE: f64 = 1e12;
-/// The noise variance at first, and the odds that an effect is not there.
+/// The noise variance where the start has no effects, and the odds at first that an effect is not there.
 pub(super) const START: (f64, f64) = (0.5, 2.0);
 /// Effects beyond those that the sampler starts with, at least.
 pub(super) const SPARE_EFFECTS: usize = 10;
