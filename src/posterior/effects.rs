@@ -1,6 +1,7 @@
 //! Single effects, and those that a chain begins with.
 
-use super::coordinates::Coordinates;
+use super::coordinates::{Coordinates, squared};
+use super::tolerances::{LEAST_NOISE, SLAB_RANGE};
 use crate::linalg::least_squares::NestedLeastSquares;
 use ndarray::{Axis, aview1};
 
@@ -37,6 +38,24 @@ pub(super) fn least_squares(coordinates: &Coordinates, start: &[usize], sign: &[
             residual,
         );
     }
+}
+
+/// The noise variance after `effects` by least squares, if none is `given`, and the variance of effects over it. What is
+/// left has one degree of freedom less for each column. Where there is no effect yet, one may explain a half.
+pub(super) fn variances(
+    coordinates: &Coordinates,
+    effects: &[Effect],
+    residual: &[f64],
+    given: Option<f64>,
+) -> (f64, f64) {
+    let (k, responses) = (effects.len() as f64, coordinates.n_responses as f64);
+    let left = coordinates.off_range + squared(residual);
+    let noise_var = given.unwrap_or((left / ((coordinates.freedom - k).max(1.0) * responses)).max(LEAST_NOISE));
+    if effects.is_empty() {
+        return (noise_var, 1.0);
+    }
+    let explained: f64 = effects.iter().map(|effect| squared(&effect.coefficients)).sum();
+    (noise_var, (explained / (k * responses * noise_var)).clamp(SLAB_RANGE.0, SLAB_RANGE.1))
 }
 
 /// Logarithm of the prior density of `ratio` where one effect joins `k` others, over that without it. The share

@@ -6,9 +6,9 @@
 //! Carbonetto and Stephens, 2020).
 
 use super::conditional::Conditional;
-use super::coordinates::{Coordinates, Levels, squared};
+use super::coordinates::{Coordinates, Levels};
 use super::draws::{Background, Draw, Draws, gamma, normal};
-use super::effects::{Effect, least_squares, log_prior_of_one_more};
+use super::effects::{Effect, least_squares, log_prior_of_one_more, variances};
 use super::mixing::Mixing;
 use super::one_sided;
 use super::settings::Settings;
@@ -146,7 +146,6 @@ impl<'a> Chain<'a> {
         given_noise: Option<f64>,
     ) -> Self {
         let (n, axes, rank) = (coordinates.n_columns(), coordinates.n_axes, coordinates.spectrum.len());
-        let (noise_var, absence) = START;
         let zeros = || vec![0.0; n];
         let sums = Averages {
             inclusion: zeros(),
@@ -155,12 +154,7 @@ impl<'a> Chain<'a> {
             ..Averages::default()
         };
         let (there, residual) = least_squares(coordinates, start, prior.sign);
-        // Variances of the start, as in least squares: what is left has fewer degrees of freedom by one for each column.
-        let (k, responses) = (there.len() as f64, coordinates.n_responses as f64);
-        let left = (coordinates.off_range + squared(&residual)) / ((coordinates.freedom - k).max(1.0) * responses);
-        let explained: f64 = there.iter().map(|effect| squared(&effect.coefficients)).sum();
-        let noise_var = given_noise.unwrap_or(if there.is_empty() { noise_var } else { left.max(LEAST_NOISE) });
-        let slab_ratio = (explained / (k.max(1.0) * responses * noise_var)).clamp(SLAB_RANGE.0, SLAB_RANGE.1);
+        let (noise_var, slab_ratio) = variances(coordinates, &there, &residual, given_noise);
         let spare = if there.is_empty() { 0 } else { SPARE_EFFECTS.min(rank.saturating_sub(there.len())) };
         let most = settings.n_effects.min(n).max(there.len() + spare);
         let effects = there.into_iter().map(Some).chain(std::iter::repeat_with(|| None)).take(most).collect();
@@ -179,7 +173,7 @@ impl<'a> Chain<'a> {
             squares: zeros(),
             noise_var,
             slab_ratio,
-            absence,
+            absence: START,
             prior,
             offset: zeros(),
             scale: zeros(),

@@ -12,8 +12,8 @@ pub(super) const SLAB_RANGE: (f64, f64) = (1e-6, 1e15);
 pub(super) const LEAST_NOISE: f64 = 1e-12;
 /// The largest where it is given: next to it the response is nothing, and larger ones give the same answer.
 pub(super) const MOST_NOISE: f64 = 1e12;
-/// The noise variance where the start has no effects, and the odds at first that an effect is not there.
-pub(super) const START: (f64, f64) = (0.5, 2.0);
+/// The odds at first that an effect is not there.
+pub(super) const START: f64 = 2.0;
 /// Effects beyond those that the sampler starts with, at least.
 pub(super) const SPARE_EFFECTS: usize = 10;
 /// Sweeps between two draws of the ratio of background to noise: products of columns are made anew for another one.
