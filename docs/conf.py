@@ -38,4 +38,6 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["tables.css"]
+# Pages with none below them have no list of such.
+html_sidebars = {page: [] for page in ("papers", "experiments", "notation", "glossary", "architecture", "extending")}
 html_title = f"sparsevae {release}"

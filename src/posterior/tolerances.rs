@@ -4,7 +4,7 @@
 /// scale. From a background that nobody sees in 1,000 samples to one that leaves no noise.
 pub(super) const BACKGROUND_RATIOS: (f64, f64, usize) = (1e-3, 1e3, 19);
 /// Prior probability that there is no background. Chosen by hand; between .001 and .5 nothing changed beyond sampling
-/// error (docs/search.md).
+/// error (docs/what_was_tried.md).
 pub(super) const NO_BACKGROUND: f64 = 0.5;
 /// Where the variance of effects over that of the noise is kept: beyond it nothing changes.
 pub(super) const SLAB_RANGE: (f64, f64) = (1e-6, 1e15);
@@ -40,10 +40,10 @@ pub(super) const FEW: f64 = 0.1;
 
 /// What a projection may leave unexplained, as a share of how uncertain the average itself is. Chosen by
 /// cross-validation on four data sets and the benchmark of Hastie, Tibshirani and Tibshirani: between .1 and .2 is a
-/// plateau (docs/search.md).
+/// plateau (docs/what_was_tried.md).
 pub(super) const UNEXPLAINED: f64 = 0.15;
 /// Bayes factor from which on the data speak for a column: "strong" on the scale of Jeffreys (1961). Between 3 and 30 the
-/// benchmark's F1 changed by less than .03, and from 3 on nothing where columns are few (docs/search.md).
+/// benchmark's F1 changed by less than .03, and from 3 on nothing where columns are few (docs/what_was_tried.md).
 pub(super) const EVIDENT: f64 = 10.0;
 /// Share of that down to which a path is followed, so that users can look beyond the size chosen.
 pub(super) const PATH_END: f64 = 0.1;

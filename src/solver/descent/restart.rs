@@ -3,7 +3,7 @@
 
 /// Descents from one power before the next is tried. Chosen by hand.
 const PER_POWER: usize = 5;
-/// Powers tried after the first: away from a failed active set alone was not enough (docs/search.md).
+/// Powers tried after the first: away from a failed active set alone was not enough (docs/what_was_tried.md).
 const POWERS: [f64; 3] = [0.5, 0.25, 0.0];
 /// Prior variance at which the weaker half of a failed active set starts again, where all others start at 1. Chosen by
 /// hand.

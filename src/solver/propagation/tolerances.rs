@@ -30,7 +30,7 @@ pub(crate) const SINGLE: Plan = Plan {
     tail: 0.01,
 };
 /// Several: nearly as many nonzeros as rows can be found, at smaller steps, and rows may differ by orders of magnitude.
-/// Slabs, damping and `crowded` were swept; `len` and `most` are from the trials of docs/search.md; the others were
+/// Slabs, damping and `crowded` were swept; `len` and `most` are from the trials of docs/what_was_tried.md; the others were
 /// chosen by hand.
 pub(crate) const JOINT: Plan = Plan {
     slabs: &[&[0.03, 0.3, 3.0], DECADES, MORE_DECADES],
@@ -41,7 +41,7 @@ pub(crate) const JOINT: Plan = Plan {
     runaway: 1e3,
     tail: 0.01,
 };
-/// One slab a decade: .92 at 97 rows where six slabs two decades apart have .50 (docs/search.md).
+/// One slab a decade: .92 at 97 rows where six slabs two decades apart have .50 (docs/what_was_tried.md).
 const DECADES: &[f64] = &[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0];
 const MORE_DECADES: &[f64] = &[1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0];
 /// Nonzeros expected at first, as a share of the rank; at most [`DENSEST`] of the columns. Swept.

@@ -80,3 +80,9 @@ def test_links_that_lead_nowhere_are_found():
     page = REPOSITORY / "README.md"
     links = ["docs/nowhere.md", "docs/guide/limits.md#nothing", "#nothing", "docs/guide/limits.md#limits"]
     assert broken(page, links) == links[:3]
+
+
+def test_no_page_has_the_name_of_one_that_sphinx_writes():
+    """Such a page, search.md say, would be overwritten, and links to it would lead elsewhere."""
+    written = {"genindex", "modindex", "py-modindex", "search"}
+    assert not written & {page.stem for page in (REPOSITORY / "docs").glob("*.md")}
