@@ -67,6 +67,10 @@ def basic_minima(
     ShapeError, NonFiniteError, DataTypeError, ParameterError
         If an argument cannot be used, or there are more than 1e10 / (n_samples**2 * n_features) sets of columns.
 
+    See Also
+    --------
+    count_minima : A search, for problems of any size, with noise.
+
     Notes
     -----
     The logarithm and the powers below 1 have an infinite slope at 0: all basic solutions are minima of theirs. If
@@ -106,8 +110,16 @@ def basic_minima(
         raise ShapeError(f"`X` has shape {design.shape}, but no more rows than columns are needed")
     if math.comb(n, d) * d**2 * n > _MOST:
         raise ParameterError(
-            f"`X` has {math.comb(n, d)} sets of {d} columns, but to be tried one by one they must be no more than "
+            f"`X` has shape {design.shape}, but to be tried one by one its sets of {d} columns must be no more than "
             f"{_MOST // (d**2 * n)}"
+        )
+    # In units of the largest values squares neither overflow nor vanish; a callable sees the coefficients as they are.
+    largest = float(np.abs(design).max(initial=0.0)) or 1.0, float(np.abs(responses).max(initial=0.0)) or 1.0
+    design, responses, unit = design / largest[0], responses / largest[1], largest[1] / largest[0]
+    if not 0 < unit < math.inf:
+        raise ParameterError(
+            f"`X` is scaled so that coefficients are beyond the range of float64 (its largest value is {largest[0]:.1e}, "
+            f"that of `Y` {largest[1]:.1e}), but it must be rescaled"
         )
     found: list[tuple[NDArray[np.int64], Array]] = []
     basic = 0
@@ -124,20 +136,24 @@ def basic_minima(
         sets, columns, rows, norms = sets[dense], columns[dense], rows[dense], norms[dense]
         basic += len(sets)
         loadings = np.linalg.solve(columns, np.broadcast_to(design, (len(sets), d, n)))
-        gain, most = _slopes(penalty, rows, norms, loadings)
+        gain, most = _slopes(penalty, rows, norms, loadings, unit)
         outside = np.ones((len(sets), n), bool)
         np.put_along_axis(outside, sets, False, axis=1)
         minima = ((gain < most) | ~outside).all(axis=1)
         found.extend(zip(sets[minima], rows[minima], strict=True))
     coef = np.zeros((len(found), responses.shape[1], n))
     for full, (support, rows) in zip(coef, found, strict=True):
-        full[:, support] = rows.T
+        full[:, support] = unit * rows.T
     supports = np.array([support for support, _ in found], np.int64).reshape(-1, d)
     return Bunch(supports=supports, coef=coef, n_basic=basic)
 
 
 def _slopes(
-    penalty: str | float | Callable[[Array], tuple[ArrayLike, ArrayLike]], rows: Array, norms: Array, loadings: Array
+    penalty: str | float | Callable[[Array], tuple[ArrayLike, ArrayLike]],
+    rows: Array,
+    norms: Array,
+    loadings: Array,
+    unit: float,
 ) -> tuple[Array, Array]:
     """Both sides of the condition for each set and column."""
     if penalty == "marginal":
@@ -147,8 +163,8 @@ def _slopes(
     if penalty == "log" or (not callable(penalty) and float(penalty) < 1):
         return np.zeros(loadings.shape[::2]), np.ones(loadings.shape[::2])
     if callable(penalty):
-        slopes = _slope_of_norm(penalty, norms)
-        at_zero = _slope_of_norm(penalty, _AT_ZERO * norms.min(axis=1, keepdims=True))
+        slopes = _slope_of_norm(penalty, unit * norms)
+        at_zero = _slope_of_norm(penalty, _AT_ZERO * unit * norms.min(axis=1, keepdims=True))
     else:
         slopes, at_zero = np.ones_like(norms), np.ones((len(norms), 1))
     sums = np.einsum("sij,sil->sjl", loadings, rows * (slopes / norms)[..., None])

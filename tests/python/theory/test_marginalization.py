@@ -110,6 +110,22 @@ def test_basic_minima_of_the_marginal_energy_are_those_that_descents_find(seed):
         assert (np.delete(slope, support) > 0).all()
 
 
+def test_basic_minima_have_no_units_and_few_columns_are_no_trouble():
+    X = np.random.default_rng(3).standard_normal((3, 7))
+    Y = X @ rows(0, 0.7, 2, 7, 1)
+    expected = basic_minima(X, Y)
+    assert len(expected.supports) > 0
+    for x_unit, y_unit in ((1e150, 1e-150), (1e-150, 1e100), (1.0, 1e-290)):
+        found = basic_minima(x_unit * X, y_unit * Y)
+        np.testing.assert_array_equal(found.supports, expected.supports)
+        np.testing.assert_allclose(found.coef, expected.coef * (y_unit / x_unit), rtol=1e-9)
+    # Columns as many as samples have one solution; a response of zeros none with nonzero rows, nor dependent columns.
+    assert basic_minima(X[:, :3], Y).n_basic == 0
+    assert basic_minima(X[:, 2:5], Y).supports.tolist() == [[0, 1, 2]]
+    assert (basic_minima(X, 0 * Y).n_basic, basic_minima(np.ones((2, 4)), np.ones(2)).n_basic) == (0, 0)
+    assert basic_minima(X, Y).n_basic == 35 - 5
+
+
 @pytest.mark.parametrize("n_responses", [1, 4])
 @pytest.mark.parametrize("seed", range(3))
 def test_theorem_4_2_a_short_column_gives_every_penalty_a_bad_minimum_at_every_scale(seed, n_responses):
@@ -386,6 +402,7 @@ def test_lemma_c_5_with_the_largest_rows_frozen_the_next_is_found(n_frozen):
         (lambda: basic_minima(np.eye(2), np.ones(2), 1.5), ParameterError, "`penalty` is 1.5"),
         (lambda: basic_minima(np.eye(2), np.ones(2), tol=0.0), ParameterError, "`tol` is 0.0"),
         (lambda: basic_minima(np.ones((20, 60)), np.ones(20)), ParameterError, "sets of 20 columns"),
+        (lambda: basic_minima(1e-200 * np.eye(2), np.full(2, 1e200)), ParameterError, "`X` is scaled so that"),
         (
             lambda: basic_minima(np.eye(2), np.ones(2), lambda squares: (squares, 1.0)),
             ParameterError,
