@@ -118,8 +118,8 @@ def basic_minima(
     design, responses, unit = design / largest[0], responses / largest[1], largest[1] / largest[0]
     if not 0 < unit < math.inf:
         raise ParameterError(
-            f"`X` is scaled so that coefficients are beyond the range of float64 (its largest value is {largest[0]:.1e}, "
-            f"that of `Y` {largest[1]:.1e}), but it must be rescaled"
+            f"`X` has values up to {largest[0]:.1e} and `Y` up to {largest[1]:.1e}, which puts coefficients beyond the "
+            "range of float64, but one of them must be rescaled"
         )
     found: list[tuple[NDArray[np.int64], Array]] = []
     basic = 0
