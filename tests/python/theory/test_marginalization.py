@@ -370,7 +370,7 @@ def test_lemma_c_4_where_all_variances_are_of_order_one_the_energy_falls_along_t
 
 def descend(X, Y, w, n_frozen, gamma):
     """Steps of majorisation in the prior variances that are free."""
-    for _ in range(3000):
+    for _ in range(2000):
         inverse = np.linalg.inv((X * w) @ X.T + gamma * np.eye(len(X)))
         squares = ((w[:, None] * (X.T @ inverse @ Y)) ** 2).mean(axis=1)
         s = np.einsum("ij,ik,kj->j", X, inverse, X)
@@ -379,19 +379,23 @@ def descend(X, Y, w, n_frozen, gamma):
 
 
 @pytest.mark.parametrize("n_frozen", [1, 2])
-def test_lemma_c_5_with_the_largest_rows_frozen_the_next_is_found(n_frozen):
-    rng = np.random.default_rng(n_frozen)
-    X, L, ratio = identity_and(3), 3, 0.02
-    coef = rows(3, ratio, 3, 7, L)
-    Y, true = X @ coef, (coef**2).mean(axis=1)
-    assert true[n_frozen] > 10 * ratio ** (2 * n_frozen + 1)
-    for _ in range(6):
-        w = ratio ** (2 * n_frozen) * rng.lognormal(size=7)
-        # Off by an order less than the next row, as the lemma has it.
-        w[:n_frozen] = true[:n_frozen] * (1 + rng.uniform(-1, 1, n_frozen) * ratio**2)
-        w = descend(X, Y, w, n_frozen, 1e-14)
-        assert abs(w[n_frozen] - true[n_frozen]) < ratio ** (2 * (n_frozen + 1))
-        assert w[n_frozen + 1 :].max() < ratio ** (2 * (n_frozen + 1))
+def test_lemma_c_5_with_the_largest_rows_frozen_the_next_is_found_if_rows_differ(n_frozen):
+    X, found = identity_and(0, (5, 9)), {}
+    for ratio in (0.02, 0.7):
+        rng = np.random.default_rng(n_frozen)
+        coef = rows(0, ratio, 4, 9, 1)
+        true = (coef**2).mean(axis=1)
+        order = ratio ** (2 * (n_frozen + 1))
+        found[ratio] = 0
+        for _ in range(4):
+            w = ratio ** (2 * n_frozen) * 10.0 ** rng.uniform(-2, 2, 9)
+            # Off by an order less than the next row, as the lemma has it.
+            w[:n_frozen] = true[:n_frozen] * (1 + rng.uniform(-1, 1, n_frozen) * ratio**2)
+            w = descend(X, X @ coef, w, n_frozen, 1e-14)
+            next_row = abs(w[n_frozen] - true[n_frozen]) < 0.1 * order
+            found[ratio] += next_row and w[n_frozen + 1 :].max() < 2 * order
+    assert found[0.02] == 4
+    assert found[0.7] < 2
 
 
 @pytest.mark.parametrize(
