@@ -348,6 +348,37 @@ def test_eq_80_does_not_hold_where_residuals_lie_between_the_floor_and_its_root(
         assert abs(cost - (d - 1 - counted).sum() * math.log(alpha)) < 40
 
 
+def test_theorem_4_withstands_data_that_sparser_decompositions_approach_and_none_attains():
+    # One basis vector and one outlier come as near to these data as one likes, with a basis and an outlier that grow;
+    # exactly, all samples but the first need an outlier. Candidates on that way, at every rate in alpha.
+    n, d = 4, 6
+    rng = np.random.default_rng(0)
+    shares, loadings = rng.uniform(0.5, 1.5, d - 1), rng.uniform(0.5, 1.5, n - 1)
+    X = np.zeros((n, d))
+    X[0], X[1:, 0] = np.r_[1.0, shares], loadings
+    for size in (1e-2, 1e-5):
+        near = np.outer(np.r_[1.0, size * loadings], np.r_[1 / size, shares])
+        assert np.count_nonzero(np.abs(near - X) > 2.5 * size) == 1
+    alphas = np.geomspace(1e-7, 1e-10, 4)
+
+    def slope(rate):
+        costs = []
+        for alpha in alphas:
+            basis = np.r_[alpha ** (-rate / 2), shares]
+            codes = np.r_[1.0, alpha ** (rate / 2) * loadings]
+            costs.append(floor_bound(X, basis, codes, np.full(n, alpha), alpha))
+        return np.polyfit(np.log(alphas), costs, 1)[0]
+
+    exact = (d - 1) + (n - 1) * (d - 1 - 1)
+    codes = np.r_[1.0, np.zeros(n - 1)]
+    costs = [floor_bound(X, X[0], codes, np.full(n, alpha), alpha) for alpha in alphas]
+    assert np.polyfit(np.log(alphas), costs, 1)[0] == pytest.approx(exact, abs=0.1)
+    # The basis that grows lets the least variance of the code grow as well, which takes what the outliers give.
+    for rate in (0.25, 0.5, 0.75, 1.0):
+        assert slope(rate) == pytest.approx((d - 1 - rate - 1) + (n - 1) * rate * (d - 2), abs=0.5)
+        assert slope(rate) < exact - 0.5
+
+
 def test_eq_81_has_its_sign_the_other_way():
     # The logarithm of alpha is negative: fewer outliers make the sum larger. As printed every worse candidate would
     # prove that the solution is not the unique one.
