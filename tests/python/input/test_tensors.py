@@ -74,6 +74,7 @@ FUNCTIONS = {
     "restricted_isometry_bound": (lambda A: metrics.restricted_isometry_bound(A, 3, random_state=0), (X,)),
     "diagonal_coef_energy": (lambda *a: theory.diagonal_coef_energy(*a, 0.5), (X, Y, COEF)),
     "autoencoder_energy": (lambda *a: theory.autoencoder_energy(*a, 0.5, smoothing=0.1), (X, Y, COEF)),
+    "basic_minima": (theory.basic_minima, (X[:3, :8], Y[:3])),
     "prior_var_profile": (lambda *a: theory.prior_var_profile(*a, 0.5, 3), (X, Y, W)),
     "PriorVarProfile.energy": (theory.PriorVarProfile(10.0, 1.0, 0.5).energy, (W,)),
     "count_minima": (
