@@ -22,7 +22,8 @@ pub struct Refit {
 }
 
 impl Problem<'_> {
-    /// Fits the columns of a support, with an intercept if centred; `None` where they are linearly dependent.
+    /// Fits the columns of a support, with an intercept if centred; `None` where they are linearly dependent, or there are
+    /// no samples.
     ///
     /// # Complexity
     /// `O(n_samples k^2)` for each response.
@@ -30,7 +31,7 @@ impl Problem<'_> {
         let (k, dropped) = (support.len(), usize::from(self.centred));
         let mut columns = Array2::ones((self.n_samples, k + dropped));
         let own: Vec<usize> = support.iter().map(|&j| self.columns[j]).collect();
-        self.source.read(&own, columns.slice_mut(s![.., ..k]));
+        self.samples?.read(&own, columns.slice_mut(s![.., ..k]));
         let entries_repeat = repeat(columns.slice(s![.., ..k]).iter().copied());
         columns.outer_iter_mut().zip(&self.roots).for_each(|(mut row, root)| row *= *root);
         let mut refit = Refit { entries_repeat, ..Refit::default() };

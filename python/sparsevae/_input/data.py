@@ -42,11 +42,11 @@ def read_design(X: Any, *, any_kind: bool = False) -> Any:
 
 
 def fit_arrays(
-    estimator: Any, X: Any, y: Any, *, multi_output: bool = False, any_kind: bool = False
+    estimator: Any, X: Any, y: Any, *, multi_output: bool = False, any_kind: bool = False, reset: bool = True
 ) -> tuple[Any, Any, float]:
     """Return float64 views or copies of the data, and the unit roundoff of the least precise of them.
 
-    Sets the number of columns of `estimator`, and their names. A design of `any_kind` that the core reads is returned
+    Sets the number of columns of `estimator`, and their names, or compares them unless `reset`. A design of `any_kind` that the core reads is returned
     as it lies: an array of any of its elements, compressed sparse columns or :class:`ColumnBlocks`. The core looks for
     values of it that are not finite, so that they are not looked for here.
 
@@ -74,7 +74,7 @@ def fit_arrays(
             message = f"`{name}` has {shape[0]} rows, but `X` has {rows}: the numbers of samples are inconsistent"
             raise ShapeError(message)
         check_finite(name, np.asarray(y, np.float64), getattr(y, "columns", None))
-    options: dict[str, Any] = {"y": y, "reset": True}
+    options: dict[str, Any] = {"y": y, "reset": reset}
     if not isinstance(X, ColumnBlocks):
         options |= {"y_numeric": True, "multi_output": multi_output}
     try:

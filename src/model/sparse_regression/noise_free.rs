@@ -87,8 +87,11 @@ fn rounding(problem: &Problem<'_>, settings: &Settings, (response, columns): &(f
 }
 
 impl<'a> NoiseFree<'a> {
-    /// `None` where the response has a part that no column reaches: then there is noise.
+    /// `None` where the response has a part that no column reaches: then there is noise. Without samples nothing is proved.
     pub fn new(problem: &'a Problem<'a>, response: &'a Response, settings: &'a Settings) -> Result<Option<Self>> {
+        if !problem.has_samples() {
+            return Ok(None);
+        }
         let mut sizes = sizes(problem, response);
         let rounding = rounding(problem, settings, &sizes);
         if response.off_range.norm > rounding {
