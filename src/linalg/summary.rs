@@ -45,6 +45,8 @@ pub struct Table {
     pub y_means: Vec<f64>,
     /// Samples that the rows stand for.
     pub n_samples: usize,
+    /// The sum of their weights.
+    pub weight: f64,
 }
 
 /// What a summary is made of, to be kept somewhere else: numbers of columns and of samples, and the sum of weights; scale,
@@ -118,7 +120,7 @@ impl Summary {
             x.read(&(0..n).collect::<Vec<usize>>(), copy.view_mut());
             return self.add_used(&copy.view(), y, weights, monitor);
         }
-        let room = (STACKED * self.width()).max(height(usize::MAX, self.width()));
+        let room = self.room();
         if self.roots.len() + rows <= room {
             return self.append(x, y, weights, 0..rows);
         }
@@ -135,6 +137,11 @@ impl Summary {
         Ok(())
     }
 
+    /// Samples that are held at most.
+    fn room(&self) -> usize {
+        (STACKED * self.width()).max(height(usize::MAX, self.width()))
+    }
+
     fn width(&self) -> usize {
         self.centring.means.len()
     }
@@ -142,6 +149,8 @@ impl Summary {
     /// Adds some samples to those that the triangle does not know of, or nothing.
     fn append(&mut self, x: &dyn Design, y: ArrayView2<'_, f64>, weights: &[f64], rows: Range<usize>) -> Result<()> {
         let (n, p, filled) = (self.width(), self.n_features, self.stack.len());
+        // All that there will be, a row for means included: to grow is to copy.
+        self.stack.reserve_exact((n + self.room() + 1) * n - filled);
         self.stack.resize(filled + rows.len() * n, 0.0);
         if let Some(bad) = self.read(x, y, rows.clone()) {
             self.stack.truncate(filled);
@@ -186,6 +195,7 @@ impl Summary {
         }
         let (n, centring) = (self.width(), &mut self.centring);
         let rows = self.roots.len() * n;
+        self.stack.reserve_exact(n);
         self.stack.resize(n * n + rows + n, 0.0);
         let (triangle, block) = self.stack.split_at_mut(n * n);
         if centring.weight == 0.0 {
@@ -245,6 +255,7 @@ impl Summary {
             x_means: columns.iter().map(|&j| means[j]).collect(),
             y_means: means[p..].to_vec(),
             n_samples: self.n_samples,
+            weight: self.weight(),
         })
     }
 

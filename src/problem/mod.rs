@@ -45,6 +45,8 @@ pub struct Problem<'a> {
     pub n_samples: usize,
     /// Degrees of freedom of a response: samples, less one if centred.
     pub freedom: usize,
+    /// Norm of the column of an intercept: the root of the number of samples, but for weights.
+    pub constant_norm: f64,
     /// The samples, unless rows stand for them.
     samples: Option<&'a dyn Design>,
     /// Roots of the weights of samples, or of the rows that stand for them.
@@ -151,6 +153,7 @@ impl<'a> Problem<'a> {
             groups,
             n_samples,
             freedom: n_samples - usize::from(centred),
+            constant_norm: roots.iter().map(|root| root * root).sum::<f64>().sqrt(),
             samples: Some(x),
             roots,
             centred,
@@ -182,6 +185,7 @@ impl<'a> Problem<'a> {
             means: table.x_means.clone(),
             n_samples,
             freedom: n_samples - usize::from(centred),
+            constant_norm: table.weight.sqrt(),
             samples: None,
             ..Self::new(&table.x, false, groups, &[], monitor)?
         })
@@ -190,11 +194,6 @@ impl<'a> Problem<'a> {
     /// Whether there are samples to look at, and not only rows that stand for them.
     pub fn has_samples(&self) -> bool {
         self.samples.is_some()
-    }
-
-    /// Norm of the column of an intercept: the root of the number of samples, but for weights.
-    pub fn constant_norm(&self) -> f64 {
-        self.roots.iter().map(|root| root * root).sum::<f64>().sqrt()
     }
 
     /// The problem on some of the columns, which ascend, with the `own` design of them, and their `products` if they are

@@ -51,8 +51,8 @@ class BlockwiseVae(SupportPosterior, LinearVae):
         ShapeError, NonFiniteError, DataTypeError
             As in :meth:`fit`, and if the columns are not those of the blocks before. The block is left out then.
         ParameterError
-            As in :meth:`fit`; for `always_select` and ``noise_var="anneal"``, which need the samples; if `X` is None
-            and no block has come before.
+            As in :meth:`fit`; for `always_select`, which needs the samples; if `X` is None and no block has come
+            before.
         NumericalError
             If float64 does not suffice. The block was taken in.
 
@@ -100,8 +100,6 @@ class BlockwiseVae(SupportPosterior, LinearVae):
             raise ParameterError(
                 "`always_select` is given, but `partial_fit` keeps no samples to adjust: it must be None"
             )
-        if self.noise_var == "anneal":
-            raise ParameterError('`noise_var` is "anneal", but `partial_fit` keeps no samples that show no noise')
         _core.check(arguments)
         refit = check_flag("refit", refit)
         is_first = "_summary" not in vars(self)

@@ -193,8 +193,7 @@ pub fn fit_problem(
 /// design. Samples that repeat others count as often as they came, and nothing is certified.
 ///
 /// # Errors
-/// As [`fit`]; [`Error::Shape`] if there are no more samples than columns; [`Error::InvalidParameter`] if it is said that there
-/// is no noise, which only samples can show.
+/// As [`fit`]; [`Error::Shape`] if there are no more samples than columns.
 ///
 /// # Complexity
 /// As [`fit`] of a square design of these columns.
@@ -205,14 +204,7 @@ pub fn fit_summary(
     monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
     settings.validate()?;
-    let Settings { fit_intercept, groups, n_choices, precision, noise, .. } = settings;
-    if *noise == Noise::Anneal {
-        return Err(Error::invalid(
-            "noise_var",
-            "\"anneal\"",
-            "another one for blocks of samples, which leave no residuals",
-        ));
-    }
+    let Settings { fit_intercept, groups, n_choices, precision, .. } = settings;
     let mut table = summary.table(columns, *fit_intercept, monitor)?;
     let means = std::mem::take(&mut table.y_means);
     let problem = Problem::of_table(&table, *fit_intercept, groups, monitor)?.screened_from(*n_choices)?;
