@@ -23,6 +23,7 @@ __all__ = [
     "energy_batch",
     "fit",
     "fit_affine",
+    "fit_affine_summary",
     "fit_augmented",
     "fit_covariance_free",
     "fit_group_pursuit",
@@ -366,6 +367,7 @@ class AffineFit(TypedDict):
     status: str
 
 def fit_affine(x: NDArray[np.float64], n_components: int | None, noise_var: float | None) -> AffineFit: ...
+def fit_affine_summary(x: Summary, n_components: int | None, noise_var: float | None) -> AffineFit: ...
 def affine(
     x: NDArray[np.float64],
     components: NDArray[np.float64],

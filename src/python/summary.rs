@@ -1,10 +1,13 @@
 //! Blocks of samples that come one after the other, for Python.
 
+use super::affine::fitted as affine;
 use super::designs::Matrix;
 use super::fit::{Arguments, report};
 use super::run;
 use crate::linalg::summary;
+use crate::model::affine_vae::{self, AffineVaeSettings};
 use crate::model::fit_summary as fit;
+use crate::settings::Settings;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -87,8 +90,22 @@ fn fit_summary<'py>(
     report(py, &found)
 }
 
+/// See [`affine_vae::fit`].
+#[pyfunction]
+fn fit_affine_summary<'py>(
+    py: Python<'py>,
+    mut x: PyRefMut<'py, Summary>,
+    n_components: Option<usize>,
+    noise_var: Option<f64>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let settings = AffineVaeSettings { n_components, noise_var }.check()?;
+    let summary = &mut x.0;
+    affine(py, run::run_parallel(py, 1, None, |monitor| affine_vae::fit_summary(summary, &settings, monitor))?)
+}
+
 /// Adds what this file defines to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Summary>()?;
+    module.add_function(wrap_pyfunction!(fit_affine_summary, module)?)?;
     module.add_function(wrap_pyfunction!(fit_summary, module)?)
 }

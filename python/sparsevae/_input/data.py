@@ -46,9 +46,9 @@ def fit_arrays(
 ) -> tuple[Any, Any, float]:
     """Return float64 views or copies of the data, and the unit roundoff of the least precise of them.
 
-    Sets the number of columns of `estimator`, and their names, or compares them unless `reset`. A design of `any_kind` that the core reads is returned
-    as it lies: an array of any of its elements, compressed sparse columns or :class:`ColumnBlocks`. The core looks for
-    values of it that are not finite, so that they are not looked for here.
+    Sets the number of columns of `estimator`, and their names, or compares them unless `reset`. A design of `any_kind`
+    that the core reads is returned as it lies: an array of any of its elements, compressed sparse columns or
+    :class:`ColumnBlocks`. The core looks for values of it that are not finite, so that they are not looked for here.
 
     Raises
     ------

@@ -54,8 +54,6 @@ _NUMBERS = {
     "learning_rate": "a number greater than 0",
     "learning_rate_drop": "a number greater than 0 and at most 1",
 }
-# What blocks of samples leave, and a fit begins without.
-OF_BLOCKS = ("n_samples_seen_", "_summary", "_precision")
 _TRAINED = ("posterior_mean_", "decoder_scale_", "encoder_weights_", "encoder_factor_")
 _COUNTS = {"n_restarts": 0, "max_iter": 1, "n_steps": 1}
 
@@ -226,11 +224,13 @@ class LinearVae(CoreEstimator):
         prepared = self._prepare(X, y.reshape(-1, 1), arguments, sample_weight)
         arguments = self._descend_on(backend, prepared.X, prepared.Y, arguments, prepared.weighting)
         report = self._call(_core.fit, prepared.X, prepared.Y.ravel(), arguments)
-        for name in OF_BLOCKS:
-            self.__dict__.pop(name, None)
+        self._forget_blocks()
         self._absorb(report, X.shape[0], precision, prepared)
         self._warn(varies=self._varies(y))
         return self
+
+    def _forget_blocks(self) -> None:
+        """Begin anew, where blocks of samples were taken in."""
 
     def _prepare(self, X: Any, Y: NDArray[np.float64], arguments: dict[str, Any], sample_weight: Any) -> Prepared:
         """Read weights, and what is known of the columns, into `arguments`."""

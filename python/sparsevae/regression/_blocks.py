@@ -3,9 +3,9 @@
 from typing import Any, Self
 
 import numpy as np
-from sklearn.exceptions import NotFittedError
 
 from .. import _core
+from .._input.blocks import Blockwise
 from .._input.data import fit_arrays
 from .._input.parameters import check_flag
 from .._input.weights import read_weights
@@ -14,18 +14,17 @@ from ._base import LinearVae
 from ._posterior import SupportPosterior
 
 
-class BlockwiseVae(SupportPosterior, LinearVae):
+class BlockwiseVae(Blockwise, SupportPosterior, LinearVae):
     """Base of the estimators that take blocks of samples; not public."""
 
-    _summary: "_core.Summary"
     _precision: float
 
     def partial_fit(self, X: Any = None, y: Any = None, sample_weight: Any = None, *, refit: bool = True) -> Self:
         """Take in a block of samples, and fit all blocks so far.
 
-        After any number of blocks the fit is that of :meth:`fit` on all of them together, to rounding, but for what only
-        the samples can tell (see Notes). They are not kept: memory is that of a few matrices of ``n_features`` rows and
-        columns.
+        After any number of blocks the fit is that of :meth:`fit` on all of them together, to rounding, but for what
+        only the samples can tell (see Notes). They are not kept: memory is that of a few matrices of ``n_features``
+        rows and columns.
 
         Parameters
         ----------
@@ -54,7 +53,7 @@ class BlockwiseVae(SupportPosterior, LinearVae):
             As in :meth:`fit`; for `always_select`, which needs the samples; if `X` is None and no block has come
             before.
         NumericalError
-            If float64 does not suffice. The block was taken in.
+            If float64 does not suffice. The block was taken in, as with any other error that it takes a fit to see.
 
         Warns
         -----
@@ -63,16 +62,16 @@ class BlockwiseVae(SupportPosterior, LinearVae):
 
         Notes
         -----
-        The first call after :meth:`fit` begins anew: of the samples of a fit nothing is kept. Parameters may change from
-        one call to the next; those of the call hold.
+        The first call after :meth:`fit` begins anew: of the samples of a fit nothing is kept. Parameters may change
+        from one call to the next; those of the call hold.
 
-        Nothing is certified, since a certificate needs the residual of every sample: data without noise have the
-        coefficients of :meth:`fit` with ``status_`` "converged". Samples that repeat others count as often as they
-        come.
+        Nothing is certified, since a certificate needs the residual of every sample: data without noise end with
+        ``status_`` "converged". Samples that repeat others count as often as they come. Of columns that are equal
+        another one may be chosen, as where samples come in another order.
 
-        A block costs ``O(n_samples * n_features**2)``: products of columns about their means, from which the triangle of
-        a QR decomposition of all samples follows. Where the columns, `y` among them, are nearly dependent (singular
-        values below .01 once they have norm 1), it is updated by a QR of the block, which costs four times as much
+        A block costs ``O(n_samples * n_features**2)``: products of columns about their means, from which the triangle
+        of a QR decomposition of all samples follows. Where the columns, `y` among them, are nearly dependent (singular
+        values below .01 once they have norm 1), it is found by a QR of the block, which costs about four times as much
         and loses no digit. A fit then costs what that of a square design of ``n_features`` columns does.
 
         References
@@ -102,42 +101,26 @@ class BlockwiseVae(SupportPosterior, LinearVae):
             )
         _core.check(arguments)
         refit = check_flag("refit", refit)
-        is_first = "_summary" not in vars(self)
-        if X is None and is_first:
+        if X is None and self._is_first_block():
             raise ParameterError("`X` is None, but no block of samples has come before")
         if X is not None:
-            X, y, precision = fit_arrays(self, X, y, any_kind=True, reset=is_first)
+            X, y, precision = fit_arrays(self, X, y, any_kind=True, reset=self._is_first_block())
             weights = None if sample_weight is None else read_weights(sample_weight, len(y))
         n_features = self.n_features_in_
         prepared = self._prepare(np.empty((0, n_features)), np.empty((0, 1)), arguments, None)
         if X is not None:
-            summary = _core.Summary(n_features, 1) if is_first else self._summary
-            summary.add(X, y.reshape(-1, 1), weights)
-            if is_first:
-                self._begin(summary)
-            self._precision = max(precision, self._precision)
-            self.n_samples_seen_ = summary.shape[0]
-        if refit and self.n_samples_seen_ > len(prepared.searched):
+            self._take_block(X, y.reshape(-1, 1), weights)
+            self._precision = max(precision, vars(self).get("_precision", 0.0))
+        if refit and self.n_samples_seen_ >= self._wanted_samples():
             arguments["precision"] = self._precision
             report = self._call(_core.fit_summary, self._summary, prepared.searched, arguments)
             self._absorb(report, self._summary.weight, self._precision, prepared)
             self._warn(varies=self._summary.varies(arguments["fit_intercept"]))
         return self
 
-    def _begin(self, summary: "_core.Summary") -> None:
-        """Forget an earlier fit."""
-        self._absorb_posterior(None)
-        for name in [name for name in vars(self) if name[-1] == "_" != name[0]]:
-            if name not in ("n_features_in_", "feature_names_in_"):
-                del self.__dict__[name]
-        self._summary, self._precision = summary, 0.0
+    def _wanted_samples(self) -> int:
+        return int(self.n_features_in_) + 1
 
-    def __sklearn_is_fitted__(self) -> bool:
-        """Tell scikit-learn whether there was a fit, and users what blocks of samples lack."""
-        state = vars(self)
-        if "status_" not in state and "_summary" in state:
-            raise NotFittedError(
-                f"this {type(self).__name__} has seen {self.n_samples_seen_} samples in blocks, but no call of "
-                f"`partial_fit` with `refit` after more than {self.n_features_in_}, its number of columns"
-            )
-        return "status_" in state
+    def _forget_fit(self) -> None:
+        super()._forget_fit()
+        self._absorb_posterior(None)
