@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ def response(X, noise=1.0):
 
 
 def in_blocks(model, X, y, weights=None, ends=ENDS):
-    for start, stop in zip(ends, ends[1:], strict=False):
+    for start, stop in pairwise(ends):
         own = None if weights is None else weights[start:stop]
         model.partial_fit(X[start:stop], y[start:stop], own, refit=False)
     return model.partial_fit()
@@ -174,7 +175,7 @@ def test_blocks_of_every_kind(kind):
     X = np.round(2 * GAUSSIAN)
     y = response(X)
     model = VaeSlr()
-    for start, stop in zip(ENDS, ENDS[1:], strict=False):
+    for start, stop in pairwise(ENDS):
         model.partial_fit(kind(X[start:stop]), y[start:stop], refit=False)
     model.partial_fit()
     expected = VaeSlr().fit(kind(X), y)
