@@ -12,8 +12,8 @@ use faer::{Accum, Mat, MatRef, Par};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, concatenate, s};
 use std::ops::Range;
 
-/// Times as many samples as columns that are put to the triangle at a time. Chosen by hand: with fewer it is found more
-/// often, with more there is more to hold.
+/// Times as many samples as columns that are held until the triangle knows of them. Chosen by hand: with fewer it is found
+/// more often, with more there is more to hold.
 const STACKED: usize = 4;
 
 /// A table of samples of which blocks came one after the other: columns of a design, then responses.
@@ -60,8 +60,11 @@ impl Summary {
     /// [`Error::InvalidParameter`] if there is no room for the products.
     pub fn new(n_features: usize, n_responses: usize) -> Result<Self> {
         let n = n_features + n_responses;
+        // There is to be room for the samples that are held as well.
+        let mut stack = super::zeros("X", n + room(n) + 1, n)?;
+        stack.truncate(n * n);
         let centring = Centring::about(&[], n, None, false);
-        Ok(Self { n_features, n_samples: 0, centring, stack: super::zeros("X", n, n)?, roots: Vec::new() })
+        Ok(Self { n_features, n_samples: 0, centring, stack, roots: Vec::new() })
     }
 
     /// Samples so far, without those of weight 0, and columns of the design.
@@ -90,15 +93,16 @@ impl Summary {
         weights: &[f64],
         monitor: &Monitor<'_>,
     ) -> Result<()> {
-        let (rows, n) = x.shape();
+        let (rows, p) = (x.shape().0, self.n_features);
+        let n_responses = self.width() - p;
+        let weighed = if weights.is_empty() { 0 } else { rows };
         let shapes = [
-            ("X", n, self.n_features),
-            ("y", y.ncols(), self.width() - self.n_features),
-            ("y", y.nrows(), rows),
-            ("sample_weight", weights.len(), if weights.is_empty() { 0 } else { rows }),
+            ("X", x.shape(), (rows, p)),
+            ("y", y.dim(), (rows, n_responses)),
+            ("sample_weight", (weights.len(), 1), (weighed, 1)),
         ];
         if let Some((what, found, wanted)) = shapes.into_iter().find(|(_, found, wanted)| found != wanted) {
-            return Err(Error::Shape { what, expected: format!("one of {wanted}"), found: format!("one of {found}") });
+            return Err(Error::Shape { what, expected: format!("{wanted:?}"), found: format!("{found:?}") });
         }
         if let Some(used) = Rows::used(x, weights) {
             let added = self.add_used(&used, used.of(y).view(), &used.of_weights(weights), monitor);
@@ -120,7 +124,7 @@ impl Summary {
             x.read(&(0..n).collect::<Vec<usize>>(), copy.view_mut());
             return self.add_used(&copy.view(), y, weights, monitor);
         }
-        let room = self.room();
+        let room = room(self.width());
         if self.roots.len() + rows <= room {
             return self.append(x, y, weights, 0..rows);
         }
@@ -137,11 +141,6 @@ impl Summary {
         Ok(())
     }
 
-    /// Samples that are held at most.
-    fn room(&self) -> usize {
-        (STACKED * self.width()).max(height(usize::MAX, self.width()))
-    }
-
     fn width(&self) -> usize {
         self.centring.means.len()
     }
@@ -150,7 +149,7 @@ impl Summary {
     fn append(&mut self, x: &dyn Design, y: ArrayView2<'_, f64>, weights: &[f64], rows: Range<usize>) -> Result<()> {
         let (n, p, filled) = (self.width(), self.n_features, self.stack.len());
         // All that there will be, a row for means included: to grow is to copy.
-        self.stack.reserve_exact((n + self.room() + 1) * n - filled);
+        self.stack.reserve_exact((n + room(n) + 1) * n - filled);
         self.stack.resize(filled + rows.len() * n, 0.0);
         if let Some(bad) = self.read(x, y, rows.clone()) {
             self.stack.truncate(filled);
@@ -292,6 +291,11 @@ impl Summary {
         let centring = Centring { divisors, largest, origin, means, weight };
         Ok(Self { n_features, n_samples, centring, stack, roots: Vec::new() })
     }
+}
+
+/// Samples of `n` columns that are held at most.
+fn room(n: usize) -> usize {
+    (STACKED * n).max(height(usize::MAX, n))
 }
 
 /// The triangle of rows, one after the other: by a Cholesky factor of their products where it is well conditioned, once columns

@@ -103,7 +103,15 @@ def _validate(estimator: Any, X: Any, *, any_kind: bool, **options: Any) -> Any:
     if isinstance(X, ColumnBlocks):
         return validate_data(estimator, X, skip_check_array=True, **options)
     kinds = {"dtype": ELEMENTS, "accept_sparse": ["csc"]} if any_kind else {"dtype": (np.float64, np.float32)}
-    return validate_data(estimator, X, ensure_all_finite=False, **kinds, **options)
+    found = validate_data(estimator, X, ensure_all_finite=False, **kinds, **options)
+    return tuple(map(_native, found)) if isinstance(found, tuple) else _native(found)
+
+
+def _native(array: Any) -> Any:
+    """Return the array in the byte order of the machine: of a data frame scikit-learn keeps another one."""
+    if isinstance(array, np.ndarray) and not array.dtype.isnative:
+        return array.astype(array.dtype.newbyteorder("="))
+    return array
 
 
 def predict_array(estimator: Any, X: Any, *, reset: bool = False, missing: bool = False, any_kind: bool = False) -> Any:

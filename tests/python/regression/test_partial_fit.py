@@ -165,6 +165,7 @@ KINDS = {
     "int8": lambda X: X.astype(np.int8),
     "Fortran": lambda X: np.asfortranarray(X, dtype=float),
     "DataFrame": lambda X: pd.DataFrame(X, columns=[f"x{j}" for j in range(N_FEATURES)]),
+    "DataFrame of another byte order": lambda X: pd.DataFrame(X.astype(">f8")),
     "csr": lambda X: scipy.sparse.csr_array(X),
     "columns": lambda X: ColumnBlocks(X.astype(float), block_bytes=1_000),
 }
