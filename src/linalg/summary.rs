@@ -130,6 +130,7 @@ impl Summary {
         }
         let (mut next, mut start) = (self.clone(), 0);
         while start < rows {
+            monitor.look()?;
             let stop = rows.min(start + room - next.roots.len());
             next.append(x, y, weights, start..stop)?;
             if next.roots.len() == room {
