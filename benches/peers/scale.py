@@ -4,8 +4,10 @@
 
 Each fit runs in a process of its own, on one thread, after a small one that loads what is loaded once; medians over the
 draws, with the slowest. abess has its defaults, which choose the size of the support. "Gram" is `X.T @ X`, which
-any solver of tall data needs, and no fit. Memory is the largest resident size above that with the data there; the pages
-of a mapped file are not counted. Groups: wide, files, sparse, tall, rows, growth.
+any solver of tall data needs, and no fit. Memory is the largest resident size above that with the data there; the
+pages of a mapped file are not counted. Blocks are views of a hundredth of the samples each; "each fitted" fits after
+every one of them. SGDRegressor of scikit-learn, one pass at its defaults, is there for scale. Groups: wide, files,
+sparse, tall, blocks, rows, growth.
 """
 
 import environment  # sets the number of threads; keep it before numpy
@@ -27,6 +29,7 @@ from typing import NamedTuple
 import numpy as np
 import report
 import scipy.sparse
+from sklearn.linear_model import SGDRegressor
 from sparsevae import SimultaneousSparseVae, VaeSlr
 from sparsevae.datasets import make_sparse_regression
 from sparsevae.metrics import support_f1
@@ -105,6 +108,7 @@ def rows(n_samples, n_features, n_responses, n_nonzero, snr_db):
 
 # abess had not ended after nine minutes at 20,000 x 1,000; it runs on the smallest of the tall designs.
 BOTH, TALL = ("VaeSlr()", "abess"), ("VaeSlr()", "Gram")
+BLOCKS = ("VaeSlr()", "partial_fit", "partial_fit, each fitted", "SGDRegressor.partial_fit")
 CASES = {
     "500 x 100,000, 30 dB": Case("wide", gaussian(500, 100_000, 20, 30), BOTH),
     "500 x 100,000, 10 dB": Case("wide", gaussian(500, 100_000, 20, 10), BOTH),
@@ -116,6 +120,9 @@ CASES = {
     "20,000 x 1,000, 0 dB": Case("tall", gaussian(20_000, 1_000, 10, 0, "C"), TALL),
     "100,000 x 50, 0 dB": Case("tall", gaussian(100_000, 50, 10, 0, "C"), (*TALL, "abess")),
     "1,000,000 x 20, 0 dB": Case("tall", gaussian(1_000_000, 20, 10, 0, "C"), TALL),
+    "1,000,000 x 20 in blocks, 0 dB": Case("blocks", gaussian(1_000_000, 20, 10, 0, "C"), BLOCKS),
+    "100,000 x 500 in blocks, 0 dB": Case("blocks", gaussian(100_000, 500, 10, 0, "C"), BLOCKS),
+    "100,000 x 500 in blocks, 60 dB": Case("blocks", gaussian(100_000, 500, 10, 60, "C"), BLOCKS[:2]),
     **{
         f"{n} x {p:,} x {r}, 20 dB": Case("rows", rows(n, p, r, 20, 20), ("SimultaneousSparseVae()",))
         for n, p, r in ((200, 5_000, 50), (200, 20_000, 50), (306, 20_000, 100))
@@ -128,6 +135,7 @@ QUICK = {
     "int8 file 100 x 4,000, 30 dB": Case("files", genotypes(100, 4_000, 5, 30)),
     "sparse 100 x 4,000, density .1, 10 dB": Case("sparse", sparse(100, 4_000, 0.1, 5, 10)),
     "2,000 x 50, 0 dB": Case("tall", gaussian(2_000, 50, 5, 0, "C"), TALL),
+    "2,000 x 20 in blocks, 0 dB": Case("blocks", gaussian(2_000, 20, 5, 0, "C"), BLOCKS),
     "100 x 4,000 x 5, 20 dB": Case("rows", rows(100, 4_000, 5, 5, 20), ("SimultaneousSparseVae()",)),
 }
 GROUPS = tuple(dict.fromkeys(case.group for case in CASES.values()))
@@ -143,9 +151,19 @@ def fit_abess(X, y):
     )
 
 
+def by_blocks(model, X, y, **options):
+    height = max(len(X) // 100, 1)
+    for start in range(0, len(X), height):
+        model.partial_fit(X[start : start + height], y[start : start + height], **options)
+    return model
+
+
 SOLVERS = {
     "VaeSlr()": lambda X, y: VaeSlr(n_jobs=1).fit(X, y),
     "SimultaneousSparseVae()": lambda X, y: SimultaneousSparseVae(n_jobs=1).fit(X, y),
+    "partial_fit": lambda X, y: by_blocks(VaeSlr(n_jobs=1), X, y, refit=False).partial_fit(),
+    "partial_fit, each fitted": lambda X, y: by_blocks(VaeSlr(n_jobs=1), X, y),
+    "SGDRegressor.partial_fit": lambda X, y: by_blocks(SGDRegressor(), X, y),
     "abess": fit_abess,
     "Gram": lambda X, _: X.T @ X,
 }
@@ -180,7 +198,7 @@ def measure(case, solver, seed):
     """In a process of its own: what one fit takes and finds."""
     warnings.simplefilter("ignore")
     solve = SOLVERS[solver]
-    small = np.random.default_rng(0).standard_normal((40, 50))
+    small = np.random.default_rng(0).standard_normal((60, 50))
     solve(small, small[:, :2] if "Simultaneous" in solver else small[:, 0])
     with tempfile.TemporaryDirectory() as folder:
         X, y, support = (CASES | QUICK)[case].draw(seed, Path(folder))
@@ -188,7 +206,7 @@ def measure(case, solver, seed):
             begin = time.process_time()
             found = solve(X, y)
             seconds = time.process_time() - begin
-    chosen = getattr(found, "support_", found) if solver != "Gram" else None
+    chosen = getattr(found, "support_", found) if solver not in ("Gram", "SGDRegressor.partial_fit") else None
     f1 = float("nan") if chosen is None else support_f1(_indicator(support, X), _indicator(chosen, X))
     return {"seconds": seconds, "mib": peak.mib, "f1": f1, "passes": getattr(found, "n_passes_", 0)}
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Reports",
+    "Summary",
     "__version__",
     "add_noise",
     "add_response_noise",
@@ -22,6 +23,7 @@ __all__ = [
     "energy_batch",
     "fit",
     "fit_affine",
+    "fit_affine_summary",
     "fit_augmented",
     "fit_covariance_free",
     "fit_group_pursuit",
@@ -32,6 +34,7 @@ __all__ = [
     "fit_row_penalty",
     "fit_simultaneous",
     "fit_sparse_bayes",
+    "fit_summary",
     "is_large",
     "least_squares_equations",
     "make_combinators",
@@ -277,6 +280,18 @@ class Reports(Iterator[FitReport]):
     def __iter__(self) -> Self: ...
     def __next__(self) -> FitReport: ...
 
+@final
+class Summary:
+    def __new__(cls, n_features: int, n_responses: int) -> Self: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def weight(self) -> float: ...
+    def add(self, x: Any, y: NDArray[np.float64], weights: NDArray[np.float64] | None) -> None: ...
+    def varies(self, fit_intercept: bool) -> bool: ...
+    @staticmethod
+    def restore(sizes: tuple[int, int, float], columns: tuple[NDArray[np.float64], ...]) -> Summary: ...
+
 # Designs are arrays of real elements, csc_array or csc_matrix of SciPy, or have `shape`, `block_columns` and `read`.
 def fit(
     x: Any,
@@ -293,6 +308,13 @@ def fit_simultaneous(
     progress: Callable[[str, int, int, int, float, float], object] | None,
 ) -> FitReport: ...
 def moments(x: Any, roots: NDArray[np.float64], centred: bool) -> NDArray[np.float64]: ...
+def fit_summary(
+    x: Summary,
+    columns: NDArray[np.int64],
+    arguments: dict[str, Any],
+    n_threads: int,
+    progress: Callable[[str, int, int, int, float, float], object] | None,
+) -> FitReport: ...
 def multiply_transposed(x: Any, vectors: NDArray[np.float64]) -> NDArray[np.float64]: ...
 def check(arguments: dict[str, Any]) -> None: ...
 def is_large(n_samples: int, n_features: int) -> bool: ...
@@ -345,6 +367,7 @@ class AffineFit(TypedDict):
     status: str
 
 def fit_affine(x: NDArray[np.float64], n_components: int | None, noise_var: float | None) -> AffineFit: ...
+def fit_affine_summary(x: Summary, n_components: int | None, noise_var: float | None) -> AffineFit: ...
 def affine(
     x: NDArray[np.float64],
     components: NDArray[np.float64],

@@ -3,7 +3,8 @@
 //! A kind of design is one implementation of [`Design`]: how its columns are read, and its product with vectors.
 //! [`Standardised`] turns any of them into what solvers work on. Faer's matrices stay here and in `linalg`.
 
-mod blocks;
+pub(crate) mod blocks;
+pub(crate) mod centring;
 mod compressed;
 mod cross_products;
 mod dense;

@@ -56,11 +56,8 @@ impl<'a> Compression<'a> {
     }
 
     fn by_gram(design: Standardised<'a>, gram: Mat<f64>, monitor: &Monitor<'_>) -> Result<Self> {
-        let lower = interruptible(design.ncols(), monitor, move || cholesky(gram))?;
-        let factor = lower.map(|lower| Coordinates::Triangular(lower.transpose().to_owned()));
-        let well_conditioned = factor.filter(|factor| factor.smallest_singular() > SMALLEST);
-        let coordinates = match well_conditioned {
-            Some(factor) => factor,
+        let coordinates = match well_conditioned(gram, monitor)? {
+            Some(r) => Coordinates::Triangular(r),
             None => by_qr(&design, monitor)?,
         };
         Ok(Self { design, coordinates })
@@ -158,6 +155,22 @@ impl<'a> Compression<'a> {
         self.design.multiply_transposed(&left, &mut products);
         Ok((products, left.iter().map(|v| v * v).sum()))
     }
+}
+
+/// The transposed Cholesky factor of the products of columns of norm 1, if these are well conditioned; the lower triangle is
+/// read.
+///
+/// # Errors
+/// [`Error::Interrupted`](crate::Error::Interrupted).
+///
+/// # Complexity
+/// `O(n_cols^3)`.
+pub(super) fn well_conditioned(gram: Mat<f64>, monitor: &Monitor<'_>) -> Result<Option<Mat<f64>>> {
+    let lower = interruptible(gram.nrows(), monitor, move || cholesky(gram))?;
+    let Some(lower) = lower else { return Ok(None) };
+    let factor = Coordinates::Triangular(lower.transpose().to_owned());
+    let is_clear = factor.smallest_singular() > SMALLEST;
+    Ok(if let Coordinates::Triangular(r) = factor { Some(r).filter(|_| is_clear) } else { None })
 }
 
 /// By a QR of blocks of rows, in which nothing is squared.

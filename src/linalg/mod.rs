@@ -23,6 +23,7 @@ pub mod row_blocks;
 pub mod row_space;
 mod solve;
 pub mod spectral;
+pub mod summary;
 pub mod watched;
 
 use crate::{Error, Result};

@@ -4,6 +4,7 @@
 use crate::design::{Design, read_samples};
 use crate::linalg::packed_spd::{Rows, multiply};
 use crate::linalg::row_blocks::{Axes, RowGram, RowTriangle, orthonormal};
+use crate::linalg::summary::Summary;
 use crate::monitor::Monitor;
 use crate::problem::validate::{check_results, check_shape};
 use crate::settings::{Checked, Settings, require};
@@ -79,18 +80,54 @@ pub struct AffineFit {
 /// Tipping and Bishop (1999), "Probabilistic Principal Component Analysis".
 pub fn fit(x: &dyn Design, settings: &Checked<AffineVaeSettings>, monitor: &Monitor<'_>) -> Result<AffineFit> {
     let (n, d) = x.shape();
+    check_size(n, d)?;
+    minimum(&Centred::new(x, monitor)?, n, settings, monitor)
+}
+
+/// The same for samples that came in blocks, of any number of features.
+///
+/// # Errors
+/// As [`fit`].
+///
+/// # Complexity
+/// `O(n_features^3)`.
+pub fn fit_summary(
+    summary: &mut Summary,
+    settings: &Checked<AffineVaeSettings>,
+    monitor: &Monitor<'_>,
+) -> Result<AffineFit> {
+    let (n, d) = summary.shape();
+    check_size(n, d)?;
+    let table = summary.table(&(0..d).collect::<Vec<usize>>(), true, monitor)?;
+    let mean = Array1::from_vec(table.x_means);
+    let centred = Centred { x: &table.x, first: Array1::zeros(d), offset: Array1::zeros(d) };
+    Ok(AffineFit { mean, ..minimum(&centred, n, settings, monitor)? })
+}
+
+/// Refuses less than two samples, and none of any feature.
+fn check_size(n: usize, d: usize) -> Result<()> {
     check_shape("X", n, d)?;
     if n < 2 {
         return Err(Error::Shape {
             what: "X",
             expected: "at least 2 samples".to_owned(),
-            found: format!("{:?}, n_samples = {n}", x.shape()),
+            found: format!("{:?}, n_samples = {n}", (n, d)),
         });
     }
+    Ok(())
+}
+
+/// The minimum for centred rows whose products are those of `n` samples.
+fn minimum(
+    centred: &Centred<'_>,
+    n: usize,
+    settings: &Checked<AffineVaeSettings>,
+    monitor: &Monitor<'_>,
+) -> Result<AffineFit> {
+    let d = centred.x.shape().1;
     if let Some(count) = settings.n_components.filter(|count| !(1..=d).contains(count)) {
         return Err(Error::invalid("n_components", count, &format!("from 1 to the number of features, {d}")));
     }
-    let centred = Centred::new(x, monitor)?;
     let mut axes = centred.gram(monitor)?;
     let is_conditioned = |values: &[f64]| {
         let least = match (settings.noise_var, settings.n_components) {
@@ -141,7 +178,7 @@ pub fn fit(x: &dyn Design, settings: &Checked<AffineVaeSettings>, monitor: &Moni
 }
 
 /// Samples about their mean, read a block at a time along the longer side: the rows of a tall matrix are samples, or
-/// features where there are no less of these.
+/// features where there are more of these.
 struct Centred<'a> {
     x: &'a dyn Design,
     /// The first sample: offsets from it are exact zeros where all samples are equal.
@@ -183,7 +220,7 @@ impl<'a> Centred<'a> {
     }
 
     fn is_wide(&self) -> bool {
-        self.x.shape().0 <= self.x.shape().1
+        self.x.shape().0 < self.x.shape().1
     }
 
     /// Columns of the tall matrix.

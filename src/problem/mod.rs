@@ -18,6 +18,7 @@ use crate::design::{Design, Standardised};
 use crate::linalg::compression::Compression;
 use crate::linalg::row_space::RowSpace;
 use crate::linalg::spectral::Spectral;
+use crate::linalg::summary::Table;
 use crate::monitor::Monitor;
 use crate::{Error, Result};
 use ndarray::ArrayView2;
@@ -44,8 +45,11 @@ pub struct Problem<'a> {
     pub n_samples: usize,
     /// Degrees of freedom of a response: samples, less one if centred.
     pub freedom: usize,
-    source: &'a dyn Design,
-    /// Roots of the weights of samples.
+    /// Norm of the column of an intercept: the root of the number of samples, but for weights.
+    pub constant_norm: f64,
+    /// The samples, unless rows stand for them.
+    samples: Option<&'a dyn Design>,
+    /// Roots of the weights of samples, or of the rows that stand for them.
     roots: Vec<f64>,
     centred: bool,
     part: Option<Part<'a>>,
@@ -149,7 +153,8 @@ impl<'a> Problem<'a> {
             groups,
             n_samples,
             freedom: n_samples - usize::from(centred),
-            source: x,
+            constant_norm: roots.iter().map(|root| root * root).sum::<f64>().sqrt(),
+            samples: Some(x),
             roots,
             centred,
             part: None,
@@ -160,9 +165,35 @@ impl<'a> Problem<'a> {
         })
     }
 
-    /// Norm of the column of an intercept: the root of the number of samples, but for weights.
-    pub fn constant_norm(&self) -> f64 {
-        self.roots.iter().map(|root| root * root).sum::<f64>().sqrt()
+    /// The same of rows that stand for samples, centred if these are. Nothing is certified of it.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`Error::Shape`] if there are no more samples than columns.
+    ///
+    /// # Complexity
+    /// `O(n_features^3)`.
+    pub fn of_table(table: &'a Table, centred: bool, groups: &[usize], monitor: &Monitor<'_>) -> Result<Self> {
+        let (n_samples, n_features) = (table.n_samples, table.x.ncols());
+        if n_samples <= n_features {
+            return Err(Error::Shape {
+                what: "X",
+                expected: format!("more samples than columns, {},", n_features + 1),
+                found: format!("{:?} in all blocks together", (n_samples, n_features)),
+            });
+        }
+        Ok(Self {
+            means: table.x_means.clone(),
+            n_samples,
+            freedom: n_samples - usize::from(centred),
+            constant_norm: table.weight.sqrt(),
+            samples: None,
+            ..Self::new(&table.x, false, groups, &[], monitor)?
+        })
+    }
+
+    /// Whether there are samples to look at, and not only rows that stand for them.
+    pub fn has_samples(&self) -> bool {
+        self.samples.is_some()
     }
 
     /// The problem on some of the columns, which ascend, with the `own` design of them, and their `products` if they are

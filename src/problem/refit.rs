@@ -23,14 +23,18 @@ pub struct Refit {
 
 impl Problem<'_> {
     /// Fits the columns of a support, with an intercept if centred; `None` where they are linearly dependent.
+    /// Where only rows stand for samples, nothing is fitted, and the misfit is infinite.
     ///
     /// # Complexity
     /// `O(n_samples k^2)` for each response.
     pub fn refit(&self, response: &Response, support: &[usize]) -> Option<Refit> {
+        let Some(samples) = self.samples else {
+            return Some(Refit { misfit: f64::INFINITY, ..Refit::default() });
+        };
         let (k, dropped) = (support.len(), usize::from(self.centred));
         let mut columns = Array2::ones((self.n_samples, k + dropped));
         let own: Vec<usize> = support.iter().map(|&j| self.columns[j]).collect();
-        self.source.read(&own, columns.slice_mut(s![.., ..k]));
+        samples.read(&own, columns.slice_mut(s![.., ..k]));
         let entries_repeat = repeat(columns.slice(s![.., ..k]).iter().copied());
         columns.outer_iter_mut().zip(&self.roots).for_each(|(mut row, root)| row *= *root);
         let mut refit = Refit { entries_repeat, ..Refit::default() };

@@ -80,7 +80,7 @@ impl Problem<'_> {
     /// `O(n_samples n_responses)` for one response, an SVD for more; passes over a design of more rows than columns.
     pub fn respond(&self, y: ArrayView2<'_, f64>, precision: f64, monitor: &Monitor<'_>) -> Result<Response> {
         let n_given = y.ncols();
-        check_response_shape(self.n_samples, y)?;
+        check_response_shape(self.roots.len(), y)?;
         let (first, place) = distinct(y);
         let n_responses = first.len();
         let given = y.to_owned();

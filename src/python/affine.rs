@@ -5,7 +5,7 @@ use super::run;
 use crate::Result;
 use crate::baseline::robust_pca::{self, RobustPcaSettings};
 use crate::energy::{AffinePoint, affine_energy, affine_separable_energy};
-use crate::model::affine_vae::{self, AffineVaeSettings};
+use crate::model::affine_vae::{self, AffineFit, AffineVaeSettings};
 use crate::model::robust_vae::{self, RobustVaeSettings};
 use crate::model::settings::names;
 use crate::settings::{Checked, Settings};
@@ -33,7 +33,10 @@ fn fit_affine<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let x = x.view()?;
     let settings = AffineVaeSettings { n_components, noise_var }.check()?;
-    let found = run::run_parallel(py, 1, None, |monitor| affine_vae::fit(&*x, &settings, monitor))?;
+    fitted(py, run::run_parallel(py, 1, None, |monitor| affine_vae::fit(&*x, &settings, monitor))?)
+}
+
+pub(super) fn fitted(py: Python<'_>, found: AffineFit) -> PyResult<Bound<'_, PyDict>> {
     let out = PyDict::new(py);
     out.set_item("components", found.components.into_pyarray(py))?;
     out.set_item("mean", found.mean.into_pyarray(py))?;

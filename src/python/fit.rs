@@ -26,7 +26,7 @@ enum NoiseVar {
 /// Keyword arguments of a fit, after the estimator has checked their types.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct Arguments<'py> {
+pub(super) struct Arguments<'py> {
     optimizer: String,
     noise_var: NoiseVar,
     power: Option<f64>,
@@ -60,7 +60,7 @@ impl Arguments<'_> {
         each.map(|(row, &steps)| Start { prior_var: row.to_vec(), steps }).collect()
     }
 
-    fn settings(self, start: Option<Start>) -> crate::Result<Settings> {
+    pub(super) fn settings(self, start: Option<Start>) -> crate::Result<Settings> {
         Ok(Settings {
             optimizer: names::optimizer(&self.optimizer)?,
             noise: match self.noise_var {
@@ -94,7 +94,7 @@ impl Arguments<'_> {
     }
 }
 
-fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDict>> {
+pub(super) fn report<'py>(py: Python<'py>, report: &FitReport) -> PyResult<Bound<'py, PyDict>> {
     let out = PyDict::new(py);
     out.set_item("coef", report.coef.to_pyarray(py))?;
     out.set_item("intercept", report.intercept.to_pyarray(py))?;

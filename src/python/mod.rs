@@ -9,6 +9,7 @@ mod errors;
 mod fit;
 mod l1;
 mod run;
+mod summary;
 mod welper_recover;
 
 use numpy::PyArray1;
@@ -26,6 +27,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     designs::register(module)?;
     fit::register(module)?;
     l1::register(module)?;
+    summary::register(module)?;
     welper_recover::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -32,7 +32,7 @@ FLOORS = {
         {"cli"},
     ),
     "sparsevae._input": (
-        {"arrays", "backend", "parameters", "pickles", "random"},
+        {"arrays", "backend", "blocks", "parameters", "pickles", "random"},
         {"remote"},
         {"adjustment", "choice", "columns", "groups", "interchange", "packing", "threads", "weights", "whitening"},
         {"data"},
@@ -42,6 +42,7 @@ FLOORS = {
         {"_credible_sets", "_prepared"},
         {"_base"},
         {"_posterior"},
+        {"_blocks"},
         {"parallel", "preconditioned_vae", "simultaneous_sparse_vae", "support_selector", "vae_slr"},
         {"__init__"},
     ),
@@ -77,6 +78,7 @@ PLACES = {
     "matplotlib": ["sparsevae.plotting", "sparsevae.experiments"],
     "sparsevae._core": [
         "sparsevae.__init__",
+        "sparsevae._input.blocks",
         "sparsevae._input.pickles",
         "sparsevae._input.remote",
         "sparsevae.baselines",

@@ -30,6 +30,7 @@ mod rules;
 mod search;
 mod simultaneous;
 mod structure;
+mod summary;
 mod tall;
 mod welper_recover;
 mod wide;

@@ -42,13 +42,13 @@ def read_design(X: Any, *, any_kind: bool = False) -> Any:
 
 
 def fit_arrays(
-    estimator: Any, X: Any, y: Any, *, multi_output: bool = False, any_kind: bool = False
+    estimator: Any, X: Any, y: Any, *, multi_output: bool = False, any_kind: bool = False, reset: bool = True
 ) -> tuple[Any, Any, float]:
     """Return float64 views or copies of the data, and the unit roundoff of the least precise of them.
 
-    Sets the number of columns of `estimator`, and their names. A design of `any_kind` that the core reads is returned
-    as it lies: an array of any of its elements, compressed sparse columns or :class:`ColumnBlocks`. The core looks for
-    values of it that are not finite, so that they are not looked for here.
+    Sets the number of columns of `estimator`, and their names, or compares them unless `reset`. A design of `any_kind`
+    that the core reads is returned as it lies: an array of any of its elements, compressed sparse columns or
+    :class:`ColumnBlocks`. The core looks for values of it that are not finite, so that they are not looked for here.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def fit_arrays(
             message = f"`{name}` has {shape[0]} rows, but `X` has {rows}: the numbers of samples are inconsistent"
             raise ShapeError(message)
         check_finite(name, np.asarray(y, np.float64), getattr(y, "columns", None))
-    options: dict[str, Any] = {"y": y, "reset": True}
+    options: dict[str, Any] = {"y": y, "reset": reset}
     if not isinstance(X, ColumnBlocks):
         options |= {"y_numeric": True, "multi_output": multi_output}
     try:
@@ -103,7 +103,15 @@ def _validate(estimator: Any, X: Any, *, any_kind: bool, **options: Any) -> Any:
     if isinstance(X, ColumnBlocks):
         return validate_data(estimator, X, skip_check_array=True, **options)
     kinds = {"dtype": ELEMENTS, "accept_sparse": ["csc"]} if any_kind else {"dtype": (np.float64, np.float32)}
-    return validate_data(estimator, X, ensure_all_finite=False, **kinds, **options)
+    found = validate_data(estimator, X, ensure_all_finite=False, **kinds, **options)
+    return tuple(map(_native, found)) if isinstance(found, tuple) else _native(found)
+
+
+def _native(array: Any) -> Any:
+    """Return the array in the byte order of the machine: of a data frame scikit-learn keeps another one."""
+    if isinstance(array, np.ndarray) and not array.dtype.isnative:
+        return array.astype(array.dtype.newbyteorder("="))
+    return array
 
 
 def predict_array(estimator: Any, X: Any, *, reset: bool = False, missing: bool = False, any_kind: bool = False) -> Any:

@@ -26,6 +26,7 @@ _DTYPES = frozenset(map(np.dtype, _TYPES))
 # Methods of the estimators that take arrays or return them; `fit_transform` calls two of them.
 _METHODS = (
     "fit",
+    "partial_fit",
     "predict",
     "recover",
     "transform",

@@ -11,6 +11,25 @@ from .arrays import check_finite, real_array
 Array = NDArray[np.float64]
 
 
+def read_weights(weights: Any, n_samples: int) -> Array:
+    """Return weights of as many samples as float64.
+
+    Raises
+    ------
+    ShapeError, NonFiniteError, DataTypeError, ParameterError
+        If they are of another number, not finite or negative.
+    """
+    values = real_array("sample_weight", weights, 1, f"({n_samples},)")
+    if values.shape != (n_samples,):
+        raise ShapeError(
+            f"`sample_weight` has shape {values.shape}, but ({n_samples},), one weight per sample of `X`, is needed"
+        )
+    check_finite("sample_weight", values)
+    if (values < 0).any():
+        raise ParameterError(f"`sample_weight` has {values.min()}, but weights must not be negative")
+    return values
+
+
 class Weighting:
     """Checked weights, and what follows from them for an intercept.
 
@@ -41,14 +60,7 @@ class Weighting:
     """
 
     def __init__(self, weights: Any, n_samples: int, *, fit_intercept: bool) -> None:
-        values = real_array("sample_weight", weights, 1, f"({n_samples},)")
-        if values.shape != (n_samples,):
-            raise ShapeError(
-                f"`sample_weight` has shape {values.shape}, but ({n_samples},), one weight per sample of `X`, is needed"
-            )
-        check_finite("sample_weight", values)
-        if (values < 0).any():
-            raise ParameterError(f"`sample_weight` has {values.min()}, but weights must not be negative")
+        values = read_weights(weights, n_samples)
         self._used = values > 0
         needed = 1 + fit_intercept
         if np.count_nonzero(self._used) < needed:

@@ -12,16 +12,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
 from .._input.arrays import row_blocks
+from .._input.blocks import Blockwise
 from .._input.data import latent_array, read_samples
 from .._input.interchange import Interchange
-from .._input.parameters import MOST, as_float, check_count, check_optional_count, check_type
+from .._input.parameters import MOST, as_float, check_count, check_flag, check_optional_count, check_type
 from .._input.random import RandomState, draw_seed
 from ..exceptions import ParameterError
 
 _NOISE_VAR = '"auto" or a number greater than 0'
 
 
-class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class AffineVae(Interchange, Blockwise, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     r"""Variational autoencoder with an affine decoder, :math:`x = W z + b`, at the minimum of its energy.
 
     The noise has the variance :math:`\gamma` in all features. With the encoder at its optimum, and a full covariance of
@@ -71,6 +72,8 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     status_ : {"converged", "noise_collapsed"}
         "noise_collapsed": the components explain all there is, the optimal noise variance is zero; `noise_var_` is what
         rounding leaves.
+    n_samples_seen_ : int
+        Samples of all blocks that :meth:`partial_fit` has taken in; only after that.
     n_features_in_ : int
         Number of columns of `X`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -166,6 +169,82 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ConvergenceWarning
             If the optimal noise variance is zero.
         """
+        settings = self._settings()
+        values, _ = read_samples(self, X)
+        found = _core.fit_affine(values, *settings)
+        self._forget_blocks()
+        self._absorb(found, len(values))
+        return self
+
+    def partial_fit(self, X: Any = None, y: Any = None, *, refit: bool = True) -> Self:  # noqa: ARG002 - scikit-learn's
+        """Take in a block of samples, and find the minimum for all blocks so far.
+
+        After any number of blocks the fit is that of :meth:`fit` on all of them together, to rounding. Samples are not
+        kept: memory is that of a few matrices of ``n_features`` rows and columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or None, default=None
+            Block of samples, as for :meth:`fit`, of any size. None: no block, but a fit of those that came before.
+        y : None
+            Ignored.
+        refit : bool, default=True
+            Whether to find the minimum. With False the block is taken in alone, and the fitted attributes stay those of
+            the last fit.
+
+        Returns
+        -------
+        self
+            The estimator: fitted if `refit` and there were two samples so far.
+
+        Raises
+        ------
+        ShapeError, NonFiniteError, DataTypeError
+            As in :meth:`fit`, and if the columns are not those of the blocks before. The block is left out then.
+        ParameterError, NumericalError
+            As in :meth:`fit`; where it takes the data to see that, as with samples that are all equal, the block was
+            taken in. Also if `X` is None and no block has come before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            As in :meth:`fit`.
+
+        Notes
+        -----
+        The first call after :meth:`fit` begins anew: of the samples of a fit nothing is kept.
+
+        A block costs ``O(n_samples * n_features**2)``, a fit ``O(n_features**3)``. The triangle of a QR decomposition
+        of all samples is kept up by a Cholesky factor, and where features are nearly dependent by a QR, which costs
+        about four times as much.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsevae import AffineVae
+        >>> rng = np.random.default_rng(0)
+        >>> W, model = rng.standard_normal((3, 10)), AffineVae()
+        >>> for _ in range(5):
+        ...     X = rng.standard_normal((100, 3)) @ W + 0.1 * rng.standard_normal((100, 10))
+        ...     model = model.partial_fit(X)
+        >>> model.n_samples_seen_, model.n_components_
+        (500, 3)
+        """
+        settings, refit = self._settings(), check_flag("refit", refit)
+        if X is not None:
+            values, _ = read_samples(self, X, reset=self._is_first_block())
+            self._take_block(values, np.empty((len(values), 0)))
+        elif self._is_first_block():
+            raise ParameterError("`X` is None, but no block of samples has come before")
+        if refit and self.n_samples_seen_ >= self._wanted_samples():
+            self._absorb(_core.fit_affine_summary(self._summary, *settings), self.n_samples_seen_)
+        return self
+
+    def _wanted_samples(self) -> int:
+        return 2
+
+    def _settings(self) -> tuple[int | None, float | None]:
+        """Check the parameters; return the number of components and the noise variance, None where they are sought."""
         most = check_optional_count("n_components", self.n_components)
         if not isinstance(self.covariance, str) or self.covariance not in ("full", "diagonal"):
             raise ParameterError(f'`covariance` is {self.covariance!r}, but it must be "full" or "diagonal"')
@@ -173,8 +252,10 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if isinstance(self.noise_var, str) and self.noise_var != "auto":
             raise ParameterError(f"`noise_var` is {self.noise_var!r}, but it must be {_NOISE_VAR}")
         noise_var = None if isinstance(self.noise_var, str) else as_float("noise_var", self.noise_var, _NOISE_VAR)
-        values, _ = read_samples(self, X)
-        found = _core.fit_affine(values, None if most is None else min(most, MOST), noise_var)
+        return None if most is None else min(most, MOST), noise_var
+
+    def _absorb(self, found: "_core.AffineFit", n_samples: int) -> None:
+        """Set the fitted attributes, and warn where there is no noise."""
         self.components_, self.mean_ = found["components"], found["mean"]
         self.n_components_, self.n_active_ = len(self.components_), found["n_active"]
         self.noise_var_, self.explained_variance_ = found["noise_var"], found["explained_variance"]
@@ -183,11 +264,10 @@ class AffineVae(Interchange, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.energy_, self.status_ = found["energy"], found["status"]
         if self.status_ == "noise_collapsed":
             message = (
-                f"AffineVae: {self.n_active_} components explain all {self.n_features_in_} features of {len(values)} "
+                f"AffineVae: {self.n_active_} components explain all {self.n_features_in_} features of {n_samples} "
                 "samples, so that the optimal noise variance is zero: give a number, or fewer components"
             )
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
-        return self
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
     def _axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Principal axes of the active components as rows, and the eigenvalues along them."""

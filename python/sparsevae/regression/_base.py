@@ -115,18 +115,22 @@ class CoreEstimator(Interchange, RegressorMixin, BaseEstimator):  # type: ignore
             progress.end(report)
         return report
 
-    def _is_empty(self, Y: NDArray[np.float64]) -> bool:
-        """Tell whether no column was chosen for responses that are not constant."""
-        return not len(self.support_) and bool((np.ptp(Y, axis=0) if self.fit_intercept else Y).any())
+    def _varies(self, Y: NDArray[np.float64]) -> bool:
+        """Tell whether there is something to explain in responses."""
+        return bool((np.ptp(Y, axis=0) if self.fit_intercept else Y).any())
 
-    def _warn(self, Y: NDArray[np.float64]) -> None:
+    def _is_empty(self, *, varies: bool) -> bool:
+        """Tell whether no column was chosen for responses that vary."""
+        return not len(self.support_) and varies
+
+    def _warn(self, *, varies: bool) -> None:
         """Say what went wrong, and what may help."""
         reason = self.status_
         if reason == "iteration_limit" and self.noise_var not in ("auto", "anneal"):
             reason = "unsettled"
         if self.status_ == "iteration_limit" and self.optimizer == "adam":
             reason = "untrained"
-        for name in (reason, "empty" if self._is_empty(Y) else ""):
+        for name in (reason, "empty" if self._is_empty(varies=varies) else ""):
             if name in _ADVICE:
                 warnings.warn(f"{type(self).__name__}: {_ADVICE[name]}", ConvergenceWarning, stacklevel=4)
 
@@ -220,9 +224,13 @@ class LinearVae(CoreEstimator):
         prepared = self._prepare(X, y.reshape(-1, 1), arguments, sample_weight)
         arguments = self._descend_on(backend, prepared.X, prepared.Y, arguments, prepared.weighting)
         report = self._call(_core.fit, prepared.X, prepared.Y.ravel(), arguments)
+        self._forget_blocks()
         self._absorb(report, X.shape[0], precision, prepared)
-        self._warn(y)
+        self._warn(varies=self._varies(y))
         return self
+
+    def _forget_blocks(self) -> None:
+        """Begin anew, where blocks of samples were taken in."""
 
     def _prepare(self, X: Any, Y: NDArray[np.float64], arguments: dict[str, Any], sample_weight: Any) -> Prepared:
         """Read weights, and what is known of the columns, into `arguments`."""
@@ -257,7 +265,7 @@ class LinearVae(CoreEstimator):
         return arguments if start is None else arguments | {"start": start}
 
     def _absorb(
-        self, report: "_core.FitReport", n_samples: int, precision: float, prepared: Prepared, response: int = 0
+        self, report: "_core.FitReport", n_samples: float, precision: float, prepared: Prepared, response: int = 0
     ) -> None:
         """Turn a report on one of the responses that were prepared into fitted attributes."""
         self._adjusted: Adjusted | None = prepared.restore(report, response)

@@ -49,9 +49,9 @@ class SupportPosterior(CoreEstimator):
         flag = check_flag("model_averaging", self.model_averaging)
         return super()._arguments() | counts | {"model_averaging": flag}
 
-    def _is_empty(self, Y: NDArray[np.float64]) -> bool:
+    def _is_empty(self, *, varies: bool) -> bool:
         """Tell whether there is nothing to predict by: an average has no zeros."""
-        return not self.model_averaging and super()._is_empty(Y)
+        return not self.model_averaging and super()._is_empty(varies=varies)
 
     def _absorb_posterior(self, posterior: "_core.Posterior | None") -> None:
         """Set the attributes that speak of the posterior, and remove those of an earlier fit."""

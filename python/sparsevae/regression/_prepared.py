@@ -47,6 +47,8 @@ class Prepared:
     ----------
     X, Y : design, ndarray
         What the core is to see.
+    searched : ndarray of int64
+        Columns that it is to search.
     weighting : Weighting or None
         Weights that the core is to know.
     """
@@ -72,10 +74,10 @@ class Prepared:
             is_searched[odds == 0] = False
         if self._n_features and not is_searched.any():
             raise ParameterError("`always_select` and `prior_odds` leave no column to choose, but one is needed")
-        self._searched = np.flatnonzero(is_searched)
+        self.searched = np.flatnonzero(is_searched)
         self._whole = bool(is_searched.all())
         if odds is not None:
-            arguments["prior_odds"] = odds[self._searched].tolist()
+            arguments["prior_odds"] = odds[self.searched].tolist()
         arguments["positive"] = self._positive(positive, names)
         for name in ("n_nonzero", "max_nonzero", "n_choices"):
             if arguments[name] is not None:
@@ -88,12 +90,12 @@ class Prepared:
         if not self._whole and not (isinstance(X, np.ndarray) or (is_sparse(X) and not len(self.always))):
             name = "always_select" if len(self.always) else "prior_odds"
             raise DataTypeError(f"`{name}` leaves columns of `X` out of the search, but then `X` must be a dense array")
-        self.X, self.Y = (X if self._whole or len(self.always) else X[:, self._searched]), Y
+        self.X, self.Y = (X if self._whole or len(self.always) else X[:, self.searched]), Y
         if len(self.always):
             weights = np.ones(self._n_samples) if weighting is None else weighting.values
             # The core would find values that are not finite after they were spread.
             check_finite("X", X, names)
-            design, covariates = take(X, self._searched), take(X, self.always)
+            design, covariates = take(X, self.searched), take(X, self.always)
             adjustment = Adjustment(weights, covariates, fit_intercept=fit_intercept)
             (along_X, X_left), (along_Y, Y_left) = adjustment.split(design), adjustment.split(Y)
             mean = adjustment.mean_weights * fit_intercept
@@ -116,7 +118,7 @@ class Prepared:
             raise ParameterError(
                 "`positive` has a column of `always_select`, but the coefficients of those have any sign"
             )
-        chosen: list[bool] = is_positive[self._searched].tolist()
+        chosen: list[bool] = is_positive[self.searched].tolist()
         return chosen if any(chosen) else []
 
     def _left_of(self, name: str, count: int) -> int:
@@ -148,7 +150,7 @@ class Prepared:
             raise ShapeError(
                 f"`{name}` has shape {values.shape}, but ({self._n_features},), one value per column of `X`, is needed"
             )
-        return values[self._searched]
+        return values[self.searched]
 
     def restore(self, report: "_core.FitReport", response: int | None = None) -> "Adjusted | None":
         """Turn a report on what the core saw into one on all columns, in place.
@@ -179,10 +181,10 @@ class Prepared:
                 posterior["coef"], posterior["intercept"] = self._complete(posterior["coef"], Y, Y_means)
                 self._complete_draws(posterior, Y, Y_means)
         elif not self._whole:
-            report["coef"] = self._spread(report["coef"].reshape(-1, len(self._searched))).ravel()
+            report["coef"] = self._spread(report["coef"].reshape(-1, len(self.searched))).ravel()
             if posterior is not None:
-                posterior["coef"] = self._spread(posterior["coef"].reshape(-1, len(self._searched))).ravel()
-                posterior["drawn"] = self._searched[posterior["drawn"]]
+                posterior["coef"] = self._spread(posterior["coef"].reshape(-1, len(self.searched))).ravel()
+                posterior["drawn"] = self.searched[posterior["drawn"]]
         if self._whole:
             return None
         report["prior_var"] = self._spread(report["prior_var"], np.inf)
@@ -193,20 +195,18 @@ class Prepared:
             trained["decoder_scale"] = self._spread(trained["decoder_scale"])
             trained["encoder_weights"] = self._spread(trained["encoder_weights"].T).T
             trained["encoder_factor"] = self._spread(self._spread(trained["encoder_factor"]).T).T
-        report["support"] = self._searched[chosen]
+        report["support"] = self.searched[chosen]
         if posterior is not None:
             posterior["inclusion_prob"] = self._spread(posterior["inclusion_prob"], 1.0)
             selection, places = posterior["selection"], posterior["places"]
-            selection["columns"] = [
-                np.concatenate([self.always, self._searched[each]]) for each in selection["columns"]
-            ]
-            places["features"] = self._searched[places["features"]]
+            selection["columns"] = [np.concatenate([self.always, self.searched[each]]) for each in selection["columns"]]
+            places["features"] = self.searched[places["features"]]
         return self._include_always(report, chosen)
 
     def _spread(self, values: Array, always: Any = 0.0) -> Array:
         """Values of the columns that are searched as those of all; 0 for those that are left out."""
         all_values = np.zeros((*values.shape[:-1], self._n_features))
-        all_values[..., self._searched] = values
+        all_values[..., self.searched] = values
         all_values[..., self.always] = always
         return all_values
 
@@ -214,7 +214,7 @@ class Prepared:
         """Coefficients of all columns, and intercepts, response after response."""
         along = self._along
         assert along is not None
-        rows = coef.reshape(-1, len(self._searched))
+        rows = coef.reshape(-1, len(self.searched))
         always = along.adjustment.coefficients(Y - along.X @ rows.T).T
         intercept = Y_means - rows @ along.X_means - always @ along.adjustment.covariate_means
         return self._spread(rows, always).ravel(), intercept
@@ -229,7 +229,7 @@ class Prepared:
         is_lone = Y.shape[1] == 1
         always = along.adjustment.coefficients((Y if is_lone else 0.0) - along.X[:, drawn] @ rows.T).T
         intercept = -(rows @ along.X_means[drawn]) - always @ along.adjustment.covariate_means
-        columns = np.concatenate([self._searched[drawn], self.always])
+        columns = np.concatenate([self.searched[drawn], self.always])
         order = np.argsort(columns)
         posterior["drawn"] = columns[order]
         posterior["coef_draws"] = np.hstack([rows, always])[:, order].reshape(n_draws, n_axes * len(columns))

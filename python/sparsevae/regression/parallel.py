@@ -96,7 +96,7 @@ def fit_many(
                 setattr(model, name, getattr(first, name))
         model._absorb(report, X.shape[0], precision, prepared, response)
     unfinished = sum(model.status_ in ("iteration_limit", "sampling_limit", "noise_collapsed") for model in models)
-    empty = sum(model._is_empty(y) for model, y in zip(models, Y.T, strict=True))
+    empty = sum(model._is_empty(varies=model._varies(y)) for model, y in zip(models, Y.T, strict=True))
     for count, message in (
         (unfinished, "ended without convergence; see their `status_`"),
         (empty, "chose no column; see their `support_`"),

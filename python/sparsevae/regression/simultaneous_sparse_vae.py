@@ -319,7 +319,7 @@ class SimultaneousSparseVae(SupportPosterior):
             arguments["start"] = (prepared.searched_of("prior_var_init", start)[None, :], [0])
         report = self._call(_core.fit_simultaneous, prepared.X, prepared.Y, arguments)
         self._absorb(report, X, Y, precision, prepared, whitening)
-        self._warn(Y)
+        self._warn(varies=self._varies(Y))
         if whitening is not None and not isinstance(self.noise_var, str):
             left = whitening.apply(self.residual_)
             broken = broken_promise(left, self.noise_var_, len(left), X.shape[1], len(self.support_))

@@ -8,12 +8,11 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _core
 from .._input.data import result_dtype
 from .._input.random import RandomState
-from ._base import LinearVae
-from ._posterior import SupportPosterior
+from ._blocks import BlockwiseVae
 from ._prepared import Prepared
 
 
-class VaeSlr(SupportPosterior, LinearVae):
+class VaeSlr(BlockwiseVae):
     r"""Sparse linear regression by a linear variational autoencoder.
 
     The decoder is ``N(X diag(w_x) z, noise_var * I)``. With its latent integrated out, the energy
@@ -174,6 +173,8 @@ class VaeSlr(SupportPosterior, LinearVae):
     selection_tolerance_ : float
         The largest such difference that is small beside the uncertainty of the average: the first size within it is
         chosen, or fewer columns where `y` is hardly distinguished from noise.
+    n_samples_seen_ : int
+        Samples of all blocks that :meth:`partial_fit` has taken in, those of weight 0 not counted; only after that.
     n_features_in_ : int
         Number of columns of `X`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -287,7 +288,7 @@ class VaeSlr(SupportPosterior, LinearVae):
         return Prepared(X, Y, arguments, sample_weight=sample_weight, names=names, **options)
 
     def _absorb(
-        self, report: "_core.FitReport", n_samples: int, precision: float, prepared: Prepared, response: int = 0
+        self, report: "_core.FitReport", n_samples: float, precision: float, prepared: Prepared, response: int = 0
     ) -> None:
         super()._absorb(report, n_samples, precision, prepared, response)
         posterior = report["posterior"]

@@ -20,9 +20,10 @@ mod train;
 mod wide;
 
 use crate::design::{Design, Rows};
+use crate::linalg::summary::Summary;
 use crate::monitor::Monitor;
 use crate::problem::{Problem, Response};
-use crate::report::{FitReport, PackedReport};
+use crate::report::{FitReport, PackedReport, Status};
 use crate::settings::Settings as _;
 use crate::{Error, Result};
 use average::{add_average, is_sampled_whole};
@@ -185,6 +186,44 @@ pub fn fit_problem(
     // A design that is read on demand may have ended the call, and is worth nothing then.
     monitor.check()?;
     let response = problem.respond(y, settings.precision, monitor)?;
+    fit_response(problem, &response, settings, monitor)
+}
+
+/// Fits responses of which blocks of samples came one after the other: what a fit of all samples finds, of `columns` of the
+/// design. Samples that repeat others count as often as they came, and nothing is certified.
+///
+/// # Errors
+/// As [`fit`]; [`Error::Shape`] if there are no more samples than columns.
+///
+/// # Complexity
+/// As [`fit`] of a square design of these columns.
+pub fn fit_summary(
+    summary: &mut Summary,
+    columns: &[usize],
+    settings: &Settings,
+    monitor: &Monitor<'_>,
+) -> Result<FitReport> {
+    settings.validate()?;
+    let Settings { fit_intercept, groups, n_choices, precision, .. } = settings;
+    let mut table = summary.table(columns, *fit_intercept, monitor)?;
+    let means = std::mem::take(&mut table.y_means);
+    let problem = Problem::of_table(&table, *fit_intercept, groups, monitor)?.screened_from(*n_choices)?;
+    let response = Response { means, ..problem.respond(table.y.view(), *precision, monitor)? };
+    let mut report = fit_response(&problem, &response, settings, monitor)?;
+    if report.certified {
+        // Responses are constant.
+        (report.certified, report.status) = (false, Status::Converged);
+    }
+    Ok(report)
+}
+
+/// Fits responses in the solver's units.
+fn fit_response(
+    problem: &Problem<'_>,
+    response: &Response,
+    settings: &Settings,
+    monitor: &Monitor<'_>,
+) -> Result<FitReport> {
     if let Some(power) = settings.power
         && response.n_given() > 1
     {
@@ -205,7 +244,7 @@ pub fn fit_problem(
         .then(|| Settings { max_iter: settings.max_iter.saturating_sub(before).max(1), ..settings.clone() });
     let settings = rest.as_ref().unwrap_or(settings);
     let mut report = if response.norm == 0.0 || problem.columns.is_empty() {
-        report::trivial(problem, &response, settings.noise)?
+        report::trivial(problem, response, settings.noise)?
     } else {
         // The condition numbers need all columns in the end: a design that is too large is refused before the search.
         if settings.power.is_some()
@@ -215,16 +254,16 @@ pub fn fit_problem(
             problem.design.hold()?;
         }
         match (settings.optimizer, settings.noise) {
-            (Optimizer::Auto, Noise::Fixed(_)) if goes_without_minimum(problem, &response, settings) => {
-                strategy::search(problem, &response, settings, monitor)?
+            (Optimizer::Auto, Noise::Fixed(_)) if goes_without_minimum(problem, response, settings) => {
+                strategy::search(problem, response, settings, monitor)?
             }
-            (_, Noise::Fixed(noise_var)) => descend(problem, &response, settings, Some(noise_var), monitor)?,
-            (_, Noise::Learn) | (Optimizer::Adam, _) => descend(problem, &response, settings, None, monitor)?,
-            _ => wide::search(problem, &response, settings, monitor)?,
+            (_, Noise::Fixed(noise_var)) => descend(problem, response, settings, Some(noise_var), monitor)?,
+            (_, Noise::Learn) | (Optimizer::Adam, _) => descend(problem, response, settings, None, monitor)?,
+            _ => wide::search(problem, response, settings, monitor)?,
         }
     };
     report.n_iter += before;
-    add_average(&mut report, problem, &response, settings, monitor)?;
+    add_average(&mut report, problem, response, settings, monitor)?;
     if let Some(power) = settings.power
         && report.condition_number.is_none()
         && !problem.columns.is_empty()

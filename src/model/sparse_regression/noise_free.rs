@@ -74,7 +74,7 @@ pub(super) fn unit_scale(whitened: &[f64], rank: usize, n_responses: usize) -> f
 
 /// Norms of the responses and of each column before centring, in the solver's units: what rounding is a share of.
 fn sizes(problem: &Problem<'_>, response: &Response) -> (f64, Vec<f64>) {
-    let root = problem.constant_norm();
+    let root = problem.constant_norm;
     let mean = response.means.iter().fold(0.0_f64, |sum, mean| sum.hypot(mean / response.norm));
     let of_column = |(&j, norm): (&usize, &f64)| 1.0 + root * (problem.means[j] / norm).abs();
     (1.0 + root * mean, problem.columns.iter().zip(&problem.norms).map(of_column).collect())
@@ -204,7 +204,8 @@ impl<'a> NoiseFree<'a> {
         let coefficients = z.chunks_exact(n).flat_map(|z| support.iter().map(|&j| z[j])).collect();
         let Some(refit) = self.problem.refit(self.response, &support) else { return Ok(None) };
         let certified = self.is_rounding(&refit);
-        Ok(certified.then_some(Solved { solution: Certified { support, coefficients }, refit, certified }))
+        let is_solved = certified || !self.problem.has_samples();
+        Ok(is_solved.then_some(Solved { solution: Certified { support, coefficients }, refit, certified }))
     }
 
     /// Rounds `rounds` of the search that the settings name, until certified or the steps run out.

@@ -12,7 +12,7 @@ from scipy.optimize import check_grad, minimize
 from scipy.sparse import csr_array
 from scipy.stats import multivariate_normal
 from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sparsevae import AffineVae, energies
 from sparsevae.exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeError
@@ -332,9 +332,55 @@ def test_documented_parameters_and_attributes_are_those_that_exist():
         text = inspect.getdoc(AffineVae).split(f"{section}\n{'-' * len(section)}\n")[1].split("\n\n")[0]
         return set(re.findall(r"^(\w+) : ", text, re.M))
 
-    model = AffineVae().fit(pd.DataFrame(samples(), columns=[f"x{j}" for j in range(12)]))
+    model = AffineVae().partial_fit(pd.DataFrame(samples(), columns=[f"x{j}" for j in range(12)]))
     assert names("Attributes") == {name for name in vars(model) if name.endswith("_")}
     assert names("Parameters") == set(model.get_params())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(samples())
+
+
+@pytest.mark.parametrize("n", [300, 12, 5])
+@pytest.mark.parametrize("noise", [1.0, 1e-4])
+@pytest.mark.parametrize(
+    "options", [{}, {"n_components": 2}, {"n_components": 2, "noise_var": 0.5}, {"covariance": "diagonal"}], ids=str
+)
+def test_blocks_have_the_fit_of_all_samples(n, noise, options):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 3)) @ rng.standard_normal((3, 8)) + noise * rng.standard_normal((n, 8)) + 1e3
+    X = np.round(X, 10) * np.array([1, 1, 1, 1, 1, 1, 1e-3, 1e3])
+    model, expected = AffineVae(**options), AffineVae(**options).fit(X)
+    for rows in (slice(0, 1), slice(1, 4), slice(4, 200), slice(200, n)):
+        if len(X[rows]):
+            model.partial_fit(X[rows], refit=False)
+    model.partial_fit()
+    assert (model.n_samples_seen_, model.status_) == (n, expected.status_)
+    assert model.n_components_ == expected.n_components_
+    size = np.abs(expected.components_).max()
+    np.testing.assert_allclose(model.components_, expected.components_, atol=1e-8 * size)
+    np.testing.assert_allclose(model.mean_, expected.mean_, rtol=1e-12)
+    for name in ("noise_var_", "explained_variance_", "energy_"):
+        np.testing.assert_allclose(getattr(model, name), getattr(expected, name), rtol=1e-6, atol=1e-300)
+
+
+def test_blocks_are_taken_in_whole_or_not_at_all_and_a_fit_begins_anew():
+    X = samples()
+    model = AffineVae().fit(X).partial_fit(X[:1])
+    assert not hasattr(model, "components_")
+    with pytest.raises(NotFittedError, match=r"has seen 1 samples .* once there are 2"):
+        model.transform(X)
+    with pytest.raises(ParameterError, match="`X` is None"):
+        AffineVae().partial_fit()
+    holed = X.copy()
+    holed[7, 3] = np.nan
+    for bad, error in ((X[:, :3], ShapeError), (holed, NonFiniteError), (X * 1j, DataTypeError)):
+        with pytest.raises(error, match="`X`"):
+            model.partial_fit(bad)
+    copied = pickle.loads(pickle.dumps(model))
+    for each in (model, copied):
+        np.testing.assert_allclose(each.partial_fit(X[1:]).components_, AffineVae().fit(X).components_, atol=1e-12)
+    model.fit(X)
+    assert not hasattr(model, "n_samples_seen_")
+    equal = AffineVae().partial_fit(np.full((3, 2), 0.1), refit=False)
+    with pytest.raises(ParameterError, match="all samples are equal"):
+        equal.partial_fit()
