@@ -4,7 +4,7 @@ use super::Design;
 use crate::threads;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder, s};
 use pulp::Arch;
 use std::fmt::Debug;
 use std::ops::Range;
@@ -15,6 +15,8 @@ const LANES: usize = 16;
 const TILE: usize = 1 << 10;
 /// Entries that one thread multiplies at a time: some 100 microseconds a vector, a hundred times what sharing costs.
 const PART: usize = 1 << 18;
+/// Entries that one thread copies at a time: some 100 microseconds, where each is in another line of memory.
+const COPIED: usize = 1 << 15;
 /// Parts are of whole groups of so many columns, as kernels take them.
 const GROUP: usize = 16;
 /// Entries that are converted to float64 at a time: they stay in the second-level cache.
@@ -195,15 +197,19 @@ impl<T: Element> Design for ArrayView2<'_, T> {
             return;
         }
         let adjacent = columns.windows(2).all(|pair| pair[1] == pair[0] + 1);
-        for (mut to, row) in out.outer_iter_mut().zip(self.outer_iter()) {
-            match (columns.first(), row.as_slice(), to.as_slice_mut()) {
-                // Of slices alone the compiler makes a copy of blocks.
-                (Some(&first), Some(values), Some(to)) if adjacent => {
-                    to.iter_mut().zip(&values[first..]).for_each(|(to, v)| *to = v.to_f64());
+        let height = (COPIED / columns.len().max(1)).max(1);
+        let parts = out.axis_chunks_iter_mut(Axis(0), height).zip(self.axis_chunks_iter(Axis(0), height));
+        threads::map(parts.collect(), |(mut out, x)| {
+            for (mut to, row) in out.outer_iter_mut().zip(x.outer_iter()) {
+                match (columns.first(), row.as_slice(), to.as_slice_mut()) {
+                    // Of slices alone the compiler makes a copy of blocks.
+                    (Some(&first), Some(values), Some(to)) if adjacent => {
+                        to.iter_mut().zip(&values[first..]).for_each(|(to, v)| *to = v.to_f64());
+                    }
+                    _ => to.iter_mut().zip(columns).for_each(|(to, &j)| *to = row[j].to_f64()),
                 }
-                _ => to.iter_mut().zip(columns).for_each(|(to, &j)| *to = row[j].to_f64()),
             }
-        }
+        });
     }
 
     fn read_rows(&self, rows: Range<usize>, out: ArrayViewMut2<'_, f64>) -> bool {
