@@ -80,7 +80,7 @@ figures: $(VENV)/.figures ## Run all experiments of the papers, 4 CPU hours; ren
 	$(BIN)/python notebooks/paper.py && \
 	echo "make figures: $$(( $$(date +%s) - start )) seconds"
 
-figures-statistics: $(VENV)/.figures ## Run all experiments on noisy data, 3 CPU hours; renew their notebooks and numbers
+figures-statistics: $(VENV)/.figures ## Run all experiments on noisy data, 4 CPU hours; renew their notebooks and numbers
 	$(BIN)/sparsevae reproduce benchmark calibration prediction finemapping null --methods all && \
 	$(BIN)/python notebooks/paper.py statistics
 
