@@ -1,15 +1,17 @@
 """Samples that come in blocks, of which only a summary is kept."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from sklearn.exceptions import NotFittedError
 
 from .._core import Summary
+from ..exceptions import ParameterError
 
 _KEPT = ("n_features_in_", "feature_names_in_")
 
 
-class Blockwise:
+class Blockwise(ABC):
     """What estimators with `partial_fit` share; before scikit-learn's classes among the bases; not public."""
 
     n_samples_seen_: int
@@ -17,6 +19,11 @@ class Blockwise:
 
     def _is_first_block(self) -> bool:
         return "_summary" not in vars(self)
+
+    def _check_block(self, X: Any) -> None:
+        """Refuse to go on without a block where there was none."""
+        if X is None and self._is_first_block():
+            raise ParameterError("`X` is None, but no block of samples has come before")
 
     def _take_block(self, X: Any, Y: Any, weights: Any = None) -> None:
         """Take in a block that was read, and with the first one forget an earlier fit."""
@@ -37,9 +44,9 @@ class Blockwise:
         for name in ("_summary", "n_samples_seen_", "_precision"):
             self.__dict__.pop(name, None)
 
+    @abstractmethod
     def _wanted_samples(self) -> int:
         """Return how many samples a fit takes."""
-        raise NotImplementedError
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell scikit-learn whether there was a fit, and users what blocks lack for one."""

@@ -231,11 +231,10 @@ class AffineVae(Interchange, Blockwise, ClassNamePrefixFeaturesOutMixin, Transfo
         (500, 3)
         """
         settings, refit = self._settings(), check_flag("refit", refit)
+        self._check_block(X)
         if X is not None:
             values, _ = read_samples(self, X, reset=self._is_first_block())
             self._take_block(values, np.empty((len(values), 0)))
-        elif self._is_first_block():
-            raise ParameterError("`X` is None, but no block of samples has come before")
         if refit and self.n_samples_seen_ >= self._wanted_samples():
             self._absorb(_core.fit_affine_summary(self._summary, *settings), self.n_samples_seen_)
         return self

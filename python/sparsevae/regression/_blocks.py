@@ -101,8 +101,7 @@ class BlockwiseVae(Blockwise, SupportPosterior, LinearVae):
             )
         _core.check(arguments)
         refit = check_flag("refit", refit)
-        if X is None and self._is_first_block():
-            raise ParameterError("`X` is None, but no block of samples has come before")
+        self._check_block(X)
         if X is not None:
             X, y, precision = fit_arrays(self, X, y, any_kind=True, reset=self._is_first_block())
             weights = None if sample_weight is None else read_weights(sample_weight, len(y))
