@@ -41,6 +41,26 @@ impl Conditional {
         });
     }
 
+    /// Writes the columns of a probability above `least` into `columns`, ascending; `false`, and only some of them are
+    /// there, where they are more than `most`.
+    pub fn likely(&self, arch: Arch, least: f64, most: usize, columns: &mut Vec<usize>) -> bool {
+        let Self { weights, total, .. } = self;
+        let share = 1.0 / total;
+        columns.clear();
+        arch.dispatch(|| {
+            for (c, chunk) in weights.chunks(LANES).enumerate() {
+                if chunk.iter().fold(false, |any, weight| any | (weight * share > least)) {
+                    let likely = chunk.iter().enumerate().filter(|(_, weight)| **weight * share > least);
+                    columns.extend(likely.map(|(l, _)| c * LANES + l));
+                    if columns.len() > most {
+                        return false;
+                    }
+                }
+            }
+            true
+        })
+    }
+
     /// The column at `u`, between 0 and 1, of the distribution; `None` for none.
     pub fn at(&self, u: f64) -> Option<usize> {
         let mut left = u * self.total - self.none;
@@ -132,5 +152,17 @@ mod tests {
         let drawn: Vec<_> = (0..10).map(|i| conditional.at((f64::from(i) + 0.5) / 10.0)).collect();
         let (a, b, c) = (Some(0), Some(1), Some(2));
         assert_eq!(drawn, [None, None, None, None, a, a, b, c, c, c]);
+    }
+
+    #[test]
+    fn likely_columns_are_those_above_a_probability() {
+        let mut conditional = Conditional::new(20);
+        let logs: Vec<f64> = (0..20).map(|j| if j % 7 == 3 { 0.0 } else { -30.0 }).collect();
+        conditional.tabulate(Arch::new(), &logs, &[0.0; 20], &[0.0; 20]);
+        conditional.normalise(Arch::new(), -30.0);
+        let mut columns = vec![5];
+        assert!(conditional.likely(Arch::new(), 1e-3, 3, &mut columns));
+        assert_eq!(columns, [3, 10, 17]);
+        assert!(!conditional.likely(Arch::new(), 1e-20, 10, &mut columns));
     }
 }

@@ -11,6 +11,7 @@ mod draws;
 mod effects;
 mod mixing;
 mod one_sided;
+mod places;
 mod projection;
 mod sampler;
 mod settings;
@@ -29,10 +30,9 @@ pub use settings::Settings;
 use coordinates::{Coordinates, Levels, most_probable};
 use ndarray::Array2;
 use projection::{Average, Likely, project};
-use sampler::{Averages, Place, Prior};
+use sampler::{Averages, Prior};
 use signal::Test;
 use size::Inclusion;
-use std::collections::HashMap;
 use tolerances::{CANDIDATES, CLEAR, LEAST_NOISE, MOST_NOISE};
 
 /// A support with its coefficients, axis after axis, and what they leave, in the solver's units.
@@ -92,8 +92,7 @@ pub fn posterior(
     let averages = sampler::sample(&coordinates, &mut levels, &start, prior, settings, known, monitor)?;
     let candidates = most_probable(&averages.inclusion, CANDIDATES);
     let correlation = coordinates.correlation(&candidates);
-    let Averages { inclusion, mut coef, score, background_var, size, most, draws, places: sweeps, is_cut_off, .. } =
-        averages;
+    let Averages { inclusion, mut coef, score, background_var, size, most, draws, places, is_cut_off, .. } = averages;
     let mut background = vec![0.0; coef.len()];
     coordinates.multiply_transposed(&score, &mut background);
     coef.iter_mut()
@@ -106,7 +105,7 @@ pub fn posterior(
     let average = Average { mean: &coef, draws: &draws, inclusion: columns, likely, sign: &sign };
     let projection = project(problem, &coordinates, &average, &start, sizes, monitor)?;
     let features = |columns: &[usize]| columns.iter().map(|&j| feature(j)).collect::<Vec<usize>>();
-    let places = places(&sweeps, &candidates, features(&candidates), correlation);
+    let places = places.among(&candidates, features(&candidates), correlation);
     let selection = Selection {
         columns: projection.columns.iter().map(|columns| features(columns)).collect(),
         loss: projection.loss.into_iter().map(|loss| loss * unit).collect(),
@@ -199,32 +198,4 @@ pub fn certain(problem: &Problem<'_>, support: &[usize], coef: &[f64], intercept
         },
         is_cut_off: false,
     }
-}
-
-/// Where effects were, sweep by sweep, of the columns `candidates` (features `features`) that credible sets may hold.
-fn places(sweeps: &[Vec<Place>], candidates: &[usize], features: Vec<usize>, correlation: Array2<f64>) -> Places {
-    let place: HashMap<usize, usize> = candidates.iter().enumerate().map(|(i, &j)| (j, i)).collect();
-    let mut places = Places {
-        n_sweeps: sweeps.len(),
-        features,
-        correlation,
-        column: Vec::new(),
-        probability: Vec::new(),
-        start: vec![0],
-        sweep: Vec::new(),
-        times: Vec::new(),
-    };
-    let all = sweeps.iter().enumerate().flat_map(|(sweep, own)| own.iter().map(move |place| (sweep, place)));
-    for (sweep, Place { probabilities, times }) in all {
-        for (column, probability) in probabilities.iter().filter_map(|(j, p)| place.get(j).map(|i| (*i, *p))) {
-            places.column.push(column);
-            places.probability.push(probability);
-        }
-        if places.start.last() != Some(&places.column.len()) {
-            places.start.push(places.column.len());
-            places.sweep.push(sweep);
-            places.times.push(*times);
-        }
-    }
-    places
 }

@@ -11,6 +11,7 @@ use super::draws::{Background, Draw, Draws, gamma, normal};
 use super::effects::{Effect, least_squares, log_prior_of_one_more, variances};
 use super::mixing::Mixing;
 use super::one_sided;
+use super::places::Record;
 use super::settings::Settings;
 use super::tolerances::{
     DRAWN, FEW, LEAST_NOISE, LEVEL_EVERY, NEGLIGIBLE, NO_BACKGROUND, REFRESH_EVERY, SLAB_RANGE, SMALLEST,
@@ -22,15 +23,6 @@ use pulp::Arch;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-
-/// Where an effect may be in one sweep, given all others.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    /// Columns with their probabilities, but for those that are too small.
-    pub probabilities: Vec<(usize, f64)>,
-    /// Effects that are alike in this.
-    pub times: usize,
-}
 
 /// What the sweeps leave, in the units of [`Coordinates`].
 #[derive(Default)]
@@ -46,8 +38,7 @@ pub(super) struct Averages {
     /// Mean number of effects, and how many there may be.
     pub size: f64,
     pub most: usize,
-    /// One list for each sweep.
-    pub places: Vec<Vec<Place>>,
+    pub places: Record,
     /// Draws of all coefficients, background included, axis after axis.
     pub draws: Vec<Draw>,
     /// Whether the sweeps ended before they were as many, or worth as many draws, as was wanted.
@@ -92,6 +83,8 @@ struct Chain<'a> {
     scale: Vec<f64>,
     shrink: Vec<f64>,
     conditional: Conditional,
+    /// Columns that are not improbable in it.
+    likely: Vec<usize>,
     background: Background,
     /// Of this sweep: probability of each column, as the sum of those of the effects; mean of coefficients.
     inclusion: Vec<f64>,
@@ -179,6 +172,7 @@ impl<'a> Chain<'a> {
             scale: zeros(),
             shrink: zeros(),
             conditional: Conditional::new(n),
+            likely: Vec::with_capacity(n),
             background: Background::new(),
             inclusion: zeros(),
             mean: vec![0.0; n * axes],
@@ -220,7 +214,7 @@ impl<'a> Chain<'a> {
         self.inclusion.fill(0.0);
         self.mean.fill(0.0);
         if kept {
-            self.sums.places.push(Vec::new());
+            self.sums.places.begin_sweep();
         }
         let mut order: Vec<usize> = (0..self.effects.len()).collect();
         order.shuffle(&mut self.rng);
@@ -290,12 +284,12 @@ impl<'a> Chain<'a> {
         if times == 0 || !kept {
             return;
         }
-        let Self { arch, conditional, inclusion, mean, shrink, q, prior, noise_var, .. } = self;
+        let Self { arch, conditional, likely, inclusion, mean, shrink, q, prior, noise_var, sums, .. } = self;
         let (share, n) = (1.0 / conditional.total, inclusion.len());
         let weights = &conditional.weights;
-        let likely: Vec<usize> = (0..n).filter(|&j| weights[j] * share > NEGLIGIBLE).collect();
+        let are_few = conditional.likely(*arch, NEGLIGIBLE, (FEW * n as f64) as usize, likely);
         let axes = mean.chunks_exact_mut(n).zip(q.chunks_exact(n));
-        if likely.len() as f64 <= FEW * n as f64 {
+        if are_few {
             likely.iter().for_each(|&j| inclusion[j] += times as f64 * share * weights[j]);
             for (mean, q) in axes {
                 likely.iter().for_each(|&j| mean[j] += times as f64 * share * weights[j] * shrink[j] * q[j]);
@@ -317,11 +311,8 @@ impl<'a> Chain<'a> {
             let free = shrink[j] * q[j];
             mean[j] += weight * (sign * deviation * one_sided::mean(sign * free / deviation) - free);
         }
-        let probabilities = likely.into_iter().map(|j| (j, weights[j] * share));
-        let probabilities: Vec<_> = probabilities.filter(|(_, probability)| *probability > SMALLEST).collect();
-        if let (false, Some(sweep)) = (probabilities.is_empty(), self.sums.places.last_mut()) {
-            sweep.push(Place { probabilities, times });
-        }
+        conditional.likely(*arch, SMALLEST, n, likely);
+        sums.places.push(likely.iter().map(|&j| (j, weights[j] * share)), times);
     }
 
     /// Moves from one set of effects to another: without `off`, and with the one that waits. In one pass over the products.
@@ -429,7 +420,7 @@ impl<'a> Chain<'a> {
     fn averages(mut self) -> Averages {
         let sums = &mut self.sums;
         sums.most = self.effects.len();
-        let n_sweeps = sums.places.len() as f64;
+        let n_sweeps = sums.places.n_sweeps as f64;
         for sum in [&mut sums.inclusion, &mut sums.coef, &mut sums.score] {
             sum.iter_mut().for_each(|value| *value /= n_sweeps);
         }
