@@ -53,7 +53,7 @@ pub(crate) const SURELY_NOISE_FREE: (f64, f64) = (4.0, 6.0);
 /// about as much as the path and the posterior, but at least and at most so many rounds.
 pub(crate) const DOUBTFUL_OPERATIONS: usize = 4_000_000;
 /// See [`DOUBTFUL_OPERATIONS`].
-pub(crate) const DOUBTFUL_ROUNDS: (usize, usize) = (2, 10);
+pub(crate) const DOUBTFUL_ROUNDS: (usize, usize) = (1, 10);
 /// Entries of a design up to which the posterior over supports is sampled on all of its columns (64 MiB): it holds two
 /// copies.
 pub(crate) const SAMPLED: usize = 1 << 23;
