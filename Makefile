@@ -74,13 +74,13 @@ test-python: $(VENV)/.dev ## Test the installed wheel and the examples in its do
 test-notebooks: $(VENV)/.dev ## Execute the notebooks, those of the figures with few trials
 	SPARSEVAE_QUICK=1 $(PYTEST) --nbmake $(NOTEBOOKS)
 
-figures: $(VENV)/.figures ## Run all experiments of the papers, 4 CPU hours; renew the notebooks and their numbers
+figures: $(VENV)/.figures ## Run all experiments of the papers, some 13 CPU hours; renew the notebooks and their numbers
 	@start=$$(date +%s); \
 	$(BIN)/sparsevae reproduce fig1 fig2 fig3 fig4 fig5 fig6 rows training lowrank manifold digits covariance --methods all && \
 	$(BIN)/python notebooks/paper.py && \
 	echo "make figures: $$(( $$(date +%s) - start )) seconds"
 
-figures-statistics: $(VENV)/.figures ## Run all experiments on noisy data, 4 CPU hours; renew their notebooks and numbers
+figures-statistics: $(VENV)/.figures ## Run all experiments on noisy data, 3 CPU hours; renew their notebooks and numbers
 	$(BIN)/sparsevae reproduce benchmark calibration prediction finemapping null --methods all && \
 	$(BIN)/python notebooks/paper.py statistics
 
