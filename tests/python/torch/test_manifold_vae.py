@@ -504,3 +504,25 @@ def test_everything_is_documented():
 
     assert names("Attributes") == {key for key in vars(fitted) if key.endswith("_")}
     assert names("Parameters") == set(inspect.signature(ManifoldVae).parameters)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_denormal_numbers_are_treated_as_before_once_a_training_ends(kept):
+    def survive():
+        return bool((torch.full((8,), 1e-40) * 1.0 != 0).any())
+
+    seen = []
+
+    class Layer(torch.nn.Linear):
+        def forward(self, x):
+            seen.append(survive())
+            return super().forward(x)
+
+    before = survive()
+    try:
+        torch.set_flush_denormal(not kept)
+        ManifoldVae(1, networks=lambda d, k: (Layer(d, 4), torch.nn.Linear(k, d)), n_steps=3).fit(np.eye(6))
+        assert survive() == kept
+        assert not any(seen[1:4])
+    finally:
+        torch.set_flush_denormal(not before)
