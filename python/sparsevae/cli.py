@@ -133,7 +133,7 @@ def _add_reproduce(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     run.add_argument("--quick", action="store_true", help="two trials at three points, few steps of training")
     run.add_argument("--paper-scale", action="store_true", help="the paper's sizes, where a figure is smaller: days")
     run.add_argument("--adam-steps", type=_positive, metavar="N", help="steps of training by Adam")
-    run.add_argument("--jobs", type=_positive, help="threads (default: one a core)")
+    run.add_argument("--jobs", type=_positive, help="processes (default: one a core)")
     run.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do the trials")
     run.add_argument("--seed", type=_natural, default=0, help="first seed (default: 0)")
     run.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="folder (default: results)")
@@ -347,7 +347,9 @@ def _reproduce(arguments: argparse.Namespace) -> int:
         done, left = experiments.split_done(plans, store)
         print(f"{len(left)} trials to do, {len(done)} done before; kept in {store.path}", flush=True)
         try:
-            experiments.execute(left, store, jobs=arguments.jobs, scheduler=arguments.scheduler, progress=True)
+            experiments.execute(
+                left, store, jobs=arguments.jobs, processes=True, scheduler=arguments.scheduler, progress=True
+            )
         except KeyboardInterrupt:
             print("\nsparsevae: interrupted; the same command goes on with the trials that are left", file=sys.stderr)
             return 130

@@ -1,10 +1,15 @@
 """Trials side by side: on the cores of this machine, or on a Dask cluster."""
 
 import importlib.util
+import multiprocessing
 import os
 import re
+import signal
+import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -28,6 +33,7 @@ def execute(
     store: Store,
     *,
     jobs: int | None = None,
+    processes: bool = False,
     scheduler: str | None = None,
     progress: bool = False,
 ) -> list[Record]:
@@ -40,9 +46,12 @@ def execute(
     store : Store
         Where to keep them.
     jobs : int or None, default=None
-        Threads; None for as many as there are cores, which is also the most. A cluster decides itself.
+        Trials at a time; None for as many as there are cores, which is also the most. A cluster decides itself.
+    processes : bool, default=False
+        Whether each of these has a process of its own, for which the main module must be one that can be imported;
+        otherwise it is a thread. Threads of solvers in Python wait for each other, those that train networks as well.
     scheduler : str or None, default=None
-        Address of a Dask scheduler; None for threads here.
+        Address of a Dask scheduler; None for this machine.
     progress : bool, default=False
         Whether to show progress and the time left on standard error, if that is a terminal.
 
@@ -56,7 +65,7 @@ def execute(
     ParameterError
         If `jobs` is no count, or `scheduler` no address.
     SchedulerError
-        If the cluster cannot be used.
+        If the cluster cannot be used, or a process dies.
     StoreError
         If the store cannot be written.
     """
@@ -65,17 +74,56 @@ def execute(
         raise ParameterError(f"`scheduler` is {scheduler!r}, but it must be an address such as tcp://HOST:8786")
     if not tasks:
         return []
-    records = []
-    with _bar(len(tasks), shown=progress) as advance, _backend(jobs, scheduler):
+    records, jobs = [], min(jobs or len(tasks), len(tasks), os.cpu_count() or 1)
+    by_processes = processes and scheduler is None and jobs > 1
+    with (
+        _bar(len(tasks), shown=progress) as advance,
+        closing(_by_processes(tasks, jobs) if by_processes else _by_joblib(tasks, jobs, scheduler)) as results,
+    ):
+        for record in results:
+            store.add(record)
+            records.append(record)
+            advance()
+    return records
+
+
+def _by_processes(tasks: Sequence[Task], jobs: int) -> Generator[Record, None, None]:
+    context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
+    with ProcessPoolExecutor(jobs, context, _start) as pool:
+        try:
+            for done in as_completed([pool.submit(run_trial, task, limit_threads=True) for task in tasks]):
+                yield done.result()
+        except BrokenProcessPool as error:
+            raise SchedulerError(
+                "a process of the run has died, perhaps for lack of memory: the same run, with fewer `jobs`, goes on"
+            ) from error
+        finally:
+            # Also where the run is stopped: none is waited for.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+
+
+def _start() -> None:
+    """Prepare a process for trials: solvers that give up warn, and Ctrl-C is for the process that started this one."""
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _by_joblib(tasks: Sequence[Task], jobs: int, scheduler: str | None) -> Generator[Record, None, None]:
+    with _backend(jobs, scheduler):
         work = (delayed(run_trial)(task, limit_threads=scheduler is not None) for task in tasks)
         # One trial a batch: each reaches the store as soon as it is done.
-        results = Parallel(return_as="generator_unordered", batch_size=1)(work)
-        with closing(results):
-            for record in results:
-                store.add(record)
-                records.append(record)
-                advance()
-    return records
+        with closing(Parallel(return_as="generator_unordered", batch_size=1)(work)) as results:
+            yield from results
 
 
 @contextmanager
@@ -92,7 +140,7 @@ def _bar(total: int, *, shown: bool) -> Iterator[Callable[[], object]]:
 
 
 @contextmanager
-def _backend(jobs: int | None, scheduler: str | None) -> Iterator[None]:
+def _backend(jobs: int, scheduler: str | None) -> Iterator[None]:
     if scheduler is not None:
         with _client(scheduler) as client, parallel_config(backend="dask", client=client):
             yield
@@ -101,7 +149,7 @@ def _backend(jobs: int | None, scheduler: str | None) -> Iterator[None]:
     with (
         warnings.catch_warnings(),
         threadpool_limits(limits=1),
-        parallel_config(backend="threading", n_jobs=-1 if jobs is None else min(jobs, os.cpu_count() or 1)),
+        parallel_config(backend="threading", n_jobs=jobs),
     ):
         warnings.simplefilter("ignore")
         yield

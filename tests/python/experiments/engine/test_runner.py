@@ -1,5 +1,7 @@
 """Trials side by side: threads and clusters change no number."""
 
+import dataclasses
+import multiprocessing
 import os
 import sys
 
@@ -63,3 +65,28 @@ def test_a_cluster_of_two_processes_gives_the_numbers_of_threads(small):
     near = small(**options)
     assert far.csv() == near.csv()
     assert outcome(far) == outcome(near)
+
+
+def test_processes_find_what_threads_find(small, tmp_path):
+    plans, _ = experiments.lay_out([experiments.FIGURES["fig1a"]], trials=2, methods=["VaeSlr", "Lasso"], quick=True)
+    tasks = list(plans[0].tasks())
+    with experiments.Store(tmp_path / "trials.sqlite") as store:
+        found = experiments.execute(tasks, store, jobs=2, processes=True)
+        assert sorted(store.records(), key=lambda record: record.key) == sorted(found, key=lambda record: record.key)
+    near = [(record.key, record.problem_seed, record.score) for record in sorted(found, key=lambda record: record.key)]
+    assert near == outcome(small())
+
+
+class Deadly:
+    """Ends whatever process reads its pickle."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_process_that_dies_is_an_error_and_not_the_end_of_all_waiting(tmp_path):
+    plans, _ = experiments.lay_out([experiments.FIGURES["fig1a"]], trials=2, methods=["VaeSlr"], quick=True)
+    tasks = [dataclasses.replace(task, problem=Deadly()) for task in plans[0].tasks()]
+    with experiments.Store(tmp_path / "trials.sqlite") as store, pytest.raises(SchedulerError, match="has died"):
+        experiments.execute(tasks, store, jobs=2, processes=True)
+    assert not multiprocessing.active_children()
