@@ -35,6 +35,7 @@ COMPARISONS = {
     ),
     "sparse_bayes": Comparison("Sparse Bayesian learning", ("run.py", "--only", "sparse_bayes")),
     "scale": Comparison("Large designs", ("scale.py",)),
+    "clock": Comparison("Two threads, and workers of Dask", ("clock.py",)),
     "row_sparse": Comparison("Several responses", ("row_sparse.py",)),
     "meg_size": Comparison("MEG at its real size", ("meg_size.py",)),
     "training": Comparison("Learning from easier problems: Gaussian columns", ("training.py", "20", "20", "20")),

@@ -62,7 +62,7 @@ def machine():
     kernels = {f"{pool['internal_api']} with {pool.get('architecture', 'unnamed')} kernels" for pool in pools}
     # What is imported, which an older installed package need not be.
     versions = [f"sparsevae {sparsevae.__version__}"]
-    for name in ("numpy", "scipy", "scikit-learn", "skglm", "mne", "abess", "torch"):
+    for name in ("numpy", "scipy", "scikit-learn", "skglm", "celer", "mne", "abess", "dask", "torch"):
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:

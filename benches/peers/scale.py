@@ -1,13 +1,16 @@
-"""Large designs: CPU time, memory beyond the data, and F1 of the support, beside abess and NumPy's Gram matrix.
+"""Large designs and matrices: CPU time, memory beyond the data, F1 of the support or the rank found, beside rivals.
 
     python benches/peers/scale.py [--draws N] [--only GROUP ...] [--quick]
 
 Each fit runs in a process of its own, on one thread, after a small one that loads what is loaded once; medians over the
-draws, with the slowest. abess has its defaults, which choose the size of the support. "Gram" is `X.T @ X`, which
+draws, with the slowest. abess has its defaults, which choose the size of the support. celer_path has 50 penalties down
+to .01 of the largest, and the F1 of the best support on its path, which nobody would know. "Gram" is `X.T @ X`, which
 any solver of tall data needs, and no fit. Memory is the largest resident size above that with the data there; the
-pages of a mapped file are not counted. Blocks are views of a hundredth of the samples each; "each fitted" fits after
-every one of them. SGDRegressor of scikit-learn, one pass at its defaults, is there for scale. Groups: wide, files,
-sparse, tall, blocks, rows, growth.
+pages of a mapped file are not counted. The file of five million columns has one draw. Blocks are views of a hundredth
+of the samples each; "each fitted" fits after every one of them. SGDRegressor of scikit-learn, one pass at its
+defaults, is there for scale. "Latent" matrices are of rank 5, unless named, with noise of .1; the others of low rank,
+entries of which are replaced by outliers ten times as large. PCA of scikit-learn gets the rank. Groups: wide, files,
+sparse, tall, blocks, rows, latent, outliers, growth.
 """
 
 import environment  # sets the number of threads; keep it before numpy
@@ -29,9 +32,11 @@ from typing import NamedTuple
 import numpy as np
 import report
 import scipy.sparse
+from sklearn.decomposition import PCA
 from sklearn.linear_model import SGDRegressor
-from sparsevae import SimultaneousSparseVae, VaeSlr
-from sparsevae.datasets import make_sparse_regression
+from sparsevae import AffineVae, RobustVae, SimultaneousSparseVae, VaeSlr
+from sparsevae.baselines import RobustPca
+from sparsevae.datasets import make_low_rank_outliers, make_sparse_regression
 from sparsevae.metrics import support_f1
 
 GROWTH = (10_000, 31_623, 100_000, 316_228, 1_000_000)
@@ -41,6 +46,7 @@ class Case(NamedTuple):
     group: str
     draw: Callable
     solvers: tuple[str, ...] = ("VaeSlr()",)
+    most_draws: int = 100
 
 
 def with_noise(rng, signal, snr_db):
@@ -53,10 +59,11 @@ def planted(X, n_nonzero, snr_db, rng):
     return X, with_noise(rng, signal, snr_db), support
 
 
-def gaussian(n_samples, n_features, n_nonzero, snr_db, order="F"):
+def gaussian(n_samples, n_features, n_nonzero, snr_db, order="F", dtype=np.float64):
     def draw(seed, _):
         rng = np.random.default_rng(seed)
-        return planted(np.asarray(rng.standard_normal((n_samples, n_features)), order=order), n_nonzero, snr_db, rng)
+        X = np.asarray(rng.standard_normal((n_samples, n_features), dtype=dtype), order=order)
+        return planted(X, n_nonzero, snr_db, rng)
 
     return draw
 
@@ -106,17 +113,51 @@ def rows(n_samples, n_features, n_responses, n_nonzero, snr_db):
     return draw
 
 
+def latent(n_samples, n_features, rank=5, dtype=np.float64, *, equal=False):
+    """A matrix of low rank and noise; its first two columns are `equal`, or not."""
+
+    def draw(seed, _):
+        rng = np.random.default_rng(seed)
+        X = 0.1 * rng.standard_normal((n_samples, n_features), dtype=dtype)
+        X += rng.standard_normal((n_samples, rank), dtype=dtype) @ rng.standard_normal((rank, n_features), dtype=dtype)
+        if equal:
+            X[:, 1] = X[:, 0]
+        return X, None, None
+
+    return draw
+
+
+def outliers(n_samples, n_features, rank, share):
+    def draw(seed, _):
+        sizes = {"rank": rank, "outlier_share": share, "magnitude": 10.0, "random_state": seed}
+        return make_low_rank_outliers(n_samples, n_features, **sizes).X, None, None
+
+    return draw
+
+
 # abess had not ended after nine minutes at 20,000 x 1,000; it runs on the smallest of the tall designs.
 BOTH, TALL = ("VaeSlr()", "abess"), ("VaeSlr()", "Gram")
+LOW_RANK = ("RobustVae()", "RobustPca()")
 BLOCKS = ("VaeSlr()", "partial_fit", "partial_fit, each fitted", "SGDRegressor.partial_fit")
 CASES = {
     "500 x 100,000, 30 dB": Case("wide", gaussian(500, 100_000, 20, 30), BOTH),
     "500 x 100,000, 10 dB": Case("wide", gaussian(500, 100_000, 20, 10), BOTH),
     "200 x 50,000, 10 dB": Case("wide", gaussian(200, 50_000, 10, 10), BOTH),
+    "1,000 x 100,000, 10 dB": Case("wide", gaussian(1_000, 100_000, 20, 10)),
+    "float32 2,000 x 50,000, 10 dB": Case("wide", gaussian(2_000, 50_000, 20, 10, dtype=np.float32)),
+    "500 x 100,000, no noise": Case("wide", gaussian(500, 100_000, 20, np.inf)),
     "Toeplitz(.9) 200 x 10,000, 10 dB": Case("wide", toeplitz(200, 10_000, 10, 10), BOTH),
     "int8 file 500 x 1,000,000, 30 dB": Case("files", genotypes(500, 1_000_000, 20, 30)),
     "int8 file 500 x 1,000,000, 10 dB": Case("files", genotypes(500, 1_000_000, 20, 10)),
+    "int8 file 1,000 x 5,000,000, 10 dB": Case("files", genotypes(1_000, 5_000_000, 20, 10), most_draws=1),
     "sparse 1,000 x 200,000, density .01, 10 dB": Case("sparse", sparse(1_000, 200_000, 0.01, 20, 10)),
+    **{
+        f"sparse 10,000 x 200,000, density .001, {count} nonzeros, {snr} dB": Case(
+            "sparse", sparse(10_000, 200_000, 0.001, count, snr), ("VaeSlr()", "celer_path")
+        )
+        for count in (20, 100)
+        for snr in (30, 10)
+    },
     "20,000 x 1,000, 0 dB": Case("tall", gaussian(20_000, 1_000, 10, 0, "C"), TALL),
     "100,000 x 50, 0 dB": Case("tall", gaussian(100_000, 50, 10, 0, "C"), (*TALL, "abess")),
     "1,000,000 x 20, 0 dB": Case("tall", gaussian(1_000_000, 20, 10, 0, "C"), TALL),
@@ -127,16 +168,25 @@ CASES = {
         f"{n} x {p:,} x {r}, 20 dB": Case("rows", rows(n, p, r, 20, 20), ("SimultaneousSparseVae()",))
         for n, p, r in ((200, 5_000, 50), (200, 20_000, 50), (306, 20_000, 100))
     },
+    "100,000 x 500": Case("latent", latent(100_000, 500), ("AffineVae()", "PCA")),
+    "float32 100,000 x 500": Case("latent", latent(100_000, 500, dtype=np.float32), ("AffineVae()", "PCA")),
+    "500 x 20,000": Case("latent", latent(500, 20_000), ("AffineVae()", "PCA")),
+    "100,000 x 500, two columns equal": Case("latent", latent(100_000, 500, equal=True), ("AffineVae()", "PCA")),
+    "1,500 x 400, rank 5, 10% outliers": Case("outliers", outliers(1_500, 400, 5, 0.1), LOW_RANK),
+    "5,000 x 1,000, rank 5, 10% outliers": Case("outliers", outliers(5_000, 1_000, 5, 0.1), LOW_RANK),
+    "600 x 200, rank 60, 5% outliers": Case("outliers", outliers(600, 200, 60, 0.05), LOW_RANK),
     **{f"200 x {p:,}, 20 dB": Case("growth", gaussian(200, p, 10, 20)) for p in GROWTH},
 }
 # One small case of each group, but for that of growth.
 QUICK = {
     "100 x 4,000, 10 dB": Case("wide", gaussian(100, 4_000, 5, 10), BOTH),
     "int8 file 100 x 4,000, 30 dB": Case("files", genotypes(100, 4_000, 5, 30)),
-    "sparse 100 x 4,000, density .1, 10 dB": Case("sparse", sparse(100, 4_000, 0.1, 5, 10)),
+    "sparse 100 x 4,000, density .1, 10 dB": Case("sparse", sparse(100, 4_000, 0.1, 5, 10), ("VaeSlr()", "celer_path")),
     "2,000 x 50, 0 dB": Case("tall", gaussian(2_000, 50, 5, 0, "C"), TALL),
     "2,000 x 20 in blocks, 0 dB": Case("blocks", gaussian(2_000, 20, 5, 0, "C"), BLOCKS),
     "100 x 4,000 x 5, 20 dB": Case("rows", rows(100, 4_000, 5, 5, 20), ("SimultaneousSparseVae()",)),
+    "2,000 x 50": Case("latent", latent(2_000, 50), ("AffineVae()", "PCA")),
+    "200 x 50, rank 5, 10% outliers": Case("outliers", outliers(200, 50, 5, 0.1), LOW_RANK),
 }
 GROUPS = tuple(dict.fromkeys(case.group for case in CASES.values()))
 
@@ -149,6 +199,14 @@ def fit_abess(X, y):
         .fit(np.ascontiguousarray(X, dtype=np.float64), y)
         .coef_
     )
+
+
+def fit_celer(X, y):
+    """The supports along the path."""
+    y = y - y.mean()
+    penalties = np.abs(X.T @ y).max() / len(y) * np.geomspace(1, 0.01, 50)
+    _, coefs, _ = importlib.import_module("celer").celer_path(X, y, "lasso", alphas=penalties)
+    return [np.flatnonzero(coef) for coef in coefs.T]
 
 
 def by_blocks(model, X, y, **options):
@@ -164,7 +222,12 @@ SOLVERS = {
     "partial_fit": lambda X, y: by_blocks(VaeSlr(n_jobs=1), X, y, refit=False).partial_fit(),
     "partial_fit, each fitted": lambda X, y: by_blocks(VaeSlr(n_jobs=1), X, y),
     "SGDRegressor.partial_fit": lambda X, y: by_blocks(SGDRegressor(), X, y),
+    "AffineVae()": lambda X, _: AffineVae().fit(X),
+    "PCA": lambda X, _: PCA(5).fit(X),
+    "RobustVae()": lambda X, _: RobustVae().fit(X),
+    "RobustPca()": lambda X, _: RobustPca().fit(X),
     "abess": fit_abess,
+    "celer_path": fit_celer,
     "Gram": lambda X, _: X.T @ X,
 }
 
@@ -199,16 +262,28 @@ def measure(case, solver, seed):
     warnings.simplefilter("ignore")
     solve = SOLVERS[solver]
     small = np.random.default_rng(0).standard_normal((60, 50))
-    solve(small, small[:, :2] if "Simultaneous" in solver else small[:, 0])
+    solve(
+        scipy.sparse.csc_array(small) if solver == "celer_path" else small,
+        small[:, :2] if "Simultaneous" in solver else small[:, 0],
+    )
     with tempfile.TemporaryDirectory() as folder:
         X, y, support = (CASES | QUICK)[case].draw(seed, Path(folder))
         with Peak() as peak:
             begin = time.process_time()
             found = solve(X, y)
             seconds = time.process_time() - begin
-    chosen = getattr(found, "support_", found) if solver not in ("Gram", "SGDRegressor.partial_fit") else None
-    f1 = float("nan") if chosen is None else support_f1(_indicator(support, X), _indicator(chosen, X))
-    return {"seconds": seconds, "mib": peak.mib, "f1": f1, "passes": getattr(found, "n_passes_", 0)}
+    return {"s": seconds, "MiB": peak.mib, **quality(solver, found, support, X)}
+
+
+def quality(solver, found, support, X):
+    """What of a fit is compared with what was planted."""
+    if solver in ("Gram", "SGDRegressor.partial_fit"):
+        return {}
+    if support is None:
+        return {"rank": getattr(found, "rank_", getattr(found, "n_active_", float("nan")))}
+    paths = found if isinstance(found, list) else [getattr(found, "support_", found)]
+    f1 = max(support_f1(_indicator(support, X), _indicator(chosen, X)) for chosen in paths)
+    return {"F1": f1, "passes": getattr(found, "n_passes_", 0) or float("nan")}
 
 
 def _indicator(support, X):
@@ -220,17 +295,15 @@ def _indicator(support, X):
 def run(case, solver, draws):
     """A row of the table: medians over the draws, each in a process of its own."""
     found = []
-    for seed in range(draws):
+    for seed in range(min(draws, (CASES | QUICK)[case].most_draws)):
         command = [sys.executable, __file__, "--measure", case, solver, str(seed)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             return {"data": case, "solver": solver, "s": f"failed: {done.stderr.strip().splitlines()[-1][:80]}"}
         found.append(json.loads(done.stdout.splitlines()[-1]))
-    seconds = [one["seconds"] for one in found]
     middle = {name: float(np.median([one[name] for one in found])) for name in found[0]}
-    passes = f"{middle['passes']:.0f}" if middle["passes"] else "-"
-    size = {"MiB": round(middle["mib"]), "F1": middle["f1"], "passes": passes}
-    return {"data": case, "solver": solver, "s": middle["seconds"], "slowest": max(seconds), **size}
+    time_spent = {"s": middle.pop("s"), "slowest": max(one["s"] for one in found)}
+    return {"data": case, "solver": solver, **time_spent, "MiB": round(middle.pop("MiB")), **middle}
 
 
 def main():
