@@ -340,7 +340,7 @@ def _current(settings: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _denormals_flushed() -> Iterator[None]:
-    """Have this thread take numbers too small for float32 for 0: decaying weights are full of them, and they are slow."""
+    """Have this thread take numbers too small for float32 for 0: decaying weights become such, and they are slow."""
     kept = bool(torch.full((1,), 1e-40).mul(1.0) != 0)
     torch.set_flush_denormal(True)
     try:
