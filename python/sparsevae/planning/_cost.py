@@ -4,9 +4,9 @@
 # has that is searched by one (src/model/sparse_regression/tolerances.rs).
 _LEADING, _BACKGROUND, _WIDE = (2, 1000), (2, 500), 2
 # Bytes of a fit beside the design: fixed, copies of the columns that are searched, for each column of the design. By
-# the peaks of docs/scale.md and those of 100 x 200 to 2,000 x 500: within a factor of two from 20 MiB on.
+# the peaks of benches/peers/scale.py and those of 100 x 200 to 2,000 x 500: within a factor of two from 20 MiB on.
 _FIXED, _COPIES, _COLUMN = 10 * 2**20, 5, 130
-# Time grows by this power of the number of columns from 100,000 on (docs/scale.md).
+# From 100,000 columns on time grows by this power of their number at most (benches/peers/scale.py --only growth).
 TIME_EXPONENT = 1.04
 
 
