@@ -51,7 +51,8 @@ PARTS = {
             "Milliseconds a step of EM at the true noise variance, a tenth of the samples nonzero: the difference of "
             "two fits from the third step on; conjugate gradient iterations a step. Exact: `SparseBayesianLearning`, "
             "which for these shapes factorises the d x d covariance of the samples. Textbook: Cholesky factor and "
-            "inverse of the n x n matrix of the features, from a given Gram matrix."
+            "inverse of the n x n matrix of the features, from a given Gram matrix. Training: a step of Adam by "
+            '`VaeSlr(optimizer="adam")`, of which the paper takes 50,000 where EM takes hundreds.'
         ),
     ),
 }

@@ -1,4 +1,4 @@
-"""Sparse Bayesian learning: from how many features on is a step of covariance-free EM faster than one of exact EM?"""
+"""Sparse Bayesian learning: what a step of exact EM, of covariance-free EM and of the VAE's training takes."""
 
 import sys
 import time
@@ -7,17 +7,21 @@ import warnings
 import numpy as np
 import scipy.linalg
 from sklearn.exceptions import ConvergenceWarning
+from sparsevae import VaeSlr
 from sparsevae.baselines import CovarianceFreeEm, SparseBayesianLearning
 from sparsevae.datasets import make_sparse_regression
 
 # Design, features for each sample, signal-to-noise ratio in dB, and the largest number of features.
 CASES = (("gaussian", 4, 30, 8192), ("gaussian", 4, 10, 8192), ("random_walk", 4, 30, 4096), ("gaussian", 1, 30, 4096))
 SMALLEST = 256
-# The textbook's step is timed up to here.
+# The steps of the textbook and of the training are timed up to here.
 LARGEST_TEXTBOOK = 4096
-# Steps are timed as the difference of two fits, of which the longer has more steps where they are short.
-FEW, MORE, LONG = 3, 3, 6000
-FREE, EXACT, TEXTBOOK = "covariance_free_ms", "exact_ms", "textbook_ms"
+# Steps are timed as the difference of two fits after one that warms up; the longer has more steps where they are short.
+FEW, MORE, LONG, SHORT, SHORTEST = 3, 3, 6000, 60_000, 300_000
+FREE, EXACT, TEXTBOOK, TRAINED = "covariance_free_ms", "exact_ms", "textbook_ms", "vae_training_ms"
+NAMES = {EXACT: "exact EM", TEXTBOOK: "the n x n inverse", FREE: "covariance-free EM", TRAINED: "training"}
+# Exponents are fitted from here on.
+ASYMPTOTIC = 512
 
 
 def timed_fit(model, data):
@@ -28,14 +32,14 @@ def timed_fit(model, data):
     return time.process_time() - begin
 
 
-def step_time(model, data):
+def step_time(model, data, long=LONG, name="max_iter"):
     """Seconds a step, and conjugate gradient iterations a step where there are any."""
-    spent, iterations, steps = [], [], max(MORE, LONG // data.X.shape[1])
-    for limit in (FEW, FEW + steps):
-        model.set_params(max_iter=limit)
+    spent, iterations, steps = [], [], max(MORE, long // data.X.shape[1])
+    for limit in (FEW, FEW, FEW + steps):
+        model.set_params(**{name: limit})
         spent.append(timed_fit(model, data))
         iterations.append(getattr(model, "n_cg_iter_", 0))
-    return (spent[1] - spent[0]) / steps, (iterations[1] - iterations[0]) / steps
+    return (spent[2] - spent[1]) / steps, (iterations[2] - iterations[1]) / steps
 
 
 def textbook_time(data):
@@ -77,6 +81,18 @@ def sentence(case, rows, rival, name):
     )
 
 
+def growth(case, rows):
+    """The powers of the number of features by which steps grow."""
+    found = []
+    for key, name in NAMES.items():
+        timed = [row for row in rows if row["n"] >= ASYMPTOTIC and np.isfinite(row[key])]
+        if len(timed) > 1:
+            slope = np.polyfit(np.log([row["n"] for row in timed]), np.log([row[key] for row in timed]), 1)[0]
+            found.append(f"{name} {slope:.1f}")
+    powers = ", ".join(found) or "no two sizes"
+    return f"- {case}: from n = {ASYMPTOTIC} on the time of a step grows as n to the power of {powers}."
+
+
 def run(repeats, start, most=np.inf):
     """Rows, one for each design and number of features up to `most`, and where the times cross."""
     rows, notes = [], []
@@ -88,12 +104,15 @@ def run(repeats, start, most=np.inf):
                 n // wide, n, n_nonzero=n // wide // 10, design=design, snr_db=snr_db, random_state=start
             )
             options = {"noise_var": data.noise_var, "tol": 0.0, "fit_intercept": False}
-            free, exact = [], []
+            free, exact, trained = [], [], []
             textbook = [textbook_time(data) for _ in range(repeats)] if n <= LARGEST_TEXTBOOK else [np.nan]
             # Large sizes vary little.
             for _ in range(repeats if n <= 1024 else 1):
                 free.append(step_time(CovarianceFreeEm(**options), data))
-                exact.append(step_time(SparseBayesianLearning(**options), data)[0])
+                exact.append(step_time(SparseBayesianLearning(**options), data, SHORT)[0])
+                if n <= LARGEST_TEXTBOOK:
+                    model = VaeSlr(optimizer="adam", noise_var=data.noise_var, fit_intercept=False, random_state=0)
+                    trained.append(step_time(model, data, SHORTEST, "n_steps")[0])
             seconds, iterations = np.median(free, axis=0)
             mine.append(
                 {
@@ -104,11 +123,13 @@ def run(repeats, start, most=np.inf):
                     FREE: 1e3 * seconds,
                     EXACT: 1e3 * np.median(exact),
                     TEXTBOOK: 1e3 * np.median(textbook),
+                    TRAINED: 1e3 * np.median(trained or [np.nan]),
                     "cg_iterations": iterations,
                 }
             )
             n *= 2
         case = f"{design}, {snr_db} dB, " + ("d = n" if wide == 1 else f"d = n / {wide}")
+        notes.append(growth(case, mine))
         notes.append(sentence(case, mine, EXACT, "exact EM in its d x d form"))
         notes.append(sentence(case, [row for row in mine if np.isfinite(row[TEXTBOOK])], TEXTBOOK, "the n x n inverse"))
         rows += mine
