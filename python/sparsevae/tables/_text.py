@@ -38,7 +38,9 @@ def read_text(path: Path, response: str | int | None, exclude: Sequence[str | in
         head = next(rows)
         has_names = not all(_is_number(text) for text in head[1])
         names = [name.strip() if has_names else str(i) for i, name in enumerate(head[1])]
-        choice = choose(path, names, response, exclude, missing)
+        # R and pandas write names or numbers of rows into a first column without a name.
+        row_names = [0] if has_names and not names[0] and response != 0 else []
+        choice = choose(path, names, response, [*exclude, *row_names], missing)
         wanted = choice.all
         for line, row in rows if has_names else chain([head], rows):
             if len(row) != len(names):

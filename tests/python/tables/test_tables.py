@@ -34,6 +34,16 @@ def test_a_mark_at_the_start_and_spaces_around_names_are_no_part_of_them(tmp_pat
     assert (table.response, table.feature_names) == ("a", ["b"])
 
 
+def test_names_of_rows_are_no_column(tmp_path):
+    frame = pytest.importorskip("pandas").DataFrame({"a": [1.0, 3.0], "y": [2.0, 5.0]}, index=["first", "second"])
+    frame.to_csv(tmp_path / "frame.csv")
+    table = read_table(tmp_path / "frame.csv", "y")
+    assert table.feature_names == ["a"]
+    np.testing.assert_array_equal(table.X, [[1.0], [3.0]])
+    (tmp_path / "response.csv").write_text(",a\n1,2\n3,4\n", encoding="utf-8")
+    np.testing.assert_array_equal(read_table(tmp_path / "response.csv", 0).y, [1.0, 3.0])
+
+
 def test_columns_without_names_have_numbers(tmp_path):
     table = read_table(written(tmp_path / "a.csv", "1,2,3\n4,5,6\n"), -1, exclude=["0"])
     np.testing.assert_array_equal(table.X, [[2], [5]])
