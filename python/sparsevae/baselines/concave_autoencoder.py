@@ -1,21 +1,19 @@
 """The autoencoder with a concave penalty on its codes: its sparse reduced form."""
 
 import numbers
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .. import _core
 from .._input.parameters import MOST, check_count, check_not_negative, check_number, check_type
+from .._input.penalties import Penalty, check_penalty
 from ..exceptions import ParameterError
 from ._linear_program import misfit_warning, rounding_of
-from ._regressor import Array, Problem
+from ._regressor import Problem
 from ._row_sparse import RowSparseRegressor
 
 _WEIGHTS = '"n_responses" or a finite number greater than 0'
-_PENALTIES = '"log", a number greater than 0 and at most 1, or a function'
 
 
 class ConcaveAutoencoder(RowSparseRegressor):
@@ -121,7 +119,7 @@ class ConcaveAutoencoder(RowSparseRegressor):
     def __init__(
         self,
         *,
-        penalty: float | str | Callable[[Array], tuple[ArrayLike, ArrayLike]] = "log",
+        penalty: Penalty = "log",
         weight: float | str = 1.0,
         noise_var: float = 0.0,
         max_iter: int = 1000,
@@ -136,14 +134,7 @@ class ConcaveAutoencoder(RowSparseRegressor):
         self.fit_intercept = fit_intercept
 
     def _arguments(self) -> dict[str, Any]:
-        penalty = self.penalty
-        if isinstance(penalty, str):
-            if penalty != "log":
-                raise ParameterError(f"`penalty` is {penalty!r}, but it must be {_PENALTIES}")
-        elif callable(penalty):
-            penalty = _checked(penalty)
-        else:
-            penalty = check_number("penalty", penalty, _PENALTIES, above=0.0, most=1.0)
+        penalty = check_penalty(self.penalty, "log")
         return self._checked_arguments("weight", self.weight) | {"penalty": penalty}
 
     def _checked_arguments(self, name: str, weight: Any) -> dict[str, Any]:
@@ -195,22 +186,3 @@ class ConcaveAutoencoder(RowSparseRegressor):
             "status_": status,
             "n_iter_": n_iter,
         }, warning
-
-
-def _checked(penalty: Callable[[Array], tuple[ArrayLike, ArrayLike]]) -> Callable[[Array], tuple[Array, Array]]:
-    """Let only two arrays of the right shape through."""
-
-    def checked(squares: Array) -> tuple[Array, Array]:
-        returned = penalty(squares)
-        try:
-            values, slopes = (np.asarray(part, dtype=np.float64) for part in returned)
-        except (TypeError, ValueError):
-            values = slopes = np.empty(0)
-        if values.shape != squares.shape or slopes.shape != squares.shape:
-            raise ParameterError(
-                f"`penalty` returns {returned!r:.200}, but it must return two arrays of real numbers of the shape of "
-                f"its argument, {squares.shape}"
-            )
-        return values, slopes
-
-    return checked

@@ -10,10 +10,10 @@ from sklearn.utils import Bunch
 
 from .._input.arrays import Array, problem_arrays
 from .._input.interchange import exchange
-from .._input.parameters import check_number, check_positive
+from .._input.parameters import check_positive
+from .._input.penalties import CheckedPenalty, Penalty, check_penalty
 from ..exceptions import ParameterError, ShapeError
 
-_PENALTIES = '"marginal", "log", a number greater than 0 and at most 1, or a function of squared row norms'
 # Numbers in one stack of systems, 8 MB, between two of which Ctrl-C is heard, and operations of minutes.
 _STACK, _MOST = 2**20, 10**10
 # Sets of columns that float64 cannot tell from dependent ones, and where the slope at 0 is taken, as shares.
@@ -24,7 +24,7 @@ _DEPENDENT, _AT_ZERO = 1e-13, 1e-8
 def basic_minima(
     X: ArrayLike,
     Y: ArrayLike,
-    penalty: str | float | Callable[[Array], tuple[ArrayLike, ArrayLike]] = "marginal",
+    penalty: Penalty = "marginal",
     *,
     tol: float = 1e-9,
 ) -> Bunch:
@@ -98,11 +98,7 @@ def basic_minima(
     >>> len(basic_minima(X, y).supports)
     0
     """
-    if isinstance(penalty, str):
-        if penalty not in ("marginal", "log"):
-            raise ParameterError(f"`penalty` is {penalty!r}, but it must be {_PENALTIES}")
-    elif not callable(penalty):
-        penalty = check_number("penalty", penalty, _PENALTIES, above=0.0, most=1.0)
+    chosen = check_penalty(penalty, "marginal", "log")
     least = check_positive("tol", tol)
     design, responses = problem_arrays(X, Y)
     d, n = design.shape
@@ -136,7 +132,7 @@ def basic_minima(
         sets, columns, rows, norms = sets[dense], columns[dense], rows[dense], norms[dense]
         basic += len(sets)
         loadings = np.linalg.solve(columns, np.broadcast_to(design, (len(sets), d, n)))
-        gain, most = _slopes(penalty, rows, norms, loadings, unit)
+        gain, most = _slopes(chosen, rows, norms, loadings, unit)
         outside = np.ones((len(sets), n), bool)
         np.put_along_axis(outside, sets, False, axis=1)
         minima = ((gain < most) | ~outside).all(axis=1)
@@ -149,7 +145,7 @@ def basic_minima(
 
 
 def _slopes(
-    penalty: str | float | Callable[[Array], tuple[ArrayLike, ArrayLike]],
+    penalty: CheckedPenalty,
     rows: Array,
     norms: Array,
     loadings: Array,
@@ -171,13 +167,6 @@ def _slopes(
     return np.linalg.norm(sums, axis=2), np.broadcast_to(at_zero, loadings.shape[::2])
 
 
-def _slope_of_norm(penalty: Callable[[Array], tuple[ArrayLike, ArrayLike]], norms: Array) -> Array:
+def _slope_of_norm(penalty: Callable[[Array], tuple[Array, Array]], norms: Array) -> Array:
     """Evaluate the slope in the norm of a penalty that is a function of its square."""
-    squares = (norms**2).ravel()
-    slopes = np.asarray(penalty(squares)[1], np.float64)
-    if slopes.shape != squares.shape:
-        raise ParameterError(
-            f"`penalty` returns slopes of shape {slopes.shape}, but they must have the shape of its argument, "
-            f"{squares.shape}"
-        )
-    return 2 * norms * slopes.reshape(norms.shape)
+    return 2 * norms * penalty((norms**2).ravel())[1].reshape(norms.shape)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from .._input.arrays import Array, check_finite, problem_arrays, read_real
 from .._input.interchange import exchange
 from .._input.parameters import check_not_negative, check_positive
+from .._input.penalties import Penalty, check_penalty
 from ..exceptions import ShapeError
 
 
@@ -89,50 +90,86 @@ def autoencoder_energy(
     coef: ArrayLike,
     noise_var: float,
     *,
+    penalty: Penalty = "log",
     log_weight: float = 1.0,
     smoothing: float = 0.0,
 ) -> float:
-    r"""Evaluate the objective of the autoencoder with a logarithmic penalty as a function of the coefficients.
+    r"""Evaluate the objective of the autoencoder with a concave penalty as a function of the coefficients.
 
-    With :math:`u_j` the coefficients of column `j`, scale :math:`w_j^{1/2}` of the decoder and code eliminated,
+    With :math:`u_j` the coefficients of column `j`, and the scale :math:`w_j^{1/2}` of the decoder and the codes
+    eliminated, for :math:`h` concave and increasing,
 
-    .. math:: \frac{1}{\gamma} \|Y - X U\|_F^2 + \sum_j \min_w \left( \frac{\|u_j\|^2}{w} + c \log w \right)
-              = \frac{1}{\gamma} \|Y - X U\|_F^2 + c \sum_j \left( 1 + \log \frac{\|u_j\|^2}{c} \right).
+    .. math:: \frac{1}{\gamma} \|Y - X U\|_F^2 + \sum_j \min_w \left( \frac{\|u_j\|^2}{w} + c \, h(w) \right)
+              = \frac{1}{\gamma} \|Y - X U\|_F^2 + c \sum_j P(\|u_j\|^2),
+
+    which for :math:`h = \log` has the penalty :math:`c \, (1 + \log (\|u_j\|^2 / c))`.
 
     Parameters
     ----------
     X, Y, coef, noise_var
         As in :func:`diagonal_coef_energy`.
+    penalty : "log", float or callable, default="log"
+        :math:`P`, as in :class:`~sparsevae.baselines.ConcaveAutoencoder`: "log" for the logarithm, a float, greater
+        than 0 and at most 1, for that power of the row norm. A callable takes squared row norms, an array of shape
+        (n_features,), in squared units of `coef`, and returns values and slopes there, two arrays of that shape. The
+        slopes are not used here.
     log_weight : float, default=1.0
-        Weight `c` of the logarithm: 1 as in the paper's eq. 8, the number of responses as in its eq. 50.
+        Weight `c` of the penalty, of the logarithm or any other: 1 as in the paper's eq. 8, the number of responses as
+        in its eq. 50.
     smoothing : float, default=0.0
         A number added to every squared norm, in squared units of `coef`; not negative.
 
     Returns
     -------
     float
-        The objective; minus infinity where a row is zero and `smoothing` as well.
+        The objective; with the logarithm minus infinity where a row is zero and `smoothing` as well.
 
     Raises
     ------
     ShapeError, NonFiniteError, DataTypeError, ParameterError
-        If an argument cannot be used.
+        If an argument cannot be used, or a callable returns anything but two arrays of numbers.
+
+    See Also
+    --------
+    sparsevae.baselines.ConcaveAutoencoder : Descends it, from one start.
+    basic_minima : Its local minima without noise.
 
     Notes
     -----
-    Since a zero row gives minus infinity whatever the misfit, the objective has no least value at any noise variance,
-    and each way to make rows zero is a bad minimum (Corollary 4.6). The diagonal covariance has a finite cost instead.
+    Since a zero row gives minus infinity whatever the misfit, the objective with the logarithm has no least value at
+    any noise variance, and each way to make rows zero is a bad minimum (Corollary 4.6). The diagonal covariance has a
+    finite cost instead. A power :math:`p` below 1 has a finite cost of 0 there and an infinite slope in the norm, so
+    that zero rows stay local minima.
+
+    Cost: one product of `X` and the coefficients, and one call of a callable.
 
     References
     ----------
-    Wipf (2023), "Marginalization is not Marginal", eqs. 8 and 46 to 49.
+    Wipf (2023), "Marginalization is not Marginal", eqs. 8 and 46 to 49, Lemma D.2.
+
+    Examples
+    --------
+    Zero rows are a minimum of the root of the row norm, though the response asks for others:
+
+    >>> from sparsevae.theory import autoencoder_energy
+    >>> X, y = [[1.0, 0.0], [0.0, 1.0]], [1.0, 0.0]
+    >>> for first in (0.0, 0.01, 1.0):
+    ...     print(round(autoencoder_energy(X, y, [first, 0.0], 0.5, penalty=0.5), 3))
+    2.0
+    2.06
+    1.0
     """
     design, responses, rows, gamma = _coef_arguments(X, Y, coef, noise_var)
-    c = check_positive("log_weight", log_weight)
-    least = check_not_negative("smoothing", smoothing)
-    with np.errstate(divide="ignore"):
-        penalty = c * (1 + np.log(((rows**2).sum(axis=1) + least) / c)).sum()
-    return _misfit(design, responses, rows) / gamma + float(penalty)
+    c, chosen = check_positive("log_weight", log_weight), check_penalty(penalty, "log")
+    squares = (rows**2).sum(axis=1) + check_not_negative("smoothing", smoothing)
+    if callable(chosen):
+        values = chosen(squares)[0]
+    elif isinstance(chosen, str):
+        with np.errstate(divide="ignore"):
+            values = 1 + np.log(squares / c)
+    else:
+        values = squares ** (chosen / 2)
+    return _misfit(design, responses, rows) / gamma + c * float(values.sum())
 
 
 def _coef_arguments(X: Any, Y: Any, coef: Any, noise_var: Any) -> tuple[Array, Array, Array, float]:

@@ -410,7 +410,7 @@ def test_lemma_c_5_with_the_largest_rows_frozen_the_next_is_found_if_rows_differ
         (
             lambda: basic_minima(np.eye(2), np.ones(2), lambda squares: (squares, 1.0)),
             ParameterError,
-            r"slopes of shape \(\)",
+            "`penalty` returns .* two arrays",
         ),
     ],
 )
