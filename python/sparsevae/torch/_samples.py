@@ -40,17 +40,32 @@ class Samples(NamedTuple):
         return result.detach().cpu().numpy().astype(self.dtype, copy=False)
 
 
-def read_samples(estimator: Any, X: Any, *, reset: bool = True, missing: bool = False) -> Samples:
+def read_samples(
+    estimator: Any, X: Any, *, reset: bool = True, missing: bool = False, likelihood: str = "gaussian"
+) -> Samples:
     """Check samples.
 
     Sets the number of columns of `estimator`, and their names, or compares with them unless `reset`. NaN is let through
-    where entries may be `missing`.
+    where entries may be `missing`. With the `likelihood` "bernoulli" all others have to be from 0 to 1.
 
     Raises
     ------
-    DataTypeError, NonFiniteError, ShapeError
+    DataTypeError, NonFiniteError, ShapeError, ParameterError
         With the name of the argument.
     """
+    samples = _read(estimator, X, reset=reset, missing=missing)
+    if likelihood == "bernoulli":
+        outside = (samples.values < 0) | (samples.values > 1)
+        if outside.any():
+            index = outside.nonzero()[0].tolist()
+            raise ParameterError(
+                f'`X` is {samples.values[tuple(index)].item():.6g} at index {index}, but likelihood="bernoulli" needs '
+                "entries from 0 to 1"
+            )
+    return samples
+
+
+def _read(estimator: Any, X: Any, *, reset: bool, missing: bool) -> Samples:
     if not isinstance(X, Tensor):
         values, dtype = sample_array(estimator, X, reset=reset, missing=missing)
         return Samples(torch.from_numpy(np.require(values, requirements=["C", "W"])), dtype)
@@ -128,8 +143,10 @@ def find_device(device: Any, values: Tensor) -> torch.device:
     return found
 
 
-def units(values: Tensor, center: bool) -> tuple[Tensor, float]:  # noqa: FBT001 - internal
+def units(values: Tensor, center: bool, likelihood: str = "gaussian") -> tuple[Tensor, float]:  # noqa: FBT001 - internal
     """Find the median of each feature, or 0 unless `center`, and the size of a typical entry beyond it.
+
+    Probabilities, of the `likelihood` "bernoulli", stay as they are: 0 and 1.
 
     Raises
     ------
@@ -141,6 +158,8 @@ def units(values: Tensor, center: bool) -> tuple[Tensor, float]:  # noqa: FBT001
     sizes = sizes[~sizes.isnan()]
     if not len(sizes):
         raise ParameterError("all entries of `X` are missing")
+    if likelihood == "bernoulli":
+        return offset, 1.0
     quartile = sizes.kthvalue(max(1, round(_QUARTILE * len(sizes)))).values.item() / _DEVIATIONS
     # In units of the largest, so that squares do not overflow.
     largest = sizes.max().item() or 1.0

@@ -32,7 +32,7 @@ _FORMAT = 1
 # Adam moves a logarithm of the noise variance by so many learning rates a step: it has orders of magnitude to go.
 _NOISE_RATE = 10.0
 # What settings that were added since version 0.2 are in its checkpoints.
-_ADDED = {"networks": "mlp", "noise_var": "entries"}
+_ADDED = {"networks": "mlp", "noise_var": "entries", "likelihood": "gaussian"}
 
 
 @dataclass
@@ -88,6 +88,7 @@ class Training:
                 width,
                 settings.n_components,
                 covariance=settings.covariance,
+                likelihood=settings.likelihood,
                 learn_noise=settings.noise_var == "learn",
             ).to(data.device)
         ours = None if factory is None else self.network.heads()
@@ -135,10 +136,10 @@ class Training:
                     energies += self._step(step)
             energy = float(energies) / count
             if not math.isfinite(energy):
-                least = "`floor`" if isinstance(settings.noise_var, str) else "`noise_var`"
+                least = ", or a larger `floor`" if isinstance(settings.noise_var, str) else ", or a larger `noise_var`"
                 raise NumericalError(
                     f"the energy is {energy} after {end} steps of training: take a lower `learning_rate` than "
-                    f"{settings.learning_rate}, or a larger {least}"
+                    f"{settings.learning_rate}{'' if settings.likelihood == 'bernoulli' else least}"
                 )
             self._advance(end, energy)
             if checkpoint is not None:
@@ -200,7 +201,8 @@ class Training:
     def noise_var(self) -> float | None:
         """Return the decoder's variance at the end, in squared units of the training; None if entries have their own.
 
-        "auto": the mean of the squared residuals of all samples at one draw each, and the floor.
+        "auto": the mean of the squared residuals of all samples at one draw each, and the floor. Bernoulli's law, which
+        has none, comes with "entries".
         """
         chosen = self.settings.noise_var
         if isinstance(chosen, float):

@@ -37,6 +37,12 @@ class ManifoldVae(
     With one variance for all entries (`noise_var`) it is the variational autoencoder as usual, for data without
     outliers.
 
+    With `likelihood` "bernoulli" the decoder's mean is a probability, :math:`p(z)_j = 1 / (1 + e^{-\mu_x(z)_j})`, and
+    twice the cross-entropy stands for the logarithms:
+
+    .. math:: -2 \, \mathbb{E}_z \sum_j \left(x_j \log p(z)_j + (1 - x_j) \log(1 - p(z)_j)\right)
+              + \mathrm{tr}\, \Sigma_z - \log |\Sigma_z| + \|\mu_z\|^2 .
+
     Parameters
     ----------
     n_components : int or None, default=None
@@ -58,6 +64,12 @@ class ManifoldVae(
         Covariance of the encoder. "full": :math:`\Sigma_z = S S^T`, where the encoder has
         ``n_components * (n_components - 1) / 2`` outputs more for the triangular factor :math:`S`. "none": a
         deterministic autoencoder, :math:`\Sigma_z = 0` without its logarithm.
+    likelihood : {"gaussian", "bernoulli"}, default="gaussian"
+        Law of an entry given the latent variables. "bernoulli": for entries that are 0 or 1, or probabilities between,
+        such as the brightness of pixels, which count as the mean cross-entropy of draws by them. They are taken as they
+        are, without an offset and a unit; there is no variance of the decoder and no floor, so that `noise_var` and
+        `center` have to stay as they are, and `floor` and `anneal_share` are ignored. Your own decoder ends with
+        logits. Outliers are not left out.
     noise_var : {"entries", "auto", "learn"} or float, default="entries"
         Variance of the decoder. "entries": of each entry and draw its own, at its optimum. Otherwise
         :math:`\Sigma_x = \gamma I`. "auto": at its optimum for each batch, the mean squared residual plus the floor.
@@ -88,7 +100,8 @@ class ManifoldVae(
     learning_rate : float, default=1e-3
         Learning rate of the first step; it falls along half a cosine to a fiftieth.
     patience : int or None, default=None
-        Hundredths of the training, after the annealing, without a lower energy at which it ends early; None for never.
+        Hundredths of the training, after the annealing if there is any, without a lower energy at which it ends early;
+        None for never.
     tol : float, default=1e-4
         By how much the mean energy of an entry has to be lower.
     allow_missing : bool, default=False
@@ -107,12 +120,13 @@ class ManifoldVae(
     Attributes
     ----------
     network_ : torch.nn.Module
-        The networks, in units of ``(X - offset_) / scale_``, with methods ``encode`` and ``decode``. On `device`.
+        The networks, in units of ``(X - offset_) / scale_``, with methods ``encode`` and ``decode``, and ``output``,
+        which is ``decode`` before the logistic function of Bernoulli's law. On `device`.
     offset_ : ndarray of shape (n_features,)
-        Median of each feature, in units of `X`; 0 unless `center`.
+        Median of each feature, in units of `X`; 0 unless `center`, and with Bernoulli's law.
     scale_ : float
         Size of a typical entry, in units of `X`: the third quartile of ``|X - offset_|`` over that of a normal law, or
-        the root mean square where that is 0, or 1 where all entries are `offset_`.
+        the root mean square where that is 0, or 1 where all entries are `offset_`. 1 with Bernoulli's law.
     column_norms_ : ndarray of shape (n_components,)
         Norm of the decoder's first weights on each latent variable; NaN where your own decoder does not begin with a
         linear layer on them.
@@ -122,14 +136,16 @@ class ManifoldVae(
         Second moments of the means of the latent variables over the samples of the fit.
     noise_var_ : float or None
         Variance of the decoder at the end, in squared units of `X`: the given one, the trained one, or for "auto" the
-        optimal one for the samples of the fit at a draw each. None where entries have their own.
+        optimal one for the samples of the fit at a draw each. None where entries have their own, and with Bernoulli's
+        law.
     reconstruction_error_ : float
         Mean squared difference between the samples of the fit and their projections by :meth:`denoise`, over all
-        entries that are not missing, in squared units of `X`.
+        entries that are not missing, in squared units of `X`. With Bernoulli's law projections are probabilities.
     energy_path_ : ndarray
         Mean energy of a sample in each hundredth of the training, at the floor of that time, in units of `scale_`.
         With one variance it is :math:`n_\mathrm{features} \log \gamma` in place of the logarithms, and, where
-        :math:`\gamma` is given or trained, the squared residuals (with the floor, where trained) over it.
+        :math:`\gamma` is given or trained, the squared residuals (with the floor, where trained) over it. With
+        Bernoulli's law there is neither floor nor unit.
     n_iter_ : int
         Steps.
     status_ : {"completed", "early_stop"}
@@ -162,10 +178,14 @@ class ManifoldVae(
 
     The paper says nothing of the floor, of its annealing, or of how the weights begin.
 
+    Bernoulli's law of entries between 0 and 1 is no density on them: its energies compare with one another alone.
+
     References
     ----------
-    Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", eqs. 3, 19 to 21, sec. 5. Wipf
-    (2023), "Marginalization is not Marginal", eqs. 1 and 2, Definition 3.1, sec. 5.2, for the full covariance.
+    Dai, Wang, Aston, Hua and Wipf, "Hidden Talents of the Variational Autoencoder", eqs. 3, 19 to 21, sec. 5; sec. 2,
+    note 1, for Bernoulli's law, and Kingma and Welling (2014), "Auto-Encoding Variational Bayes", app. C.1, for its
+    network. Wipf (2023), "Marginalization is not Marginal", eqs. 1 and 2, Definition 3.1, sec. 5.2, for the full
+    covariance.
 
     Examples
     --------
@@ -189,6 +209,7 @@ class ManifoldVae(
         decoder_hidden: tuple[int, ...] | None = None,
         networks: str | Factory = "mlp",
         covariance: str = "diagonal",
+        likelihood: str = "gaussian",
         noise_var: str | float = "entries",
         penalty: str = "l2",
         penalty_weight: float = 1.0,
@@ -213,6 +234,7 @@ class ManifoldVae(
         self.decoder_hidden = decoder_hidden
         self.networks = networks
         self.covariance = covariance
+        self.likelihood = likelihood
         self.noise_var = noise_var
         self.penalty = penalty
         self.penalty_weight = penalty_weight
@@ -233,10 +255,11 @@ class ManifoldVae(
         self.verbose = verbose
 
     def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that float32 stays float32, and whether NaN is let through."""
+        """Tell scikit-learn that float32 stays float32, whether NaN is let through, and whether what is negative is."""
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.allow_nan = bool(self.allow_missing)
+        tags.input_tags.positive_only = self.likelihood == "bernoulli"
         return tags
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
@@ -263,17 +286,18 @@ class ManifoldVae(
         DataTypeError
             If `X` is complex, sparse, or holds what is no number, or is a tensor of neither float32 nor float64.
         ParameterError
-            If a parameter is out of its range, all entries are missing, or `networks` returns no two modules.
+            If a parameter is out of its range, all entries are missing, an entry is not from 0 to 1 with `likelihood`
+            "bernoulli", or `networks` returns no two modules.
         NumericalError
             If the training diverges.
         StoreError
             If the checkpoint is of another training, or cannot be used.
         """
         check_parameters(self)
-        samples = read_samples(self, X, missing=bool(self.allow_missing))
+        samples = read_samples(self, X, missing=bool(self.allow_missing), likelihood=self.likelihood)
         values = samples.values.detach()
         device = find_device(self.device, values)
-        offset, self.scale_ = units(values, bool(self.center))
+        offset, self.scale_ = units(values, bool(self.center), self.likelihood)
         settings = make_settings(self, values.shape[0], values.shape[1], self.scale_)
         self.offset_ = offset.cpu().numpy().astype(np.float64)
         data, observed = standardised(values, offset, self.scale_, device)
