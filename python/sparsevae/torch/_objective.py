@@ -26,6 +26,7 @@ class Settings:
     n_draws: int
     floor: float
     anneal_share: float
+    warmup_share: float
     n_steps: int
     batch_size: int
     learning_rate: float

@@ -27,6 +27,7 @@ from ._objective import Settings
 _NUMBERS: dict[str, tuple[str, dict[str, float]]] = {
     "floor": ("a number greater than 0 and less than 0.5", {"above": 0.0, "below": 0.5}),
     "anneal_share": ("a number from 0 to 1", {"least": 0.0, "most": 1.0}),
+    "warmup_share": ("a number from 0 to 1", {"least": 0.0, "most": 1.0}),
     "learning_rate": ("a finite number greater than 0", {"above": 0.0}),
 }
 _CHOICES = {
@@ -56,6 +57,8 @@ def check_parameters(model: Any) -> None:
         raise ParameterError(f"`networks` is {model.networks!r}, but it must be one of {wanted}")
     if not (isinstance(model.noise_var, str) and model.noise_var in _NOISE):
         check_number("noise_var", model.noise_var, f"{', '.join(_NOISE)} or a number greater than 0", above=0.0)
+    if model.scale is not None:
+        check_number("scale", model.scale, "None or a number greater than 0", above=0.0)
     if model.likelihood == "bernoulli":
         _check_bernoulli(model)
     for name in ("penalty_weight", "weight_decay", "tol"):
@@ -74,8 +77,12 @@ def check_parameters(model: Any) -> None:
 
 
 def _check_bernoulli(model: Any) -> None:
-    """Refuse what probabilities have not: a variance of the decoder, and an offset."""
-    reasons = {"noise_var": ("entries", "has no variance to choose"), "center": (False, "takes entries as they are")}
+    """Refuse what probabilities have not: a variance of the decoder, an offset and a unit."""
+    reasons: dict[str, tuple[Any, str]] = {
+        "noise_var": ("entries", "has no variance to choose"),
+        "center": (False, "takes entries as they are"),
+        "scale": (None, "takes entries as they are"),
+    }
     for name, (default, reason) in reasons.items():
         value = getattr(model, name)
         if value != default:
@@ -132,6 +139,7 @@ def make_settings(model: Any, n_samples: int, n_features: int, scale: float = 1.
         n_draws=int(model.n_draws),
         floor=float(model.floor) if has_floor else 0.0,
         anneal_share=float(model.anneal_share) if has_floor else 0.0,
+        warmup_share=float(model.warmup_share),
         n_steps=int(model.n_steps),
         batch_size=int(model.batch_size),
         learning_rate=float(model.learning_rate),

@@ -12,6 +12,8 @@ from ._tensors import check_tensor
 
 # Three quarters of a normal law are within this many standard deviations.
 _QUARTILE, _DEVIATIONS = 0.75, 1.1503
+# Entries in units of the training whose squares, and the sums of these, are within the range of float32.
+_LARGEST = 1e15
 
 
 class Samples(NamedTuple):
@@ -143,15 +145,15 @@ def find_device(device: Any, values: Tensor) -> torch.device:
     return found
 
 
-def units(values: Tensor, center: bool, likelihood: str = "gaussian") -> tuple[Tensor, float]:  # noqa: FBT001 - internal
-    """Find the median of each feature, or 0 unless `center`, and the size of a typical entry beyond it.
+def units(values: Tensor, *, center: bool, scale: float | None, likelihood: str) -> tuple[Tensor, float]:
+    """Find the median of each feature, or 0 unless `center`, and the size of a typical entry beyond it, unless given.
 
     Probabilities, of the `likelihood` "bernoulli", stay as they are: 0 and 1.
 
     Raises
     ------
     ParameterError
-        If all entries are missing.
+        If all entries are missing, or too large beside the `scale` that is given.
     """
     offset = values.nanmedian(dim=0).values.nan_to_num() if center else torch.zeros_like(values[0])
     sizes = (values - offset).abs().flatten()
@@ -160,9 +162,14 @@ def units(values: Tensor, center: bool, likelihood: str = "gaussian") -> tuple[T
         raise ParameterError("all entries of `X` are missing")
     if likelihood == "bernoulli":
         return offset, 1.0
-    quartile = sizes.kthvalue(max(1, round(_QUARTILE * len(sizes)))).values.item() / _DEVIATIONS
     # In units of the largest, so that squares do not overflow.
     largest = sizes.max().item() or 1.0
+    if scale is not None:
+        if largest / float(scale) > _LARGEST:
+            least = f"at least {largest / _LARGEST:.2g}"
+            raise ParameterError(f"`scale` is {scale!r}, but beside entries of {largest:.2g} it must be {least}")
+        return offset, float(scale)
+    quartile = sizes.kthvalue(max(1, round(_QUARTILE * len(sizes)))).values.item() / _DEVIATIONS
     return offset, quartile or largest * sizes.div(largest).square().mean().sqrt().item() or 1.0
 
 

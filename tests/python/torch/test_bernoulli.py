@@ -146,6 +146,7 @@ def test_negative_entries_are_told_to_scikit_learn():
         ({"noise_var": "auto"}, "`noise_var` is 'auto', but likelihood=\"bernoulli\" has no variance"),
         ({"noise_var": 0.1}, "`noise_var` is 0.1, but likelihood"),
         ({"center": True}, '`center` is True, but likelihood="bernoulli" takes entries as they are'),
+        ({"scale": 1.0}, '`scale` is 1.0, but likelihood="bernoulli" takes entries as they are'),
         ({"floor": 0.7}, "`floor` is 0.7"),
     ],
 )

@@ -138,7 +138,7 @@ def test_a_checkpoint_of_version_0_2_goes_on(variational, tmp_path):
     expected = clone(model).fit(X).denoise(X)
     content = torch.load(path, weights_only=True)
     training = json.loads(content["training"])
-    for name in ("networks", "noise_var", "covariance", "likelihood"):
+    for name in ("networks", "noise_var", "covariance", "likelihood", "warmup_share"):
         del training[name]
     content["training"] = json.dumps({**training, "variational": variational}, sort_keys=True)
     torch.save(content, path)
