@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from ensemble import Method, Protocol
 from sparsevae.baselines import RobustPca
-from sparsevae.datasets import make_corrupted_digits, make_relu_manifold
+from sparsevae.datasets import fetch_mnist, make_corrupted_digits, make_relu_manifold
+from sparsevae.exceptions import DataUnavailableError
 from sparsevae.experiments import problem_seed
 from sparsevae.torch import ManifoldVae
 
@@ -266,10 +267,12 @@ def table1(context):
 
 
 def mnist(context):
-    """Fig. 5 on the images of the file that SPARSEVAE_MNIST names."""
+    """Fig. 5 on the images of MNIST for tests; left out where they are not at hand."""
     quick, _ = context
-    path = os.environ.get("SPARSEVAE_MNIST")
-    if not path:
+    try:
+        path = fetch_mnist(part="test").source[0]
+    except DataUnavailableError as error:
+        print(f"mnist is left out: {error}")
         return []
     places = [Place(0, share, 0) for share in ((0.1,) if quick else (0.05, 0.1, 0.2, 0.3, 0.4, 0.5))]
     encoder, n_samples, n_steps = ((20, 10), 200, 20) if quick else ((1000, 500, 250), None, 20_000)

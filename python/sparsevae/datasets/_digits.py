@@ -1,6 +1,7 @@
-"""Images of handwritten digits, some pixels of which are replaced: scikit-learn's, or MNIST from a local file."""
+"""Images of handwritten digits, some pixels of which are replaced: scikit-learn's, or MNIST from local files."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ _FORMATS = "an idx3-ubyte file of MNIST images, the same gzipped, or an .npz wit
 def make_corrupted_digits(
     *,
     outlier_share: float = 0.1,
-    path: str | os.PathLike[str] | None = None,
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     n_samples: int | None = None,
     random_state: RandomState = None,
 ) -> Bunch:
@@ -32,9 +33,10 @@ def make_corrupted_digits(
     ----------
     outlier_share : float, default=0.1
         Probability of a pixel to be replaced, from 0 to 1.
-    path : path-like or None, default=None
+    path : path-like, sequence of path-like or None, default=None
         File of MNIST images: idx3-ubyte, the same gzipped, or an .npz with ``x_train`` or ``x_test``, stacked if it has
-        both. Nothing is downloaded. None: the 1,797 images of 8 x 8 pixels that come with scikit-learn.
+        both. Several files are stacked. Nothing is downloaded. None: the 1,797 images of 8 x 8 pixels that come with
+        scikit-learn.
     n_samples : int or None, default=None
         Number of images, a random subset in random order. None: all in the order of the file.
     random_state : int, Generator, RandomState or None, default=None
@@ -57,7 +59,7 @@ def make_corrupted_digits(
     Raises
     ------
     DataUnavailableError
-        If the file is missing or of another format.
+        If a file is missing or of another format, or images of several files differ in size.
     ParameterError
         If a parameter lies outside its range.
 
@@ -86,7 +88,7 @@ def make_corrupted_digits(
     """
     outlier_share = read_share("outlier_share", outlier_share)
     count = None if n_samples is None else check_size("n_samples", n_samples)
-    images = _bundled() if path is None else _read(path)
+    images = _bundled() if path is None else _read_all(path)
     n_images = len(images.pixels)
     if count is not None and count > n_images:
         raise ParameterError(f"`n_samples` is {count}, but there are {n_images} images")
@@ -105,11 +107,24 @@ def _bundled() -> Images:
     return Images(digits.images, _BUNDLED_WHITE, digits.target.astype(np.int64))
 
 
-def _read(path: Any) -> Images:
+def _read_all(path: Any) -> Images:
+    """Read a file, or stack those of a sequence."""
     try:
-        path = Path(path)
+        paths = [Path(path)] if isinstance(path, (str, os.PathLike)) else [Path(part) for part in path]
     except TypeError:
-        raise ParameterError(f"`path` is {path!r}, but it must be a path or None") from None
+        paths = []
+    if not paths:
+        raise ParameterError(f"`path` is {path!r}, but it must be a path, a sequence of paths or None")
+    found = [_read(part) for part in paths]
+    if len({images.pixels.shape[1:] for images in found}) > 1:
+        sizes = ", ".join(f"{part}: {images.pixels.shape[1:]}" for part, images in zip(paths, found, strict=True))
+        raise DataUnavailableError(f"images of several files must have one size, but have {sizes}")
+    labels = [images.target for images in found if images.target is not None]
+    target = np.concatenate(labels) if len(labels) == len(found) else None
+    return Images(np.concatenate([images.pixels for images in found]), found[0].white, target)
+
+
+def _read(path: Path) -> Images:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:

@@ -50,8 +50,8 @@ class FittedAutoencoder:
         Returns
         -------
         ndarray or Tensor of shape (n_samples, n_features)
-            Samples without outliers, missing entries filled in, in units of `X`; of the library, dtype and device of
-            `X`. A tensor that requires a gradient gives one that has it.
+            Samples without outliers, missing entries filled in, in units of `X`; probabilities with Bernoulli's law. Of
+            the library, dtype and device of `X`. A tensor that requires a gradient gives one that has it.
 
         Raises
         ------
@@ -59,6 +59,8 @@ class FittedAutoencoder:
             Before :meth:`fit`.
         ShapeError, NonFiniteError, DataTypeError
             As in :meth:`fit`, and if the columns are not those of the fit.
+        ParameterError
+            If an entry is not from 0 to 1, with Bernoulli's law.
         """
         return self._of_samples(X, lambda x: self._data_units(self.network_(x)))
 
@@ -93,7 +95,8 @@ class FittedAutoencoder:
         Returns
         -------
         ndarray or Tensor of shape (n_samples, n_features)
-            The decoder's mean, in units of the data; of the library, dtype and device of `X`.
+            The decoder's mean, in units of the data; probabilities with Bernoulli's law. Of the library, dtype
+            and device of `X`.
 
         Raises
         ------
@@ -292,7 +295,9 @@ class FittedAutoencoder:
     def _of_samples(self, X: Any, function: Callable[[Tensor], Tensor]) -> Any:
         """Apply a function to samples in the units of the training."""
         check_is_fitted(self)
-        samples = read_samples(self, X, reset=False, missing=bool(self.allow_missing))
+        samples = read_samples(
+            self, X, reset=False, missing=bool(self.allow_missing), likelihood=self.network_.likelihood
+        )
         offset = torch.from_numpy(self.offset_).to(samples.values.device, samples.values.dtype)
         return self._apply(samples, standardised(samples.values, offset, self.scale_, self._device())[0], function)
 

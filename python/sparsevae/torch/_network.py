@@ -35,6 +35,8 @@ class Autoencoder(nn.Module):
         Latent variables.
     covariance : {"diagonal", "full", "none"}
         Covariance of the encoder. "full" has one linear layer more, with the entries of the factor below its diagonal.
+    likelihood : {"gaussian", "bernoulli"}, default="gaussian"
+        Law of the samples around the decoder's mean. "bernoulli": the decoder ends with logits.
     learn_noise : bool, default=False
         Whether the logarithm of the decoder's variance is a parameter.
     """
@@ -47,10 +49,11 @@ class Autoencoder(nn.Module):
         n_components: int,
         *,
         covariance: str,
+        likelihood: str = "gaussian",
         learn_noise: bool = False,
     ) -> None:
         super().__init__()
-        self.n_components = n_components
+        self.n_components, self.likelihood = n_components, likelihood
         self.body = encoder
         self.mean = nn.Linear(width, n_components)
         self.log_var = nn.Linear(width, n_components) if covariance != "none" else None
@@ -63,6 +66,7 @@ class Autoencoder(nn.Module):
         """Take over a state, that of version 0.2 included."""
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self.__dict__.setdefault("n_components", self.mean.out_features)
+        self.__dict__.setdefault("likelihood", "gaussian")
         self._modules.setdefault("below", None)
         self._parameters.setdefault("log_noise_var", None)
 
@@ -129,6 +133,22 @@ class Autoencoder(nn.Module):
         log_var = posterior.log_var if posterior.entries is None else posterior.variances().log()
         return posterior.mean, log_var
 
+    def output(self, z: Tensor) -> Tensor:
+        """Compute what the decoder ends with: its mean, or the logits of its mean.
+
+        Parameters
+        ----------
+        z : Tensor of shape (..., n_components)
+            Latent variables.
+
+        Returns
+        -------
+        Tensor of shape (..., n_features)
+            Means in the units of the training, or logits.
+        """
+        found: Tensor = self.decoder(z.reshape(-1, z.shape[-1]))
+        return found.reshape(*z.shape[:-1], -1)
+
     def decode(self, z: Tensor) -> Tensor:
         """Compute the decoder's mean.
 
@@ -140,10 +160,10 @@ class Autoencoder(nn.Module):
         Returns
         -------
         Tensor of shape (..., n_features)
-            Samples, in the units of the training.
+            Samples, in the units of the training; probabilities from 0 to 1 where the law is Bernoulli's.
         """
-        mean: Tensor = self.decoder(z.reshape(-1, z.shape[-1]))
-        return mean.reshape(*z.shape[:-1], -1)
+        found = self.output(z)
+        return found.sigmoid() if self.likelihood == "bernoulli" else found
 
     def forward(self, x: Tensor) -> Tensor:
         """Project samples to the manifold: the decoder's mean at the mean of the latent variables."""

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ._network import Autoencoder
 
@@ -18,6 +18,7 @@ class Settings:
     encoder_hidden: tuple[int, ...]
     decoder_hidden: tuple[int, ...]
     covariance: str
+    likelihood: str
     noise_var: str | float
     penalty: str
     penalty_weight: float
@@ -25,6 +26,7 @@ class Settings:
     n_draws: int
     floor: float
     anneal_share: float
+    warmup_share: float
     n_steps: int
     batch_size: int
     learning_rate: float
@@ -48,7 +50,7 @@ def sample_energy(
     network : Autoencoder
         The networks.
     settings : Settings
-        Number of draws, penalty, whose variance the decoder's is.
+        Number of draws, penalty, the law of the decoder, whose variance it is.
     x : Tensor of shape (n_samples, n_features)
         Samples.
     observed : Tensor of shape (n_samples, n_features), bool, or None
@@ -64,9 +66,35 @@ def sample_energy(
         Energies.
     """
     posterior = network.posterior(x)
-    square = (x - network.decode(posterior.draw(settings.n_draws, generator))).square()
-    fit = decoder_energy(square, observed, settings.noise_var, floor, network.log_noise_var)
+    output = network.output(posterior.draw(settings.n_draws, generator))
+    if settings.likelihood == "bernoulli":
+        fit = cross_entropy(output, x, observed)
+    else:
+        fit = decoder_energy((x - output).square(), observed, settings.noise_var, floor, network.log_noise_var)
     return fit.mean(0) + settings.penalty_weight * posterior.size(settings.penalty)
+
+
+def cross_entropy(logits: Tensor, x: Tensor, observed: Tensor | None) -> Tensor:
+    r"""Compute twice the cross-entropy, :math:`-2 \sum_j (x_j \log p_j + (1 - x_j) \log(1 - p_j))`.
+
+    Here :math:`p_j = 1 / (1 + e^{-l_j})` for the logits `l`.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n_draws, n_samples, n_features)
+        Of the decoder.
+    x : Tensor of shape (n_samples, n_features)
+        Entries from 0 to 1.
+    observed : Tensor of shape (n_samples, n_features), bool, or None
+        Entries that count.
+
+    Returns
+    -------
+    Tensor of shape (n_draws, n_samples)
+        Energies.
+    """
+    costs = nn.functional.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
+    return 2.0 * (costs if observed is None else costs * observed).sum(-1)
 
 
 def decoder_energy(

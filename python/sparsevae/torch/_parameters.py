@@ -27,9 +27,14 @@ from ._objective import Settings
 _NUMBERS: dict[str, tuple[str, dict[str, float]]] = {
     "floor": ("a number greater than 0 and less than 0.5", {"above": 0.0, "below": 0.5}),
     "anneal_share": ("a number from 0 to 1", {"least": 0.0, "most": 1.0}),
+    "warmup_share": ("a number from 0 to 1", {"least": 0.0, "most": 1.0}),
     "learning_rate": ("a finite number greater than 0", {"above": 0.0}),
 }
-_CHOICES = {"covariance": ("diagonal", "full", "none"), "penalty": ("l2", "l1")}
+_CHOICES = {
+    "covariance": ("diagonal", "full", "none"),
+    "penalty": ("l2", "l1"),
+    "likelihood": ("gaussian", "bernoulli"),
+}
 _NOISE = ("entries", "auto", "learn")
 _MOST_COMPONENTS = 50
 
@@ -52,6 +57,10 @@ def check_parameters(model: Any) -> None:
         raise ParameterError(f"`networks` is {model.networks!r}, but it must be one of {wanted}")
     if not (isinstance(model.noise_var, str) and model.noise_var in _NOISE):
         check_number("noise_var", model.noise_var, f"{', '.join(_NOISE)} or a number greater than 0", above=0.0)
+    if model.scale is not None:
+        check_number("scale", model.scale, "None or a number greater than 0", above=0.0)
+    if model.likelihood == "bernoulli":
+        _check_bernoulli(model)
     for name in ("penalty_weight", "weight_decay", "tol"):
         check_not_negative(name, getattr(model, name))
     for name, (wanted, limits) in _NUMBERS.items():
@@ -65,6 +74,20 @@ def check_parameters(model: Any) -> None:
     check_verbose(model.verbose)
     if model.checkpoint is not None:
         check_type("checkpoint", model.checkpoint, (str, os.PathLike), "None or a path")
+
+
+def _check_bernoulli(model: Any) -> None:
+    """Refuse what probabilities have not: a variance of the decoder, an offset and a unit."""
+    reasons: dict[str, tuple[Any, str]] = {
+        "noise_var": ("entries", "has no variance to choose"),
+        "center": (False, "takes entries as they are"),
+        "scale": (None, "takes entries as they are"),
+    }
+    for name, (default, reason) in reasons.items():
+        value = getattr(model, name)
+        if value != default:
+            message = f'`{name}` is {value!r}, but likelihood="bernoulli" {reason}: leave it at {default!r}'
+            raise ParameterError(message)
 
 
 def factory_of(model: Any) -> Factory | None:
@@ -100,19 +123,23 @@ def make_settings(model: Any, n_samples: int, n_features: int, scale: float = 1.
     n_rows = min(int(model.batch_size), n_samples)
     n_values = int(model.n_draws) * n_rows * max((n_features, *decoder))
     check_room("n_draws", f"is {model.n_draws!r}", n_values, np.float32)
+    # Without variances there is no floor; checkpoints need not know what it would be.
+    has_floor = model.likelihood == "gaussian"
     return Settings(
         n_components=components,
         networks=_name(model.networks),
         encoder_hidden=encoder,
         decoder_hidden=decoder,
         covariance=model.covariance,
+        likelihood=model.likelihood,
         noise_var=_noise_var(model.noise_var, scale),
         penalty=model.penalty,
         penalty_weight=float(model.penalty_weight),
         weight_decay=float(model.weight_decay),
         n_draws=int(model.n_draws),
-        floor=float(model.floor),
-        anneal_share=float(model.anneal_share),
+        floor=float(model.floor) if has_floor else 0.0,
+        anneal_share=float(model.anneal_share) if has_floor else 0.0,
+        warmup_share=float(model.warmup_share),
         n_steps=int(model.n_steps),
         batch_size=int(model.batch_size),
         learning_rate=float(model.learning_rate),

@@ -12,6 +12,8 @@ from ._tensors import check_tensor
 
 # Three quarters of a normal law are within this many standard deviations.
 _QUARTILE, _DEVIATIONS = 0.75, 1.1503
+# Entries in units of the training whose squares, and the sums of these, are within the range of float32.
+_LARGEST = 1e15
 
 
 class Samples(NamedTuple):
@@ -40,17 +42,32 @@ class Samples(NamedTuple):
         return result.detach().cpu().numpy().astype(self.dtype, copy=False)
 
 
-def read_samples(estimator: Any, X: Any, *, reset: bool = True, missing: bool = False) -> Samples:
+def read_samples(
+    estimator: Any, X: Any, *, reset: bool = True, missing: bool = False, likelihood: str = "gaussian"
+) -> Samples:
     """Check samples.
 
     Sets the number of columns of `estimator`, and their names, or compares with them unless `reset`. NaN is let through
-    where entries may be `missing`.
+    where entries may be `missing`. With the `likelihood` "bernoulli" all others have to be from 0 to 1.
 
     Raises
     ------
-    DataTypeError, NonFiniteError, ShapeError
+    DataTypeError, NonFiniteError, ShapeError, ParameterError
         With the name of the argument.
     """
+    samples = _read(estimator, X, reset=reset, missing=missing)
+    if likelihood == "bernoulli":
+        outside = (samples.values < 0) | (samples.values > 1)
+        if outside.any():
+            index = outside.nonzero()[0].tolist()
+            raise ParameterError(
+                f'`X` is {samples.values[tuple(index)].item():.6g} at index {index}, but likelihood="bernoulli" needs '
+                "entries from 0 to 1"
+            )
+    return samples
+
+
+def _read(estimator: Any, X: Any, *, reset: bool, missing: bool) -> Samples:
     if not isinstance(X, Tensor):
         values, dtype = sample_array(estimator, X, reset=reset, missing=missing)
         return Samples(torch.from_numpy(np.require(values, requirements=["C", "W"])), dtype)
@@ -128,22 +145,31 @@ def find_device(device: Any, values: Tensor) -> torch.device:
     return found
 
 
-def units(values: Tensor, center: bool) -> tuple[Tensor, float]:  # noqa: FBT001 - internal
-    """Find the median of each feature, or 0 unless `center`, and the size of a typical entry beyond it.
+def units(values: Tensor, *, center: bool, scale: float | None, likelihood: str) -> tuple[Tensor, float]:
+    """Find the median of each feature, or 0 unless `center`, and the size of a typical entry beyond it, unless given.
+
+    Probabilities, of the `likelihood` "bernoulli", stay as they are: 0 and 1.
 
     Raises
     ------
     ParameterError
-        If all entries are missing.
+        If all entries are missing, or too large beside the `scale` that is given.
     """
     offset = values.nanmedian(dim=0).values.nan_to_num() if center else torch.zeros_like(values[0])
     sizes = (values - offset).abs().flatten()
     sizes = sizes[~sizes.isnan()]
     if not len(sizes):
         raise ParameterError("all entries of `X` are missing")
-    quartile = sizes.kthvalue(max(1, round(_QUARTILE * len(sizes)))).values.item() / _DEVIATIONS
+    if likelihood == "bernoulli":
+        return offset, 1.0
     # In units of the largest, so that squares do not overflow.
     largest = sizes.max().item() or 1.0
+    if scale is not None:
+        if largest / float(scale) > _LARGEST:
+            least = f"at least {largest / _LARGEST:.2g}"
+            raise ParameterError(f"`scale` is {scale!r}, but beside entries of {largest:.2g} it must be {least}")
+        return offset, float(scale)
+    quartile = sizes.kthvalue(max(1, round(_QUARTILE * len(sizes)))).values.item() / _DEVIATIONS
     return offset, quartile or largest * sizes.div(largest).square().mean().sqrt().item() or 1.0
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ _FORMAT = 1
 # Adam moves a logarithm of the noise variance by so many learning rates a step: it has orders of magnitude to go.
 _NOISE_RATE = 10.0
 # What settings that were added since version 0.2 are in its checkpoints.
-_ADDED = {"networks": "mlp", "noise_var": "entries"}
+_ADDED = {"networks": "mlp", "noise_var": "entries", "likelihood": "gaussian", "warmup_share": 0.0}
 
 
 @dataclass
@@ -88,6 +88,7 @@ class Training:
                 width,
                 settings.n_components,
                 covariance=settings.covariance,
+                likelihood=settings.likelihood,
                 learn_noise=settings.noise_var == "learn",
             ).to(data.device)
         ours = None if factory is None else self.network.heads()
@@ -135,10 +136,10 @@ class Training:
                     energies += self._step(step)
             energy = float(energies) / count
             if not math.isfinite(energy):
-                least = "`floor`" if isinstance(settings.noise_var, str) else "`noise_var`"
+                least = ", or a larger `floor`" if isinstance(settings.noise_var, str) else ", or a larger `noise_var`"
                 raise NumericalError(
                     f"the energy is {energy} after {end} steps of training: take a lower `learning_rate` than "
-                    f"{settings.learning_rate}, or a larger {least}"
+                    f"{settings.learning_rate}{'' if settings.likelihood == 'bernoulli' else least}"
                 )
             self._advance(end, energy)
             if checkpoint is not None:
@@ -150,8 +151,8 @@ class Training:
     def _advance(self, step: int, energy: float) -> None:
         settings, state = self.settings, self.state
         state.path.append(energy)
-        # The energies of two floors cannot be compared.
-        if state.step >= settings.anneal_share * settings.n_steps:
+        # The energies of two floors, or two weights, cannot be compared.
+        if state.step >= max(settings.anneal_share, settings.warmup_share) * settings.n_steps:
             improved = energy < state.best - settings.tol * self.data.shape[1]
             state.stale = 0 if improved else state.stale + 1
             state.best = min(state.best, energy)
@@ -172,7 +173,8 @@ class Training:
         self._draws.manual_seed(seed)
         # Only modules of the user's may draw by themselves, such as dropout.
         with _seeded(seed, x.device) if self._foreign else contextlib.nullcontext():
-            energy = sample_energy(self.network, settings, x, mask, self.floor_at(step), self._draws).mean()
+            now = replace(settings, penalty_weight=self.penalty_weight_at(step))
+            energy = sample_energy(self.network, now, x, mask, self.floor_at(step), self._draws).mean()
         self._optimizer.zero_grad(set_to_none=True)
         energy.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
@@ -185,6 +187,11 @@ class Training:
         done = min(1.0, step / share) if share > 0 else 1.0
         first = max(_FIRST_FLOOR, settings.floor)
         return float(first * (settings.floor / first) ** done)
+
+    def penalty_weight_at(self, step: int) -> float:
+        """Return the weight of the latent variables' terms at a step: it rises from 0 during the warm-up, and stays."""
+        share = self.settings.warmup_share * self.settings.n_steps
+        return self.settings.penalty_weight * (min(1.0, step / share) if share > 0 else 1.0)
 
     def _rows(self, step: int) -> Tensor:
         """Return the samples of a step: every epoch takes each once, in an order of its own."""
@@ -200,7 +207,8 @@ class Training:
     def noise_var(self) -> float | None:
         """Return the decoder's variance at the end, in squared units of the training; None if entries have their own.
 
-        "auto": the mean of the squared residuals of all samples at one draw each, and the floor.
+        "auto": the mean of the squared residuals of all samples at one draw each, and the floor. Bernoulli's law, which
+        has none, comes with "entries".
         """
         chosen = self.settings.noise_var
         if isinstance(chosen, float):

@@ -276,6 +276,24 @@ def test_a_file_of_another_format_is_refused(content, message, tmp_path):
         make_corrupted_digits(path=path)
 
 
+def test_several_files_are_stacked_if_their_images_have_one_size(tmp_path):
+    contents = {
+        "plain": IDX,
+        "labelled": npz(x_train=IMAGES[:5], y_train=np.arange(5)),
+        "wide": npz(x_test=IMAGES[:, :, :2], y_test=np.arange(7)),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    plain, labelled, wide = (tmp_path / name for name in contents)
+    data = make_corrupted_digits(path=[labelled, str(plain)], outlier_share=0, random_state=0)
+    np.testing.assert_array_equal(data.X, np.concatenate([IMAGES[:5], IMAGES]).reshape(12, 12) / 255)
+    assert data.target is None
+    twice = make_corrupted_digits(path=(labelled, labelled), outlier_share=0, random_state=0)
+    assert twice.target.tolist() == [*range(5), *range(5)]
+    with pytest.raises(DataUnavailableError, match=r"one size, but have .*labelled: \(4, 3\), .*wide: \(4, 2\)"):
+        make_corrupted_digits(path=[labelled, wide])
+
+
 @pytest.mark.parametrize("name", ["absent.npz", "."])
 def test_a_file_that_cannot_be_read_is_named(name, tmp_path):
     with pytest.raises(DataUnavailableError, match=r"cannot be read \(.*give `path` an idx3-ubyte file"):
@@ -289,6 +307,8 @@ def test_a_file_that_cannot_be_read_is_named(name, tmp_path):
         ({"outlier_share": np.nan}, "outlier_share"),
         ({"outlier_share": None}, "outlier_share"),
         ({"path": 5}, "path"),
+        ({"path": []}, "path"),
+        ({"path": [None]}, "path"),
         ({"n_samples": 0}, "n_samples"),
         ({"n_samples": 1798}, "n_samples"),
         ({"n_samples": 2.5}, "n_samples"),

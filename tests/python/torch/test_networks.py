@@ -138,7 +138,7 @@ def test_a_checkpoint_of_version_0_2_goes_on(variational, tmp_path):
     expected = clone(model).fit(X).denoise(X)
     content = torch.load(path, weights_only=True)
     training = json.loads(content["training"])
-    for name in ("networks", "noise_var", "covariance"):
+    for name in ("networks", "noise_var", "covariance", "likelihood", "warmup_share"):
         del training[name]
     content["training"] = json.dumps({**training, "variational": variational}, sort_keys=True)
     torch.save(content, path)
@@ -152,13 +152,13 @@ def test_networks_of_version_0_2_are_unpickled():
     state = network.__dict__.copy()
     state["_modules"] = {name: module for name, module in network._modules.items() if name != "below"}
     state["_parameters"] = {}
-    del state["n_components"]
+    del state["n_components"], state["likelihood"]
     old = Autoencoder.__new__(Autoencoder)
     old.__setstate__(state)
     x = torch.zeros(2, 6)
     torch.testing.assert_close(old(x), network(x))
     assert old.first_weights().shape == (5, 3)
-    assert old.log_noise_var is None
+    assert (old.log_noise_var, old.likelihood) == (None, "gaussian")
 
 
 @pytest.mark.parametrize(

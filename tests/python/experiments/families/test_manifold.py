@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import math
+import struct
 import sys
 
 import numpy as np
 import pytest
 from sparsevae import cli, experiments
+from sparsevae.datasets import _mnist, fetch_mnist
 from sparsevae.exceptions import DataUnavailableError
 from sparsevae.experiments import DIMENSIONS, FIGURES, METHODS, DigitsProblem, ManifoldProblem, Solution, Store
 
@@ -65,20 +67,42 @@ def test_success_is_an_error_of_a_hundredth():
     assert SMALL.score(data, Solution(data.clean, outlier_mask=data.outlier_mask)).f1 == 1
 
 
-def test_mnist_is_left_out_where_it_is_not_at_hand(monkeypatch, tmp_path):
-    monkeypatch.delenv("SPARSEVAE_MNIST", raising=False)
+def idx(name, *shape):
+    """A file of MNIST with random bytes."""
+    values = np.random.default_rng(len(name)).integers(0, 256, shape, dtype=np.uint8)
+    return struct.pack(f">{1 + len(shape)}I", 0x800 + len(shape), *shape) + values.tobytes()
+
+
+def test_mnist_is_left_out_where_it_is_not_at_hand(monkeypatch):
+    def missing(**_):
+        raise DataUnavailableError("MNIST is not at hand")
+
+    monkeypatch.setattr("sparsevae.datasets.fetch_mnist", missing)
     plans, notes = experiments.lay_out(experiments.find_figures(["digits"]), paper_scale=True)
     assert not plans
-    assert all("SPARSEVAE_MNIST" in note for note in notes)
-    with pytest.raises(DataUnavailableError, match="SPARSEVAE_MNIST"):
+    assert all("MNIST is not at hand" in note for note in notes)
+    with pytest.raises(DataUnavailableError, match="MNIST is not at hand"):
         experiments.run("digits_denoise", paper_scale=True)
-    monkeypatch.setenv("SPARSEVAE_MNIST", str(tmp_path / "missing.npz"))
-    with pytest.raises(DataUnavailableError, match="SPARSEVAE_MNIST"):
+    with pytest.raises(DataUnavailableError, match="MNIST is not at hand"):
         DigitsProblem("mnist").load_data()
-    rng = np.random.default_rng(0)
-    np.savez(tmp_path / "mnist.npz", x_train=rng.integers(0, 256, (30, 28, 28), dtype=np.uint8))
-    monkeypatch.setenv("SPARSEVAE_MNIST", str(tmp_path / "mnist.npz"))
-    assert DigitsProblem("mnist", outlier_share=0.1).draw(0).X.shape == (30, 784)
+    DigitsProblem().load_data()
+
+
+def test_mnist_is_where_fetch_mnist_finds_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPARSEVAE_DATA", str(tmp_path))
+    counts = {"train": 30, "t10k": 20}
+    parts = {name: part._replace(n_images=counts[part.prefix]) for name, part in _mnist._PARTS.items()}
+    monkeypatch.setattr(_mnist, "_PARTS", parts)
+    (tmp_path / "mnist").mkdir()
+    for prefix, count in counts.items():
+        for kind, shape in (("images-idx3", (count, 28, 28)), ("labels-idx1", (count,))):
+            (tmp_path / "mnist" / f"{prefix}-{kind}-ubyte").write_bytes(idx(prefix, *shape))
+    for part, source in (("test", "mnist"), ("all", "mnist_all")):
+        problem = DigitsProblem(source, outlier_share=0.1)
+        problem.load_data()
+        data = problem.draw(0)
+        np.testing.assert_array_equal(data.clean, fetch_mnist(part=part).X)
+        assert abs(data.outlier_mask.mean() - 0.1) < 0.01
 
 
 def test_without_torch_networks_are_left_out_and_the_extra_is_named(monkeypatch):

@@ -1,6 +1,5 @@
 """Problems of nonlinear manifolds: samples with outliers, and the networks that are to be trained on them."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,14 +8,13 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from .... import datasets
-from ....exceptions import DataUnavailableError
 from ....metrics import support_f1
 from ...engine.scoring import Score, Solution, matrix_score
 
 # Normalised mean squared error below which samples count as recovered: networks never fit them to rounding.
 RECOVERED = 0.01
-# Environment variable with the file of MNIST.
-MNIST = "SPARSEVAE_MNIST"
+# Which part of MNIST each of its sources is.
+_PARTS = {"mnist": "test", "mnist_all": "all"}
 
 
 def _score(data: Bunch, solution: Solution) -> Score:
@@ -146,9 +144,9 @@ class DigitsProblem:
 
     Parameters
     ----------
-    source : {"digits", "mnist"}, default="digits"
-        Images: those of scikit-learn, 1,797 of 8 x 8 pixels, or those of MNIST, 70,000 of 28 x 28, read from the file
-        that the environment variable ``SPARSEVAE_MNIST`` names.
+    source : {"digits", "mnist", "mnist_all"}, default="digits"
+        Images: those of scikit-learn, 1,797 of 8 x 8 pixels, or those of MNIST of 28 x 28, the 10,000 for tests or all
+        70,000, as :func:`sparsevae.datasets.fetch_mnist` finds them.
     n_samples : int or None, default=None
         Images, at random; None for all.
     outlier_share : float, default=0.0
@@ -193,21 +191,20 @@ class DigitsProblem:
         ParameterError
             If a size or a share is out of its range.
         DataUnavailableError
-            If MNIST is needed and not at hand.
+            If MNIST is needed, not at hand and cannot be downloaded.
         """
         data = datasets.make_corrupted_digits(
-            outlier_share=self.outlier_share, path=self._path(), n_samples=self.n_samples, random_state=seed
+            outlier_share=self.outlier_share, path=self._paths(), n_samples=self.n_samples, random_state=seed
         )
         return Bunch(**data, seed=seed)
 
-    def _path(self) -> Path | None:
-        """Return the file of the images, None for those of scikit-learn."""
+    def _paths(self) -> list[Path] | None:
+        """Return the files of the images, None for those of scikit-learn."""
         if self.source == "digits":
             return None
-        path = os.environ.get(MNIST)
-        if not path or not Path(path).exists():
-            raise DataUnavailableError(f"MNIST is not at hand: the environment variable {MNIST} must name its file")
-        return Path(path)
+        found: Any = datasets.fetch_mnist(part=_PARTS[self.source])
+        # Images and labels in turn.
+        return list(found.source[::2])
 
     def network(self) -> dict[str, Any]:
         """Return the sizes of the network, by the parameters of :class:`sparsevae.torch.ManifoldVae`.
@@ -237,5 +234,5 @@ class DigitsProblem:
         return _score(data, solution)
 
     def load_data(self) -> None:
-        """Find the file of the images, if one is needed, or raise DataUnavailableError."""
-        self._path()
+        """Find the files of the images, if any are needed, or raise DataUnavailableError."""
+        self._paths()
