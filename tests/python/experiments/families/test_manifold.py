@@ -96,6 +96,11 @@ def test_both_scales_fit_together(name):
     assert set(figure.methods) <= set(figure.choices) <= set(METHODS)
     if isinstance(figure.problem, ManifoldProblem):
         assert large.problem.n_samples == 1_000_000
+        if figure.experiment == "manifold_depth":
+            # z(20)-D1(200)-D2(200)-x(400) draws, and all layers that are trained have 200 units (sec. 5.2).
+            assert (large.problem.dimension, large.problem.hidden, large.problem.n_features) == (20, (200, 200), 400)
+            network = large.problem_at(2, "3 encoder layers").network()
+            assert network == {"n_components": 30, "encoder_hidden": (200,) * 3, "decoder_hidden": (200,) * 2}
     else:
         assert large.problem.source == "mnist"
     for scale in (figure, large):

@@ -19,7 +19,14 @@ _PAPER: dict[str, Any] = {
     "encoder_hidden": (2000, 1000),
     "decoder_hidden": (1000, 2000),
 }
-_PAPER_DEPTH: dict[str, Any] = {"n_samples": 1_000_000, "n_features": 400, "dimension": 20, "n_components": 30}
+_PAPER_DEPTH: dict[str, Any] = {
+    "n_samples": 1_000_000,
+    "n_features": 400,
+    "dimension": 20,
+    "hidden": (200, 200),
+    "n_components": 30,
+    "layer_width": 200,
+}
 _PAPER_DIGITS: dict[str, Any] = {
     "source": "mnist",
     "encoder_hidden": (1000, 500, 250),
@@ -80,7 +87,7 @@ FIGURES = (
         quick_problem=_QUICK,
         trials=2,
         paper={**_PAPER_DEPTH, "trials": 10},
-        note="The paper: dimension 20, 30 latent variables, 400 features.",
+        note="The paper: dimension 20, 30 latent variables, 400 features, layers of 200 units.",
     ),
     Figure(
         "manifold_norms",
