@@ -195,7 +195,8 @@ def test_every_method_of_every_figure_runs(name, tmp_path):
     if isinstance(figure.problem, ManifoldProblem):
         sizes = {field: getattr(SMALL, field) for field in ("n_samples", "n_features", "hidden", "layer_width")}
         networks = {"encoder_hidden": (12, 8), "decoder_hidden": (8, 12), "layer_width": 9}
-        problem = dataclasses.replace(figure.problem, **sizes | networks)
+        latent = min(figure.problem.n_components, SMALL.n_features)
+        problem = dataclasses.replace(figure.problem, n_components=latent, **sizes | networks)
     else:
         problem = dataclasses.replace(figure.problem, n_samples=150, encoder_hidden=(20,), decoder_hidden=(20,))
     shown = dataclasses.replace(figure, problem=problem, values=figure.values[:2], trials=1)
@@ -273,30 +274,41 @@ def test_histograms_have_a_panel_for_each_series_and_place():
     ]
     records.append(dataclasses.replace(records[0], score=None, error="broken"))
     results, axes = drawn(figure, records)
-    assert len(axes.child_axes) == 4
+    assert len(axes.child_axes) == 12
     for inset in axes.child_axes:
         shares, edges, _ = inset.patches[0].get_data()
         assert shares.tolist() == [0.25, 0, 0.75]
         assert edges[-1] == 1.25
-    assert [inset.get_title() for inset in axes.child_axes[:2]] == ["dimension 2, 0.05", "dimension 2, 0.3"]
+    assert [inset.get_title() for inset in axes.child_axes[:2]] == ["dimension 2, 0", "dimension 2, 0.25"]
     assert results.points[0].errors == 1
 
 
+def test_figure_3_has_the_papers_places_at_both_scales():
+    figure = FIGURES["manifold_variance"]
+    for scale in (figure, figure.at_paper_scale()):
+        assert scale.values == (0, 0.25, 0.5)
+        assert [scale.problem_at(0, series).dimension for series in scale.series] == [2, 8, 14, 20]
+        assert scale.problem.n_components == 50
+        assert (scale.trials, scale.experiment, scale.choices) == (1, "manifold_variance", ("ManifoldVae",))
+
+
 def test_figures_of_networks_show_their_own_part_of_shared_trials():
-    source, figure = FIGURES["manifold_recovery"], FIGURES["manifold_variance"]
-    facts = {"histogram": [1, 0], "variance": 1, "truth": 2}
-    base = told(figure, "dimension 2", 0.05, facts)
-    fields = {name: value for name, value in dataclasses.asdict(figure.problem).items() if name != "outlier_share"}
-    keys = [("ManifoldVae", "dimension 2", 0.05), ("AE-l2", "dimension 2", 0.05), ("ManifoldVae", "dimension 2", 0.1)]
+    source, figure = FIGURES["manifold_depth"], FIGURES["manifold_norms"]
+    facts = {"column_norms": [1, 0], "columns": 1, "truth": 2}
+    base = told(figure, "3 encoder layers", 1, facts)
+    keys = [("ManifoldVae", name, value) for name in ("3 encoder layers", "0 encoder layers") for value in (0, 1)]
     with Store(None) as store:
-        for method, series, value in keys:
-            text = json.dumps({"problem": fields})
+        for method, series, value in [*keys, ("AE-l2", "3 encoder layers", 0)]:
+            problem = dataclasses.asdict(source.problem_at(value, series))
+            text = json.dumps({"problem": {name: found for name, found in problem.items() if name != source.swept}})
             key = dataclasses.replace(base.key, method=method, series=series, value=value, settings=text)
             store.add(dataclasses.replace(base, key=key))
         shown = {results.figure.name: results for results in experiments.stored_results(store)}
     assert set(shown) == {source.name, figure.name}
-    assert len(shown[source.name].records) == 3
-    assert [record.key.method for record in shown[figure.name].records] == ["ManifoldVae"]
+    for name, count in ((source.name, 4), (figure.name, 2)):
+        assert len(shown[name].records) == count
+        assert {record.key.method for record in shown[name].records} == {"ManifoldVae"}
+    assert {record.key.series for record in shown[figure.name].records} == {"3 encoder layers"}
 
 
 def test_the_command_runs_a_tiny_one(tmp_path, capsys, monkeypatch):
