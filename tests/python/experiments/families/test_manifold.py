@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.utils import Bunch
 from sparsevae import cli, experiments
 from sparsevae.exceptions import DataUnavailableError
 from sparsevae.experiments import DIMENSIONS, FIGURES, METHODS, DigitsProblem, ManifoldProblem, Solution, Store
@@ -126,7 +127,7 @@ def test_the_papers_training_has_epochs():
         "parameters": {"batch_size": 100, "learning_rate": 1e-4, "weight_decay": 0.0005},
         "epochs": 200,
     }
-    assert 1000 in found["AE-l2"]["penalty_weights"]
+    assert found["AE-l2"]["penalty_weights"] == [1, 10, 100, 1000]
     assert "n_steps" not in found["AE-l1"]["parameters"]
 
 
@@ -177,15 +178,60 @@ def test_every_training_has_one_thread_whatever_else_runs(monkeypatch):
     assert alone.csv() == together.csv()
 
 
-def test_an_autoencoder_is_tuned_with_the_truth_at_hand():
+def test_an_autoencoder_is_tuned_without_the_truth_and_tells_the_errors_of_all_weights():
     pytest.importorskip("torch")
-    (record,) = small("manifold_recovery", ["AE-l1"], trials=1, figure={"values": (0.1,), "series": {}}).records
-    facts, weights = record.score.facts, METHODS["AE-l1"].settings["penalty_weights"]
-    assert len(facts["errors"]) == len(weights)
-    assert facts["penalty_weight"] == weights[int(np.argmin(facts["errors"]))]
-    assert record.score.relative_error**2 == pytest.approx(min(facts["errors"]), rel=1e-5)
+    from sparsevae.experiments.families.manifold.solvers import tuned_autoencoder
+
+    problem = dataclasses.replace(SMALL, outlier_share=0.1)
+    data, weights = problem.draw(3), [1.0, 10.0, 100.0, 1000.0]
+    method = METHODS["AE-l1"].settings
+    assert method["penalty_weights"] == METHODS["AE-l2"].settings["penalty_weights"] == weights
+    own = {**method, **settings("AE-l1")["AE-l1"]}
+    solution = tuned_autoencoder(problem, data, own)
+    facts = solution.facts
+    place = int(np.argmin(facts["entries"]))
+    assert len(set(facts["entries"])) == len(set(facts["errors"])) == 4
+    assert (facts["penalty_weight"], facts["penalty_weights"]) == (weights[place], weights)
+    assert problem.score(data, solution).relative_error ** 2 == pytest.approx(facts["errors"][place], rel=1e-5)
     assert "variances" not in facts
     assert len(facts["column_norms"]) == 4
+    # Another truth changes what is told of the errors, and nothing else.
+    blind = tuned_autoencoder(problem, Bunch(**{**data, "clean": data.clean[::-1]}), own)
+    assert np.array_equal(blind.coef, solution.coef)
+    assert {**blind.facts, "errors": facts["errors"]} == facts
+    assert blind.facts["errors"] != facts["errors"]
+
+
+def test_a_penalty_is_picked_by_samples_that_are_in_no_training(monkeypatch):
+    pytest.importorskip("torch")
+    from sparsevae.experiments.families.manifold import solvers
+    from sparsevae.torch import ManifoldVae
+
+    fit, models, seen = ManifoldVae.fit, [], []
+
+    def counted(model, X):
+        models.append(fit(model, X))
+        seen.append(X)
+        return models[-1]
+
+    monkeypatch.setattr(ManifoldVae, "fit", counted)
+    problem = dataclasses.replace(SMALL, n_samples=200, outlier_share=0.1)
+    data = problem.draw(3)
+    own = {**METHODS["AE-l2"].settings, **settings("AE-l2")["AE-l2"], "penalty_weights": [1.0, 1000.0]}
+    facts = solvers.tuned_autoencoder(problem, data, own).facts
+    rows = {row.tobytes() for row in data.X}
+    assert all(X.shape == (190, 20) and {row.tobytes() for row in X} < rows for X in seen)
+    kept, held = solvers._split(data)
+    changed, where = solvers._altered(held, data.seed)
+    assert np.array_equal(kept, seen[0])
+    assert {row.tobytes() for row in held} | {row.tobytes() for row in kept} == rows
+    assert len(held) == 10
+    assert 0.03 < where.mean() < 0.2
+    assert np.array_equal(changed[~where], held[~where])
+    assert (changed[where] != held[where]).all()
+    for model, told in zip(models, facts["entries"], strict=True):
+        residuals = (held - model.denoise(changed))[where] / model.scale_
+        assert told == pytest.approx(np.log(residuals**2 + model.floor).mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
