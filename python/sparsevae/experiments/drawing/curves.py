@@ -66,8 +66,8 @@ def draw_curves(
     settings : mapping
         Label, scale and limits of the vertical axis, by the names of ``matplotlib.axes.Axes.set``.
     dodge : float, default=0.1
-        How far a point is moved at most, as a share of the gap to its nearer neighbour, so that intervals are told
-        apart.
+        How far a point is moved at most, as a share of the gap to its nearer neighbour, so that intervals do not
+        cover each other; 0.01 of the axis is the limit.
     """
     beneath = sorted(range(len(curves)), key=lambda number: not curves[number].emphasised)
     ranks = {number: rank for rank, number in enumerate(beneath)}
