@@ -108,7 +108,7 @@ FIGURES = (
     ),
     Figure(
         "manifold_variance",
-        "ReLU manifold with outliers, 50,000 x 100, 50 latent variables, posterior variances of all samples",
+        "ReLU manifold with outliers, 50 latent variables, posterior variances of all samples",
         "Posterior variances are near 0 where a latent variable is needed, near 1 elsewhere (Fig. 3).",
         "outlier_share",
         (0.0, 0.25, 0.5),
