@@ -1,7 +1,9 @@
 """Curves with intervals, a legend beside them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,16 +13,19 @@ if TYPE_CHECKING:
 SERIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"), ("#e69f00", "v"), ("#56b4e9", "P"))
 LINES = ("-", "--", ":", "-.")
 UNKNOWN = ("0.4", "o")
-# Width over which curves are spread, as a share of the axis.
-SPREAD = 0.05
+# How far a point may be moved from its place: as a share of the gap to its nearer neighbour, and of the axis.
+DODGE, _FARTHEST = 0.1, 0.01
 _LEGEND_ROWS = 20
-# Line widths and opacities of intervals: of curves that stand out, and of all others.
-_EMPHASISED, _PLAIN = (2.4, 0.6), (1.2, 0.35)
+# Width of a line and size of a marker that lie beneath all others, and the factors from each to the next one.
+_WIDTH, _THINNER, _MARKER, _SMALLER = 3.2, 0.8, 10.0, 0.85
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve: places, values, and for each the ends of an interval, empty for none."""
+    """A curve: places, values, and for each the ends of an interval, empty for none.
+
+    One to compare with may name in `beside` the label of the curve that it belongs to.
+    """
 
     label: str
     x: Sequence[float]
@@ -30,6 +35,7 @@ class Curve:
     style: tuple[str, str] = UNKNOWN
     line: str = "-"
     emphasised: bool = False
+    beside: str = ""
 
 
 def draw_curves(
@@ -40,9 +46,12 @@ def draw_curves(
     title: str,
     label: str,
     settings: Mapping[str, Any],
-    spread: float = SPREAD,
+    dodge: float = DODGE,
 ) -> None:
     """Draw curves with their intervals, and others to compare them with, thin and with hollow markers.
+
+    Curves with the same values are all seen: those that stand out lie beneath, each next one is thinner and has smaller
+    markers, and every second has hollow ones.
 
     Parameters
     ----------
@@ -56,18 +65,32 @@ def draw_curves(
         Of the axes, and of their horizontal one.
     settings : mapping
         Label, scale and limits of the vertical axis, by the names of ``matplotlib.axes.Axes.set``.
-    spread : float, default=0.05
-        Share of the axis over which curves are moved apart, so that those with the same values are all seen.
+    dodge : float, default=0.1
+        How far a point is moved at most, as a share of the gap to its nearer neighbour, so that intervals do not
+        cover each other; 0.01 of the axis is the limit.
     """
-    places = [x for curve in curves for x in curve.x]
-    step = spread * (max(places) - min(places)) / len(curves) if places else 0.0
+    beneath = sorted(range(len(curves)), key=lambda number: not curves[number].emphasised)
+    ranks = {number: rank for rank, number in enumerate(beneath)}
+    places = [place for curve in curves for place in curve.x]
+    farthest = _FARTHEST * (max(places) - min(places)) if places else 0.0
     for number, curve in enumerate(curves):
-        x = [place + (number - (len(curves) - 1) / 2) * step for place in curve.x]
-        width, opacity = _EMPHASISED if curve.emphasised else _PLAIN
+        side = 2 * number / (len(curves) - 1) - 1 if len(curves) > 1 else 0.0
+        x = [place + side * min(dodge * gap, farthest) for place, gap in zip(curve.x, gaps(curve.x), strict=True)]
         colour, marker = curve.style
-        look: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": curve.line, "linewidth": width}
-        axes.plot(x, curve.middle, markersize=5, label=curve.label, **look)
-        axes.vlines(x, curve.low, curve.high, color=colour, alpha=opacity, linewidth=1)
+        rank = ranks[number]
+        axes.plot(
+            x,
+            curve.middle,
+            color=colour,
+            marker=marker,
+            linestyle=curve.line,
+            linewidth=_WIDTH * _THINNER**rank,
+            markersize=_MARKER * _SMALLER**rank,
+            markerfacecolor="none" if rank % 2 else colour,
+            zorder=2 + rank / len(curves),
+            label=curve.label,
+        )
+        axes.vlines(x, curve.low, curve.high, color=colour, alpha=0.5, linewidth=1)
     for curve in references:
         colour, marker = curve.style
         axes.plot(
@@ -78,13 +101,22 @@ def draw_curves(
             linestyle=curve.line,
             linewidth=1,
             markersize=5,
-            markerfacecolor="none" if marker not in "x+" else colour,
+            markerfacecolor="none",
             label=curve.label,
         )
     axes.set(xlabel=label, title=title)
     axes.set(**settings)
     axes.grid(visible=True, alpha=0.3)
     legend_beside(axes, ncols=_legend_columns(axes))
+
+
+def gaps(places: Sequence[float]) -> list[float]:
+    """Return for each place the distance to the nearest other one, 0 if there is none."""
+    known = sorted(set(places))
+    nearest = dict.fromkeys(known, math.inf)
+    for one, other in pairwise(known):
+        nearest[one], nearest[other] = min(nearest[one], other - one), other - one
+    return [nearest[place] if len(known) > 1 else 0.0 for place in places]
 
 
 def legend_beside(axes: "Axes", **options: Any) -> None:

@@ -14,6 +14,9 @@ _ROW, _DOTS_WIDTH, _DOTS_ABOVE = 0.32, 8.0, 1.5
 # Share of a cell that its axes take, across and down; the rest is for ticks and the name.
 _SHARE = (0.86, 0.76)
 _EMPHASISED, _PLAIN = 2.2, 1.0
+# More curves than these are not told apart on one pair of axes: each has a panel of its own, so many in a row.
+MOST_CURVES, _IN_A_ROW = 8, 4
+_OTHERS, _EACH_CELL, _EACH_BESIDE, _EACH_ABOVE = "0.8", (2.45, 1.75), 1.0, 1.3
 
 
 def grid_size(cells: Mapping[tuple[str, str], Sequence[Curve]]) -> tuple[float, float]:
@@ -71,6 +74,69 @@ def draw_grid(
         axes.plot([], [], color=colour, marker=marker, linestyle=curve.line, label=curve.label)
     if shown:
         legend_beside(axes)
+
+
+def each_size(axes: "Axes") -> tuple[float, float]:
+    """Return width and height of axes on which `draw_each` has drawn, in inches."""
+    rows = -(-len(axes.child_axes) // _IN_A_ROW)
+    return _EACH_BESIDE + _EACH_CELL[0] * _IN_A_ROW, _EACH_ABOVE + _EACH_CELL[1] * rows
+
+
+def draw_each(
+    axes: "Axes",
+    curves: Sequence[Curve],
+    references: Sequence[Curve] = (),
+    *,
+    title: str,
+    label: str,
+    settings: Mapping[str, Any],
+) -> None:
+    """Draw each curve with its intervals in a panel of its own, before all others in grey.
+
+    Those that stand out have their colour in every panel.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    curves : sequence of Curve
+        What is drawn.
+    references : sequence of Curve, default=()
+        Curves without intervals, dashed in the panel of the curve that they belong to, or in one of their own.
+    title, label : str
+        Of the axes, and of their horizontal one.
+    settings : mapping
+        Label, scale and limits of the vertical axis, by the names of ``matplotlib.axes.Axes.set``.
+    """
+    labels = {curve.label for curve in curves}
+    shown = [*curves, *(curve for curve in references if curve.beside not in labels)]
+    rows = -(-len(shown) // _IN_A_ROW)
+    axes.set_title(title, pad=18)
+    axes.set(xlabel=label, ylabel=settings.get("ylabel", ""), xticks=[], yticks=[])
+    axes.xaxis.labelpad, axes.yaxis.labelpad = -6, 34
+    axes.spines[:].set_visible(False)
+    own = {name: value for name, value in settings.items() if name != "ylabel"}
+    first: Axes | None = None
+    for number, curve in enumerate(shown):
+        row, column = divmod(number, _IN_A_ROW)
+        left, bottom = column / _IN_A_ROW, 1 - (row + _SHARE[1]) / rows
+        bounds = (left, bottom, _SHARE[0] / _IN_A_ROW, _SHARE[1] / rows)
+        inset = axes.inset_axes(bounds, sharex=first, sharey=first)
+        first = first or inset
+        for other in curves:
+            colour, width = (other.style[0], _EMPHASISED) if other.emphasised else (_OTHERS, _PLAIN)
+            inset.plot(other.x, other.middle, color=colour, linewidth=width)
+        for other in (curve, *(other for other in references if other.beside == curve.label)):
+            colour, marker = other.style
+            face = colour if other in curves else "none"
+            look: dict[str, Any] = {"linestyle": other.line, "linewidth": _PLAIN, "markersize": 4, "zorder": 3}
+            inset.plot(other.x, other.middle, color=colour, marker=marker, markerfacecolor=face, **look)
+            if other in curves:
+                inset.vlines(other.x, other.low, other.high, color=colour, alpha=0.6, linewidth=1)
+        inset.set(**own)
+        inset.set_title(curve.label, fontsize="small", pad=2)
+        inset.tick_params(labelsize="x-small", which="both", labelleft=column == 0)
+        inset.grid(visible=True, alpha=0.3)
 
 
 def dots_size(rows: Mapping[str, Sequence[float]]) -> tuple[float, float]:

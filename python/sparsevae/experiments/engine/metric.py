@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from ..drawing import curves
+from ..drawing import curves, multiples
 from ..drawing.curves import Curve
 from .point import POINT_COLUMNS, Point, Timing
 from .record import Record
@@ -57,8 +57,8 @@ class Metric:
         Whether the method with the lower number leads.
     floor : float
         Least number that is drawn.
-    spread : float
-        Share of the axis over which curves are moved apart.
+    dodge : float
+        How far a point is drawn from its place at most, as a share of the gap to its nearer neighbour.
     shows_time : bool
         Whether the table is of times, and needs no column of them.
     own_trials : bool
@@ -69,7 +69,7 @@ class Metric:
     measure: ClassVar[tuple[str, str, str]] = ("rate", "low", "high")
     lower_is_better: ClassVar[bool] = False
     floor: ClassVar[float] = 0.0
-    spread: ClassVar[float] = curves.SPREAD
+    dodge: ClassVar[float] = curves.DODGE
     shows_time: ClassVar[bool] = False
     own_trials: ClassVar[bool] = False
 
@@ -130,7 +130,7 @@ class Metric:
         return (), ""
 
     def draw(self, axes: "Axes", panel: Panel) -> None:
-        """Draw a panel: curves with intervals.
+        """Draw a panel: curves with intervals, or, if there are many, a small panel for each of them.
 
         A method has the same colour and marker in every figure. In a figure with several series, colour and marker tell
         the series, and the line the method.
@@ -140,20 +140,20 @@ class Metric:
         title = panel.heading
         if panel.series and len(methods) == 1:
             title += f", {methods[0]}"
-        curves.draw_curves(
+        draw, options = (multiples.draw_each, {}) if _many(panel) else (curves.draw_curves, {"dodge": self.dodge})
+        draw(
             axes,
             self._curves(panel, methods),
             references,
             title=title + remark,
             label=panel.label,
             settings=self.vertical(panel),
-            spread=self.spread,
+            **options,
         )
 
     def size(self, axes: "Axes", panel: Panel) -> tuple[float, float]:
         """Return width and height, in inches, of a panel that is drawn."""
-        del panel
-        return curves.size(axes)
+        return multiples.each_size(axes) if _many(panel) else curves.size(axes)
 
     def _curves(self, panel: Panel, methods: Sequence[str]) -> list[Curve]:
         seconds = {(time.method, time.series, time.x): time.median(panel.clock) for time in panel.timings}
@@ -171,6 +171,11 @@ class Metric:
             x = [point.x for point in mine]
             found.append(Curve(label, x, middle, low, high, style, line, method in panel.emphasised))
         return found
+
+
+def _many(panel: Panel) -> bool:
+    """Tell whether a panel has more curves than can be told apart on one pair of axes."""
+    return len({(point.method, point.series) for point in panel.points}) > multiples.MOST_CURVES
 
 
 RATE = Metric()

@@ -71,7 +71,7 @@ def run(
     figure : str or Figure
         Name of a panel, such as "fig1a", or a figure of your own.
     trials : int or None, default=None
-        Problems a point; None for the figure's own number: 20, with many responses 50 to 100.
+        Problems a point; None for the figure's own number: 20, with many responses 100.
     methods : str, sequence of str or None, default=None
         Names from ``METHODS``, or "all"; None for the figure's own.
     store : path-like or None, default=None

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.utils import Bunch
 from sparsevae import cli, experiments
 from sparsevae.datasets import _mnist, fetch_mnist
 from sparsevae.exceptions import DataUnavailableError
@@ -120,6 +121,11 @@ def test_both_scales_fit_together(name):
     assert set(figure.methods) <= set(figure.choices) <= set(METHODS)
     if isinstance(figure.problem, ManifoldProblem):
         assert large.problem.n_samples == 1_000_000
+        if figure.experiment == "manifold_depth":
+            # z(20)-D1(200)-D2(200)-x(400) draws, and all layers that are trained have 200 units (sec. 5.2).
+            assert (large.problem.dimension, large.problem.hidden, large.problem.n_features) == (20, (200, 200), 400)
+            network = large.problem_at(2, "3 encoder layers").network()
+            assert network == {"n_components": 30, "encoder_hidden": (200,) * 3, "decoder_hidden": (200,) * 2}
     else:
         assert large.problem.source == "mnist"
     for scale in (figure, large):
@@ -145,7 +151,7 @@ def test_the_papers_training_has_epochs():
         "parameters": {"batch_size": 100, "learning_rate": 1e-4, "weight_decay": 0.0005},
         "epochs": 200,
     }
-    assert 1000 in found["AE-l2"]["penalty_weights"]
+    assert found["AE-l2"]["penalty_weights"] == [1, 10, 100, 1000]
     assert "n_steps" not in found["AE-l1"]["parameters"]
 
 
@@ -196,15 +202,60 @@ def test_every_training_has_one_thread_whatever_else_runs(monkeypatch):
     assert alone.csv() == together.csv()
 
 
-def test_an_autoencoder_is_tuned_with_the_truth_at_hand():
+def test_an_autoencoder_is_tuned_without_the_truth_and_tells_the_errors_of_all_weights():
     pytest.importorskip("torch")
-    (record,) = small("manifold_recovery", ["AE-l1"], trials=1, figure={"values": (0.1,), "series": {}}).records
-    facts, weights = record.score.facts, METHODS["AE-l1"].settings["penalty_weights"]
-    assert len(facts["errors"]) == len(weights)
-    assert facts["penalty_weight"] == weights[int(np.argmin(facts["errors"]))]
-    assert record.score.relative_error**2 == pytest.approx(min(facts["errors"]), rel=1e-5)
+    from sparsevae.experiments.families.manifold.solvers import tuned_autoencoder
+
+    problem = dataclasses.replace(SMALL, outlier_share=0.1)
+    data, weights = problem.draw(3), [1.0, 10.0, 100.0, 1000.0]
+    method = METHODS["AE-l1"].settings
+    assert method["penalty_weights"] == METHODS["AE-l2"].settings["penalty_weights"] == weights
+    own = {**method, **settings("AE-l1")["AE-l1"]}
+    solution = tuned_autoencoder(problem, data, own)
+    facts = solution.facts
+    place = int(np.argmin(facts["entries"]))
+    assert len(set(facts["entries"])) == len(set(facts["errors"])) == 4
+    assert (facts["penalty_weight"], facts["penalty_weights"]) == (weights[place], weights)
+    assert problem.score(data, solution).relative_error ** 2 == pytest.approx(facts["errors"][place], rel=1e-5)
     assert "variances" not in facts
     assert len(facts["column_norms"]) == 4
+    # Another truth changes what is told of the errors, and nothing else.
+    blind = tuned_autoencoder(problem, Bunch(**{**data, "clean": data.clean[::-1]}), own)
+    assert np.array_equal(blind.coef, solution.coef)
+    assert {**blind.facts, "errors": facts["errors"]} == facts
+    assert blind.facts["errors"] != facts["errors"]
+
+
+def test_a_penalty_is_picked_by_samples_that_are_in_no_training(monkeypatch):
+    pytest.importorskip("torch")
+    from sparsevae.experiments.families.manifold import solvers
+    from sparsevae.torch import ManifoldVae
+
+    fit, models, seen = ManifoldVae.fit, [], []
+
+    def counted(model, X):
+        models.append(fit(model, X))
+        seen.append(X)
+        return models[-1]
+
+    monkeypatch.setattr(ManifoldVae, "fit", counted)
+    problem = dataclasses.replace(SMALL, n_samples=200, outlier_share=0.1)
+    data = problem.draw(3)
+    own = {**METHODS["AE-l2"].settings, **settings("AE-l2")["AE-l2"], "penalty_weights": [1.0, 1000.0]}
+    facts = solvers.tuned_autoencoder(problem, data, own).facts
+    rows = {row.tobytes() for row in data.X}
+    assert all(X.shape == (190, 20) and {row.tobytes() for row in X} < rows for X in seen)
+    kept, held = solvers._split(data)
+    changed, where = solvers._altered(held, data.seed)
+    assert np.array_equal(kept, seen[0])
+    assert {row.tobytes() for row in held} | {row.tobytes() for row in kept} == rows
+    assert len(held) == 10
+    assert 0.03 < where.mean() < 0.2
+    assert np.array_equal(changed[~where], held[~where])
+    assert (changed[where] != held[where]).all()
+    for model, told in zip(models, facts["entries"], strict=True):
+        residuals = (held - model.denoise(changed))[where] / model.scale_
+        assert told == pytest.approx(np.log(residuals**2 + model.floor).mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -214,7 +265,8 @@ def test_every_method_of_every_figure_runs(name, tmp_path):
     if isinstance(figure.problem, ManifoldProblem):
         sizes = {field: getattr(SMALL, field) for field in ("n_samples", "n_features", "hidden", "layer_width")}
         networks = {"encoder_hidden": (12, 8), "decoder_hidden": (8, 12), "layer_width": 9}
-        problem = dataclasses.replace(figure.problem, **sizes | networks)
+        latent = min(figure.problem.n_components, SMALL.n_features)
+        problem = dataclasses.replace(figure.problem, n_components=latent, **sizes | networks)
     else:
         problem = dataclasses.replace(figure.problem, n_samples=150, encoder_hidden=(20,), decoder_hidden=(20,))
     shown = dataclasses.replace(figure, problem=problem, values=figure.values[:2], trials=1)
@@ -292,30 +344,41 @@ def test_histograms_have_a_panel_for_each_series_and_place():
     ]
     records.append(dataclasses.replace(records[0], score=None, error="broken"))
     results, axes = drawn(figure, records)
-    assert len(axes.child_axes) == 4
+    assert len(axes.child_axes) == 12
     for inset in axes.child_axes:
         shares, edges, _ = inset.patches[0].get_data()
         assert shares.tolist() == [0.25, 0, 0.75]
         assert edges[-1] == 1.25
-    assert [inset.get_title() for inset in axes.child_axes[:2]] == ["dimension 2, 0.05", "dimension 2, 0.3"]
+    assert [inset.get_title() for inset in axes.child_axes[:2]] == ["dimension 2, 0", "dimension 2, 0.25"]
     assert results.points[0].errors == 1
 
 
+def test_figure_3_has_the_papers_places_at_both_scales():
+    figure = FIGURES["manifold_variance"]
+    for scale in (figure, figure.at_paper_scale()):
+        assert scale.values == (0, 0.25, 0.5)
+        assert [scale.problem_at(0, series).dimension for series in scale.series] == [2, 8, 14, 20]
+        assert scale.problem.n_components == 50
+        assert (scale.trials, scale.experiment, scale.choices) == (1, "manifold_variance", ("ManifoldVae",))
+
+
 def test_figures_of_networks_show_their_own_part_of_shared_trials():
-    source, figure = FIGURES["manifold_recovery"], FIGURES["manifold_variance"]
-    facts = {"histogram": [1, 0], "variance": 1, "truth": 2}
-    base = told(figure, "dimension 2", 0.05, facts)
-    fields = {name: value for name, value in dataclasses.asdict(figure.problem).items() if name != "outlier_share"}
-    keys = [("ManifoldVae", "dimension 2", 0.05), ("AE-l2", "dimension 2", 0.05), ("ManifoldVae", "dimension 2", 0.1)]
+    source, figure = FIGURES["manifold_depth"], FIGURES["manifold_norms"]
+    facts = {"column_norms": [1, 0], "columns": 1, "truth": 2}
+    base = told(figure, "3 encoder layers", 1, facts)
+    keys = [("ManifoldVae", name, value) for name in ("3 encoder layers", "0 encoder layers") for value in (0, 1)]
     with Store(None) as store:
-        for method, series, value in keys:
-            text = json.dumps({"problem": fields})
+        for method, series, value in [*keys, ("AE-l2", "3 encoder layers", 0)]:
+            problem = dataclasses.asdict(source.problem_at(value, series))
+            text = json.dumps({"problem": {name: found for name, found in problem.items() if name != source.swept}})
             key = dataclasses.replace(base.key, method=method, series=series, value=value, settings=text)
             store.add(dataclasses.replace(base, key=key))
         shown = {results.figure.name: results for results in experiments.stored_results(store)}
     assert set(shown) == {source.name, figure.name}
-    assert len(shown[source.name].records) == 3
-    assert [record.key.method for record in shown[figure.name].records] == ["ManifoldVae"]
+    for name, count in ((source.name, 4), (figure.name, 2)):
+        assert len(shown[name].records) == count
+        assert {record.key.method for record in shown[name].records} == {"ManifoldVae"}
+    assert {record.key.series for record in shown[figure.name].records} == {"3 encoder layers"}
 
 
 def test_the_command_runs_a_tiny_one(tmp_path, capsys, monkeypatch):

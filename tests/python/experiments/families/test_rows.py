@@ -75,7 +75,9 @@ def test_the_panels_have_the_sizes_of_the_paper(name):
     problem = figure.problem_at(99)
     assert (problem.n_samples, problem.n_features, problem.n_nonzero) == (100, 200, 99)
     assert (problem.n_responses, problem.rank) == (100, 5)
-    assert figure.trials == (100 if problem.snr_db else 50)
+    assert figure.trials == 100
+    assert figure.values == (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, *(() if problem.snr_db else (97, 98, 99)))
+    assert {"MNE gamma-MAP, mode 1", "MNE gamma-MAP, mode 2"} < set(figure.choices)
     assert set(figure.methods) <= set(figure.choices)
 
 

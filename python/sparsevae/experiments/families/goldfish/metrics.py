@@ -22,7 +22,7 @@ class RateBesideAuthors(Metric):
         if recorded is None:
             return (), "\n(without the authors' recorded rates: not at hand)"
         found = [
-            Curve(f"{method}, as recorded", x, rates, style=panel.styles.get(method, UNKNOWN), line="--")
+            Curve(f"{method}, as recorded", x, rates, style=panel.styles.get(method, UNKNOWN), line="--", beside=method)
             for method, (x, rates) in recorded.items()
         ]
         return found, ""

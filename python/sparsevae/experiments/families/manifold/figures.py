@@ -19,7 +19,14 @@ _PAPER: dict[str, Any] = {
     "encoder_hidden": (2000, 1000),
     "decoder_hidden": (1000, 2000),
 }
-_PAPER_DEPTH: dict[str, Any] = {"n_samples": 1_000_000, "n_features": 400, "dimension": 20, "n_components": 30}
+_PAPER_DEPTH: dict[str, Any] = {
+    "n_samples": 1_000_000,
+    "n_features": 400,
+    "dimension": 20,
+    "hidden": (200, 200),
+    "n_components": 30,
+    "layer_width": 200,
+}
 _PAPER_DIGITS: dict[str, Any] = {
     "source": "mnist",
     "encoder_hidden": (1000, 500, 250),
@@ -80,7 +87,7 @@ FIGURES = (
         quick_problem=_QUICK,
         trials=2,
         paper={**_PAPER_DEPTH, "trials": 10},
-        note="The paper: dimension 20, 30 latent variables, 400 features.",
+        note="The paper: dimension 20, 30 latent variables, 400 features, layers of 200 units.",
     ),
     Figure(
         "manifold_norms",
@@ -101,21 +108,20 @@ FIGURES = (
     ),
     Figure(
         "manifold_variance",
-        "The trials of manifold_recovery, posterior variances of all samples",
+        "ReLU manifold with outliers, 50 latent variables, posterior variances of all samples",
         "Posterior variances are near 0 where a latent variable is needed, near 1 elsewhere (Fig. 3).",
         "outlier_share",
-        (0.05, 0.3),
-        _RECOVERY,
+        (0.0, 0.25, 0.5),
+        replace(_RECOVERY, n_components=_PAPER["n_components"]),
         (_OURS,),
         choices=(_OURS,),
         metric=HISTOGRAM,
         label="share of outliers",
-        series=_dimensions(2, 8),
-        trials_of="manifold_recovery",
+        series=_dimensions(2, 8, 14, 20),
         quick_problem=_QUICK,
-        trials=3,
-        paper={**_PAPER, "values": (0.05, 0.25, 0.5), "series": _dimensions(2, 8, 14, 20), "trials": 1},
-        note="The paper has no outliers in its first column, and 25% and 50% in the others.",
+        trials=1,
+        paper=_PAPER,
+        note=_SCALE,
     ),
     Figure(
         "manifold_collapse",

@@ -393,7 +393,7 @@ class Calibration(PooledShare):
             title=panel.heading,
             label="mean probability of a bin",
             settings={"ylabel": self.axis_label, "xlim": (-0.02, 1.02), "ylim": (-0.02, 1.02)},
-            spread=0.0,
+            dodge=0.0,
         )
 
     def _probable(self, scores: Sequence[Score]) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ class Seconds(Metric):
     """Median time of a trial; the rate of success where no times are asked for."""
 
     name: ClassVar[str] = "seconds"
-    spread: ClassVar[float] = 0.0
+    dodge: ClassVar[float] = 0.0
     shows_time: ClassVar[bool] = True
 
     def interval(self, point: Point, seconds: float = math.nan) -> Interval:
