@@ -78,6 +78,18 @@ def test_a_picture_keeps_colours_and_shows_recorded_rates(small, tmp_path, monke
     assert "not at hand" not in axes.get_title()
 
 
+def test_the_preconditioner_is_seen_in_descents_on_the_paper_s_energy_alone():
+    # Without noise an invertible matrix on the left moves no minimum; a whitened descent is what `VaeSlr` does, too.
+    figure = dataclasses.replace(FIGURES["fig1b"], values=(60,))
+    names = ["VaeSlr", "PreconditionedVae", "VaeSlr, EM", "PreconditionedVae, EM", "PreconVAE, EM"]
+    found = {r.key.method: r.score.relative_error for r in experiments.run(figure, methods=names, trials=1).records}
+    assert found["PreconditionedVae"] == found["VaeSlr"] < 1e-6
+    assert found["PreconditionedVae, EM"] == found["VaeSlr, EM"] > 0.01
+    assert found["PreconVAE, EM"] not in (found["VaeSlr"], found["VaeSlr, EM"])
+    for figure in FIGURES.values():
+        assert not {"PreconditionedVae", "PreconditionedVae, EM"} & {*figure.methods, *figure.choices}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("package", "method"), [("skglm", "skglm MCP path"), ("mne", "MNE gamma-MAP")])
 def test_rivals_may_be_called_from_several_threads(small, package, method):

@@ -38,6 +38,14 @@ METHODS = (
         style=("#cc79a7", "D"),
         note="The paper's training and preconditioner.",
     ),
+    _estimator(
+        "PreconVAE, EM",
+        _PRECON,
+        {"optimizer": "em", "power": 1.0, "noise_var": "learn"},
+        effort=20.0,
+        style=("#aa4499", "H"),
+        note="The energy of the paper's preconditioned model, minimised by EM in place of stochastic gradients.",
+    ),
     *(
         _trained(
             f"PreconVAE, Adam, noise {noise_var:g}",
