@@ -25,6 +25,7 @@ _RIVALS = (
 )
 _FIXED = ("PreconVAE, Adam, noise 0.1", "PreconVAE, Adam, noise 0.01", "PreconVAE, Adam, noise 0.0001")
 _LEARNED = ("PreconVAE, Adam",)
+_LASSO = ("Lasso", "Lasso, best penalty")
 _GAUSSIAN, _WALK = Problem("gaussian", 100, 200, 20), Problem("random_walk", 100, 200, 20)
 _LAW_SERIES = {law: {"law": law} for law in LAWS}
 _ANY_LAW = "The nonzero coefficients may follow any law."
@@ -155,7 +156,7 @@ FIGURES = (
         KAPPAS,
         _WALK,
         _FIXED,
-        choices=_FIXED,
+        choices=(*_FIXED, *_LASSO),
         note="The paper does not say which noise variances it fixed.",
     ),
     Figure(
@@ -166,6 +167,6 @@ FIGURES = (
         KAPPAS,
         _WALK,
         _LEARNED,
-        choices=_LEARNED,
+        choices=(*_LEARNED, *_LASSO),
     ),
 )
