@@ -1,15 +1,14 @@
 """Curves with intervals, a legend beside them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Colours and markers of series, and lines of methods, where a panel has several of both.
+# Colours and markers of series.
 SERIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"), ("#e69f00", "v"), ("#56b4e9", "P"))
-LINES = ("-", "--", ":", "-.")
 UNKNOWN = ("0.4", "o")
 # Width over which curves are spread, as a share of the axis.
 SPREAD = 0.05
@@ -30,6 +29,14 @@ class Curve:
     style: tuple[str, str] = UNKNOWN
     line: str = "-"
     emphasised: bool = False
+
+
+def moved_apart(curves: Sequence[Curve], spread: float) -> list[Curve]:
+    """Return curves side by side, over a share of the axis, so that those with the same values are all seen."""
+    places = [x for curve in curves for x in curve.x]
+    step = spread * (max(places) - min(places)) / len(curves) if places else 0.0
+    shifts = [(number - (len(curves) - 1) / 2) * step for number in range(len(curves))]
+    return [replace(curve, x=[x + shift for x in curve.x]) for curve, shift in zip(curves, shifts, strict=True)]
 
 
 def draw_curves(
@@ -59,15 +66,12 @@ def draw_curves(
     spread : float, default=0.05
         Share of the axis over which curves are moved apart, so that those with the same values are all seen.
     """
-    places = [x for curve in curves for x in curve.x]
-    step = spread * (max(places) - min(places)) / len(curves) if places else 0.0
-    for number, curve in enumerate(curves):
-        x = [place + (number - (len(curves) - 1) / 2) * step for place in curve.x]
+    for curve in moved_apart(curves, spread):
         width, opacity = _EMPHASISED if curve.emphasised else _PLAIN
         colour, marker = curve.style
         look: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": curve.line, "linewidth": width}
-        axes.plot(x, curve.middle, markersize=5, label=curve.label, **look)
-        axes.vlines(x, curve.low, curve.high, color=colour, alpha=opacity, linewidth=1)
+        axes.plot(curve.x, curve.middle, markersize=5, label=curve.label, **look)
+        axes.vlines(curve.x, curve.low, curve.high, color=colour, alpha=opacity, linewidth=1)
     for curve in references:
         colour, marker = curve.style
         axes.plot(

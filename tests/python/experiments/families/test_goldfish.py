@@ -48,17 +48,28 @@ def test_a_figure_without_its_data_is_left_out_and_says_so(monkeypatch):
         experiments.run("fig1c")
 
 
-def test_panels_that_share_trials_run_them_once():
-    plans, _ = experiments.lay_out(experiments.find_figures(["fig3"]), trials=1, quick=True)
+def test_panels_that_share_trials_run_them_once_and_draw_the_laws_of_each_method():
+    options = {"trials": 1, "methods": ["VaeSlr", "Lasso, best penalty"], "quick": True}
+    plans, _ = experiments.lay_out(experiments.find_figures(["fig3"]), **options)
     with Store(None) as store:
         done, left = experiments.split_done(plans, store)
-        assert (len(done), len(left)) == (0, 15)
+        assert (len(done), len(left)) == (0, 30)
         experiments.execute(left, store)
         rate, error = experiments.stored_results(store, plans)
     assert (rate.figure.name, error.figure.name) == ("fig3a", "fig3b")
-    assert len(rate.points) == len(error.points) == 15
+    assert len(rate.points) == len(error.points) == 30
     assert "1.0e" not in rate.text()
     assert "e-3" in error.text()
+    for results, scale in ((rate, "linear"), (error, "log")):
+        panels = {axes.get_title(): axes for axes in results.plot().child_axes}
+        assert list(panels) == options["methods"]
+        for method, axes in panels.items():
+            drawn = {line.get_label(): line for line in axes.get_lines()}
+            assert list(drawn) == list(results.figure.series)
+            shown = [point for point in results.points if (point.method, point.series) == (method, "poisson")]
+            values = [max(getattr(point, results.figure.metric.measure[0]), 1e-34) for point in shown]
+            assert drawn["poisson"].get_ydata() == pytest.approx(values)
+            assert axes.get_yscale() == scale
 
 
 def test_a_picture_keeps_colours_and_shows_recorded_rates(small, tmp_path, monkeypatch):

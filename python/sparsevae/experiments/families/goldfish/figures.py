@@ -26,6 +26,7 @@ _RIVALS = (
 _FIXED = ("PreconVAE, Adam, noise 0.1", "PreconVAE, Adam, noise 0.01", "PreconVAE, Adam, noise 0.0001")
 _LEARNED = ("PreconVAE, Adam",)
 _LASSO = ("Lasso", "Lasso, best penalty")
+_BY_LAW = ("VaeSlr", "VAE, Adam", *_LASSO)
 _GAUSSIAN, _WALK = Problem("gaussian", 100, 200, 20), Problem("random_walk", 100, 200, 20)
 _LAW_SERIES = {law: {"law": law} for law in LAWS}
 _ANY_LAW = "The nonzero coefficients may follow any law."
@@ -96,7 +97,7 @@ FIGURES = (
         KAPPAS,
         _GAUSSIAN,
         ("VaeSlr",),
-        choices=("VaeSlr",),
+        choices=_BY_LAW,
         series=_LAW_SERIES,
         trials_of="fig3",
     ),
@@ -108,7 +109,7 @@ FIGURES = (
         KAPPAS,
         _GAUSSIAN,
         ("VaeSlr",),
-        choices=("VaeSlr",),
+        choices=_BY_LAW,
         series=_LAW_SERIES,
         trials_of="fig3",
         metric=REFITTED_ERROR,
