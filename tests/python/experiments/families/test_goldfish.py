@@ -101,6 +101,17 @@ def test_the_preconditioner_is_seen_in_descents_on_the_paper_s_energy_alone():
         assert not {"PreconditionedVae", "PreconditionedVae, EM"} & {*figure.methods, *figure.choices}
 
 
+@pytest.mark.parametrize("name", ["fig1a", "fig1b", "fig4a", "fig4b"])
+def test_both_forms_of_sbl_are_in_the_figure_and_end_alike_on_easy_problems(name):
+    names = ["SBL", "SBL, covariance-free"]
+    assert set(names) <= set(FIGURES[name].choices)
+    figure = dataclasses.replace(FIGURES[name], values=(80 if name[3] == "4" else 2,))
+    exact, free = experiments.run(figure, methods=names, trials=1).records
+    assert exact.score.support_match == free.score.support_match == (name != "fig4b")
+    assert exact.score.relative_error < 0.005
+    assert free.score.relative_error < 0.005
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("package", "method"), [("skglm", "skglm MCP path"), ("mne", "MNE gamma-MAP")])
 def test_rivals_may_be_called_from_several_threads(small, package, method):

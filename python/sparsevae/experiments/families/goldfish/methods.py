@@ -87,7 +87,7 @@ METHODS = (
         note="It knows the number of nonzeros and, where there is one, the population covariance.",
     ),
     _estimator("SBL", f"{_BASELINES}:SparseBayesianLearning", {}, effort=50.0, style=("#984ea3", "*")),
-    _estimator("SBL, covariance-free", f"{_BASELINES}:CovarianceFreeEm", {}, effort=500.0, style=("#6a3d9a", "d")),
+    _estimator("SBL, covariance-free", f"{_BASELINES}:CovarianceFreeEm", {}, effort=200.0, style=("#6a3d9a", "d")),
     Method(
         "skglm MCP path",
         "mcp_path",
