@@ -82,6 +82,11 @@ class Metric:
         """Tell whether a trial is a success."""
         return score.support_match
 
+    def judges(self, score: Score) -> bool:
+        """Tell whether a score says what is shown; those of earlier versions may lack it."""
+        del score
+        return True
+
     def aggregate(self, scores: Sequence[Score]) -> Mapping[str, float]:
         """Compute the values of `columns` from the trials at one place that ended without an error."""
         del scores

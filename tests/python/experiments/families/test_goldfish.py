@@ -112,6 +112,53 @@ def test_both_forms_of_sbl_are_in_the_figure_and_end_alike_on_easy_problems(name
     assert free.score.relative_error < 0.005
 
 
+def test_the_largest_are_those_that_a_method_ranks_first():
+    problem = FIGURES["fig4a_largest"].problem_at(30)
+    data = problem.draw(0)
+    metric, n = FIGURES["fig4a_largest"].metric, len(data.coef)
+    ranks = np.zeros(n)
+    ranks[data.support] = np.arange(1, 11)
+    shrunk, dense = 1e-4 * data.coef, data.coef + 1e-3 * np.abs(data.coef[data.support]).min()
+    missing, wrong = data.coef.copy(), data.coef.copy()
+    missing[data.support[0]] = 0
+    wrong[np.setdiff1d(np.arange(n), data.support)[0]] = 1e3
+    for coef, sizes, exact, largest in (
+        (data.coef, None, True, True),
+        (shrunk, None, False, True),
+        (dense, None, True, True),
+        (missing, None, False, False),
+        (missing, ranks, False, True),
+        (wrong, None, False, False),
+        (data.coef, np.ones(n), True, False),
+    ):
+        score = problem.score(data, experiments.Solution(coef, sizes=sizes))
+        assert (score.support_match, metric.success(score), metric.judges(score)) == (exact, largest, True)
+    assert not metric.judges(dataclasses.replace(score, facts={}))
+
+
+def test_what_can_be_told_the_noise_variance_is_and_ranks_show_what_thresholds_hide():
+    names = ["VaeSlr", "VaeSlr, told", "SBL", "SBL, told"]
+    figure = dataclasses.replace(FIGURES["fig4a"], values=(30,))
+    ranked = dataclasses.replace(FIGURES["fig4a_largest"], values=(30,))
+    assert figure.choices == ranked.choices
+    assert {"SBL, covariance-free, told", "VAE, Adam, told", *names} <= set(figure.choices)
+    with Store(None) as store:
+        plans = [experiments.make_plan(panel, methods=names, trials=6) for panel in (figure, ranked)]
+        done, left = experiments.split_done(plans, store)
+        assert (len(done), len(left)) == (0, 24)
+        experiments.execute(left, store)
+        exact, largest = experiments.stored_results(store, plans)
+    told = {record.key.method: record for record in exact.records}
+    assert told["VaeSlr, told"].score.l2_error_over_n != told["VaeSlr"].score.l2_error_over_n
+    assert told["SBL, told"].score.l2_error_over_n != told["SBL"].score.l2_error_over_n
+    rates, ranks = ({point.method: point.rate for point in panel.points} for panel in (exact, largest))
+    # SBL keeps small coefficients above the threshold, but the true ones are above these.
+    assert rates["SBL"] == rates["SBL, told"] == 0
+    assert min(ranks["SBL"], ranks["SBL, told"]) >= 0.5
+    assert all(ranks[name] >= rates[name] for name in names)
+    assert largest.plot().get_ylabel() == "the largest are the true ones"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("package", "method"), [("skglm", "skglm MCP path"), ("mne", "MNE gamma-MAP")])
 def test_rivals_may_be_called_from_several_threads(small, package, method):

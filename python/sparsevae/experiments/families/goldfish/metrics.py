@@ -1,4 +1,4 @@
-"""What figures of one response show: rates beside those that the authors recorded, errors on the support found."""
+"""What figures of one response show: rates beside those of the authors, errors on the support found, ranks."""
 
 import math
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from ...drawing.curves import UNKNOWN, Curve
 from ...engine.metric import Curves, Metric, Panel
 from ...engine.metrics import ROUNDING
 from ...engine.point import Point
+from ...engine.scoring import Score
 from .reference import recorded_rates
 
 
@@ -56,4 +57,28 @@ class RefittedError(Metric):
         return {"ylabel": "mean squared error after least squares", "yscale": "log"}
 
 
-RATE_BESIDE_AUTHORS, REFITTED_ERROR = RateBesideAuthors(), RefittedError()
+@dataclass(frozen=True)
+class LargestRate(Metric):
+    """Rate at which the columns that a method ranks first, as many as there are nonzero ones, are the true ones."""
+
+    name: ClassVar[str] = "largest"
+
+    def success(self, score: Score) -> bool:
+        """Tell whether they are."""
+        return bool(score.facts.get(self.name))
+
+    def judges(self, score: Score) -> bool:
+        """Tell whether the trial says so: those of version 0.2.0 and before do not."""
+        return self.name in score.facts
+
+    def description(self, clock: str) -> str:
+        """Say what the numbers of a table are."""
+        del clock
+        return "percent whose largest are the true ones, 95% interval"
+
+    def vertical(self, panel: Panel) -> Mapping[str, Any]:
+        """Return label and limits."""
+        return {**super().vertical(panel), "ylabel": "the largest are the true ones"}
+
+
+RATE_BESIDE_AUTHORS, REFITTED_ERROR, LARGEST_RATE = RateBesideAuthors(), RefittedError(), LargestRate()
