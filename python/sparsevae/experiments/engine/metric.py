@@ -82,7 +82,7 @@ class Metric:
         """Tell whether a trial is a success."""
         return score.support_match
 
-    def judges(self, score: Score) -> bool:
+    def applies(self, score: Score) -> bool:
         """Tell whether a score says what is shown; those of earlier versions may lack it."""
         del score
         return True

@@ -97,4 +97,4 @@ def split_done(plans: Sequence[Plan], store: Store) -> tuple[list[Record], list[
 
 def _is_done(record: Record, metrics: Sequence[Metric]) -> bool:
     score = record.score
-    return score is not None and all(metric.judges(score) for metric in metrics)
+    return score is not None and all(metric.applies(score) for metric in metrics)

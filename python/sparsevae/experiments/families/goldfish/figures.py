@@ -41,9 +41,12 @@ _RANKS = (
 )
 _GAUSSIAN_NOISE, _WALK_NOISE = replace(_GAUSSIAN, n_nonzero=10), replace(_WALK, n_nonzero=10)
 _RANKED = "The same, where the number of nonzero coefficients is known to the score."
-_TOLD = ("VaeSlr, told", "SBL, told", f"{_FREE}, told")
+_KNOWN = ("VaeSlr, noise known", "SBL, noise known", f"{_FREE}, noise known")
 # Designs with noise: their names, and the paper's training on them.
-_NOISY = {"gaussian": ("Gaussian design", ("VAE, Adam", "VAE, Adam, told")), "random_walk": ("Random walk", _LEARNED)}
+_NOISY = {
+    "gaussian": ("Gaussian design", ("VAE, Adam", "VAE, Adam, noise known")),
+    "random_walk": ("Random walk", _LEARNED),
+}
 
 
 def _noisy(name: str, problem: Problem, claim: str) -> Figure:
@@ -58,7 +61,7 @@ def _noisy(name: str, problem: Problem, claim: str) -> Figure:
         SNRS,
         problem,
         _FAST,
-        choices=(*_RIVALS, _FREE, *trained, *_TOLD),
+        choices=(*_RIVALS, _FREE, *trained, *_KNOWN),
         metric=LARGEST_RATE if ranked else RATE,
         label="signal-to-noise ratio (dB)",
         trials_of=experiment if ranked else "",

@@ -25,16 +25,16 @@ def _trained(name: str, path: str, parameters: Mapping[str, Any], **rest: Any) -
 _VAE, _PRECON = "sparsevae:VaeSlr", "sparsevae:PreconditionedVae"
 _BASELINES = "sparsevae.baselines"
 # Of methods that can do without the variance of the noise, those that are given it.
-_TOLD: Mapping[str, Any] = {"told": ["noise_var"], "special": True, "note": "It knows the variance of the noise."}
+_KNOWN: Mapping[str, Any] = {"told": ["noise_var"], "special": True, "note": "It knows the variance of the noise."}
 
 METHODS = (
     _estimator("VaeSlr", _VAE, {}, effort=10.0, style=("#0072b2", "o")),
-    _estimator("VaeSlr, told", _VAE, {}, effort=10.0, style=("#332288", "o"), **_TOLD),
+    _estimator("VaeSlr, noise known", _VAE, {}, effort=10.0, style=("#332288", "o"), **_KNOWN),
     _estimator("PreconditionedVae", _PRECON, {}, effort=10.0, style=("#56b4e9", "s")),
     _estimator("VaeSlr, EM", _VAE, {"optimizer": "em"}, effort=20.0, style=("#00429d", "P")),
     _estimator("PreconditionedVae, EM", _PRECON, {"optimizer": "em"}, effort=20.0, style=("#3aa6a0", "X")),
     _trained("VAE, Adam", _VAE, {}, style=("#d55e00", "v"), note="The paper's training."),
-    _trained("VAE, Adam, told", _VAE, {}, style=("#cc6677", "v"), **_TOLD),
+    _trained("VAE, Adam, noise known", _VAE, {}, style=("#cc6677", "v"), **_KNOWN),
     _trained(
         "PreconVAE, Adam",
         _PRECON,
@@ -92,14 +92,16 @@ METHODS = (
     ),
     _estimator("SBL", f"{_BASELINES}:SparseBayesianLearning", {}, effort=50.0, style=("#984ea3", "*")),
     _estimator("SBL, covariance-free", f"{_BASELINES}:CovarianceFreeEm", {}, effort=200.0, style=("#6a3d9a", "d")),
-    _estimator("SBL, told", f"{_BASELINES}:SparseBayesianLearning", {}, effort=50.0, style=("#117733", "*"), **_TOLD),
     _estimator(
-        "SBL, covariance-free, told",
+        "SBL, noise known", f"{_BASELINES}:SparseBayesianLearning", {}, effort=50.0, style=("#117733", "*"), **_KNOWN
+    ),
+    _estimator(
+        "SBL, covariance-free, noise known",
         f"{_BASELINES}:CovarianceFreeEm",
         {},
         effort=200.0,
         style=("#999933", "d"),
-        **_TOLD,
+        **_KNOWN,
     ),
     Method(
         "skglm MCP path",

@@ -67,7 +67,7 @@ class LargestRate(Metric):
         """Tell whether they are."""
         return bool(score.facts.get(self.name))
 
-    def judges(self, score: Score) -> bool:
+    def applies(self, score: Score) -> bool:
         """Tell whether the trial says so: those of version 0.2.0 and before do not."""
         return self.name in score.facts
 
