@@ -9,6 +9,7 @@ from sparsevae import experiments
 from sparsevae.datasets import fetch_riboflavin
 from sparsevae.exceptions import DataUnavailableError
 from sparsevae.experiments import FIGURES, Store
+from sparsevae.planning import limits
 
 
 def test_population_covariance_is_that_of_many_rows_before_columns_are_scaled():
@@ -158,6 +159,34 @@ def test_a_known_noise_variance_is_used_and_ranks_show_what_thresholds_hide():
     assert min(ranks["SBL"], ranks["SBL, noise known"]) >= 0.5
     assert all(ranks[name] >= rates[name] for name in names)
     assert largest.plot().get_ylabel() == "the largest are the true ones"
+
+
+def test_thresholds_stand_where_they_are_in_samples_and_in_nonzeros(small):
+    samples = FIGURES["fig2b"].metric.places()
+    assert list(samples.values()) == pytest.approx([2 * 10 * np.log(190) + 11, limits(200, 10).l1_samples - 1])
+    nonzeros = FIGURES["fig1a"].metric.thresholds.places()
+    for most, name in zip(nonzeros.values(), ("lasso_samples", "l1_samples"), strict=True):
+        fewer, more = (getattr(limits(200, k, fit_intercept=False), name) for k in (most, most + 1))
+        assert fewer <= 100 < more
+    # What the note of figure 2a says.
+    for n_features in FIGURES["fig2a"].values:
+        known = limits(n_features, 20, fit_intercept=False)
+        assert known.l1_samples < 100 < known.lasso_samples
+    lines = {line.get_label(): line for line in small().plot().get_lines()}
+    for words, place in nonzeros.items():
+        line = lines[f"{words}, {place}"]
+        assert (list(line.get_xdata()), list(line.get_ydata())) == ([place, place], [0, 1])
+        assert line.get_linestyle() == ":"
+
+
+def test_the_control_parameter_of_section_5_1_has_samples_and_features_swapped():
+    n_features, n_samples, k = 200, 100, 30
+    printed = (n_features - k - 1) / (2 * k * np.log(n_samples - k))
+    right = (n_samples - k - 1) / (2 * k * np.log(n_features - k))
+    assert (round(printed, 2), round(right, 2)) == (0.66, 0.22)
+    # It is 1 at Wainwright's threshold.
+    threshold = limits(n_features, k, fit_intercept=False).lasso_samples
+    assert (threshold - k - 1) / (2 * k * np.log(n_features - k)) == pytest.approx(1)
 
 
 def condition_number(n_genes, seed):
