@@ -173,10 +173,10 @@ def test_thresholds_stand_where_they_are_in_samples_and_in_nonzeros(small):
         known = limits(n_features, 20, fit_intercept=False)
         assert known.l1_samples < 100 < known.lasso_samples
     lines = {line.get_label(): line for line in small().plot().get_lines()}
-    for words, place in nonzeros.items():
+    for (words, place), style in zip(nonzeros.items(), (":", "-."), strict=True):
         line = lines[f"{words}, {place}"]
         assert (list(line.get_xdata()), list(line.get_ydata())) == ([place, place], [0, 1])
-        assert line.get_linestyle() == ":"
+        assert line.get_linestyle() == style
 
 
 def test_the_control_parameter_of_section_5_1_has_samples_and_features_swapped():

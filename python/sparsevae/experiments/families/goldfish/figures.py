@@ -36,7 +36,7 @@ _LAW_SERIES = {law: {"law": law} for law in LAWS}
 _ANY_LAW = "The nonzero coefficients may follow any law."
 _NOISE = "The paper does not say how many coefficients are nonzero: 10 here."
 _LINES = (
-    "Dotted: thresholds for many independent normal columns, of the Lasso's exact signs at a positive penalty "
+    "Vertical lines: thresholds for many independent normal columns, of the Lasso's exact signs at a positive penalty "
     "(Wainwright), and of l1 minimisation without noise. Here coefficients up to 0.001 count as zero."
 )
 _RANKS = (
@@ -59,7 +59,7 @@ def _noisy(name: str, problem: Problem, claim: str) -> Figure:
     design, trained = _NOISY[problem.design]
     return Figure(
         name,
-        f"{design}, 100 x 200, 10 nonzeros, noise{', the 10 ranked first' if ranked else ''}",
+        f"{design}, 100 x 200, 10 nonzeros, noise{', by rank' if ranked else ''}",
         claim,
         "snr_db",
         SNRS,

@@ -13,13 +13,14 @@ from ...engine.point import Point
 from ...engine.scoring import Score
 from .reference import recorded_rates
 
-# What a threshold says of independent normal columns, and the attribute of limits that it is.
+# Thresholds of independent normal columns, as attributes of limits, and how they are drawn.
+_LINES = (":", "-.")
 _THRESHOLDS = {"Wainwright's threshold of the Lasso": "lasso_samples", "threshold of l1 minimisation": "l1_samples"}
 
 
 @dataclass(frozen=True)
 class RateBesideLimits(Metric):
-    """Rate of exact recovery; dotted lines stand where independent normal columns have thresholds of the l1 norm.
+    """Rate of exact recovery; vertical lines stand where independent normal columns have thresholds of the l1 norm.
 
     Parameters
     ----------
@@ -38,8 +39,11 @@ class RateBesideLimits(Metric):
     def references(self, panel: Panel) -> tuple[Curves, str]:
         """Return a vertical line for each threshold: least samples, or most nonzero coefficients."""
         del panel
-        lines = [(f"{words}, {place:.0f}", (place, place)) for words, place in self.places().items()]
-        return [Curve(label, x, (0, 1), style=(UNKNOWN[0], ""), line=":") for label, x in lines], ""
+        lines = zip(self.places().items(), _LINES, strict=True)
+        return [
+            Curve(f"{words}, {place:.0f}", (place, place), (0, 1), style=(UNKNOWN[0], ""), line=line)
+            for (words, place), line in lines
+        ], ""
 
     def places(self) -> dict[str, float]:
         """Compute the thresholds of :func:`sparsevae.planning.limits`, without an intercept."""
