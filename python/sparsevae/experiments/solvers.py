@@ -29,9 +29,10 @@ def fit_estimator(problem: NoisyProblem, data: Bunch, settings: Settings) -> Sol
     """Fit a regressor of the scikit-learn kind.
 
     Settings: "estimator", as "module:class"; its "parameters"; the "attribute" with the estimate, "coef_" if absent;
-    "sizes", an attribute that orders the columns where the number of nonzero ones is known to the score;
-    and "told", a list of parameters that take what the problem knows: "covariance", "n_nonzero", and with noise
-    "noise_var" or "tolerance", its variance or its expected norm; both keep their own values where there is none.
+    "sizes", an attribute that orders the columns where the number of nonzero ones is known to the score, if absent
+    the probabilities of an effect where an estimator has them, else the estimate; and "told", a list of parameters that
+    take what the problem knows: "covariance", "n_nonzero", and with noise "noise_var" or "tolerance", its variance or
+    its expected norm; both keep their own values where there is none.
     """
     parameters: dict[str, Any] = dict(settings.get("parameters", {}))
     for fact in settings.get("told", ()):
@@ -46,8 +47,14 @@ def fit_estimator(problem: NoisyProblem, data: Bunch, settings: Settings) -> Sol
     attribute = settings.get("attribute", "coef_")
     # A certificate speaks of `coef_` alone.
     certified = attribute == "coef_" and bool(getattr(model, "certified_", False))
-    sizes = np.asarray(getattr(model, settings["sizes"]), np.float64) if "sizes" in settings else None
-    return Solution(np.asarray(getattr(model, attribute), np.float64), certified, sizes)
+    sizes = getattr(model, settings["sizes"]) if "sizes" in settings else _probabilities(model, attribute)
+    estimate = np.asarray(getattr(model, attribute), np.float64)
+    return Solution(estimate, certified, None if sizes is None else np.asarray(sizes, np.float64))
+
+
+def _probabilities(model: Any, attribute: str) -> Any:
+    """Return the probabilities that columns have an effect, which belong to the support that `coef_` states."""
+    return getattr(model, "inclusion_prob_", None) if attribute == "coef_" else None
 
 
 def gamma_map(problem: NoisyProblem, data: Bunch, settings: Settings) -> Solution:

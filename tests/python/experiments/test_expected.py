@@ -21,7 +21,7 @@ _specification.loader.exec_module(paper)
 PAPERS = paper.PAPERS
 
 # Places far from the phase transition, where no outcome hangs on the last digits of floating point.
-FAST = ("VaeSlr", "PreconditionedVae", "Lasso", "basis pursuit")
+FAST = ("VaeSlr", "Lasso", "basis pursuit")
 TRAINED = ("WelperRecover", "WelperRecover, l4", "least squares on span", "l1 minimisation")
 ROWS = ("SimultaneousSparseVae", "SimultaneousSparseVae, diagonal", "log autoencoder")
 EASY = {

@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Colours and markers of series, and lines of methods, where a panel has several of both.
+# Colours and markers of series.
 SERIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"), ("#e69f00", "v"), ("#56b4e9", "P"))
-LINES = ("-", "--", ":", "-.")
 UNKNOWN = ("0.4", "o")
 # How far a point may be moved from its place: as a share of the gap to its nearer neighbour, and of the axis.
 DODGE, _FARTHEST = 0.1, 0.01
@@ -36,6 +35,18 @@ class Curve:
     line: str = "-"
     emphasised: bool = False
     beside: str = ""
+
+
+def moved_apart(curves: Sequence[Curve], dodge: float = DODGE) -> list[Curve]:
+    """Return curves a little to the side of their places, at most `dodge` of the gap to the nearer neighbour."""
+    places = [place for curve in curves for place in curve.x]
+    farthest = _FARTHEST * (max(places) - min(places)) if places else 0.0
+    found = []
+    for number, curve in enumerate(curves):
+        side = 2 * number / (len(curves) - 1) - 1 if len(curves) > 1 else 0.0
+        x = [place + side * min(dodge * gap, farthest) for place, gap in zip(curve.x, gaps(curve.x), strict=True)]
+        found.append(replace(curve, x=x))
+    return found
 
 
 def draw_curves(
@@ -71,15 +82,11 @@ def draw_curves(
     """
     beneath = sorted(range(len(curves)), key=lambda number: not curves[number].emphasised)
     ranks = {number: rank for rank, number in enumerate(beneath)}
-    places = [place for curve in curves for place in curve.x]
-    farthest = _FARTHEST * (max(places) - min(places)) if places else 0.0
-    for number, curve in enumerate(curves):
-        side = 2 * number / (len(curves) - 1) - 1 if len(curves) > 1 else 0.0
-        x = [place + side * min(dodge * gap, farthest) for place, gap in zip(curve.x, gaps(curve.x), strict=True)]
+    for number, curve in enumerate(moved_apart(curves, dodge)):
         colour, marker = curve.style
         rank = ranks[number]
         axes.plot(
-            x,
+            curve.x,
             curve.middle,
             color=colour,
             marker=marker,
@@ -90,7 +97,7 @@ def draw_curves(
             zorder=2 + rank / len(curves),
             label=curve.label,
         )
-        axes.vlines(x, curve.low, curve.high, color=colour, alpha=0.5, linewidth=1)
+        axes.vlines(curve.x, curve.low, curve.high, color=colour, alpha=0.5, linewidth=1)
     for curve in references:
         colour, marker = curve.style
         axes.plot(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from ..drawing import curves, multiples
@@ -82,6 +82,11 @@ class Metric:
         """Tell whether a trial is a success."""
         return score.support_match
 
+    def applies(self, score: Score) -> bool:
+        """Tell whether a score says what is shown; those of earlier versions may lack it."""
+        del score
+        return True
+
     def aggregate(self, scores: Sequence[Score]) -> Mapping[str, float]:
         """Compute the values of `columns` from the trials at one place that ended without an error."""
         del scores
@@ -133,43 +138,62 @@ class Metric:
         """Draw a panel: curves with intervals, or, if there are many, a small panel for each of them.
 
         A method has the same colour and marker in every figure. In a figure with several series, colour and marker tell
-        the series, and the line the method.
+        the series, and each of several methods has a small panel of its own.
         """
-        methods = list(dict.fromkeys(point.method for point in panel.points))
         references, remark = self.references(panel)
-        title = panel.heading
-        if panel.series and len(methods) == 1:
-            title += f", {methods[0]}"
+        title, settings = panel.heading, self.vertical(panel)
+        if self._is_split(panel):
+            scales = {name: value for name, value in settings.items() if name != "ylabel"}
+            labels = (panel.label, settings["ylabel"])
+            multiples.draw_grid(axes, self._by_method(panel), title=title + remark, labels=labels, settings=scales)
+            return
+        if panel.series and panel.points:
+            title += f", {panel.points[0].method}"
         draw, options = (multiples.draw_each, {}) if _many(panel) else (curves.draw_curves, {"dodge": self.dodge})
         draw(
             axes,
-            self._curves(panel, methods),
+            self._curves(panel),
             references,
             title=title + remark,
             label=panel.label,
-            settings=self.vertical(panel),
+            settings=settings,
             **options,
         )
 
     def size(self, axes: "Axes", panel: Panel) -> tuple[float, float]:
         """Return width and height, in inches, of a panel that is drawn."""
+        if self._is_split(panel):
+            return multiples.grid_size(self._by_method(panel))
         return multiples.each_size(axes) if _many(panel) else curves.size(axes)
 
-    def _curves(self, panel: Panel, methods: Sequence[str]) -> list[Curve]:
+    @staticmethod
+    def _is_split(panel: Panel) -> bool:
+        """Tell whether each method has a small panel of its own."""
+        return bool(panel.series) and len({point.method for point in panel.points}) > 1
+
+    def _by_method(self, panel: Panel) -> dict[tuple[str, str], Curves]:
+        """Return the curves of the small panel of each method."""
+        methods = dict.fromkeys(point.method for point in panel.points)
+        own = {name: [point for point in panel.points if point.method == name] for name in methods}
+        return {
+            (name, ""): curves.moved_apart(self._curves(replace(panel, points=points)), self.dodge)
+            for name, points in own.items()
+        }
+
+    def _curves(self, panel: Panel) -> list[Curve]:
         seconds = {(time.method, time.series, time.x): time.median(panel.clock) for time in panel.timings}
         found = []
         for method, series in dict.fromkeys((point.method, point.series) for point in panel.points):
             mine = [point for point in panel.points if (point.method, point.series) == (method, series)]
             if panel.series:
                 style = curves.SERIES[[*panel.series, series].index(series) % len(curves.SERIES)]
-                line = curves.LINES[methods.index(method) % len(curves.LINES)]
-                label = f"{series}, {method}" if len(methods) > 1 else series
             else:
-                style, line, label = panel.styles.get(method, curves.UNKNOWN), "-", method
+                style = panel.styles.get(method, curves.UNKNOWN)
             drawn = [self.interval(point, seconds.get((method, series, point.x), math.nan)) for point in mine]
             low, middle, high = ([max(value, self.floor) for value in values] for values in zip(*drawn, strict=True))
             x = [point.x for point in mine]
-            found.append(Curve(label, x, middle, low, high, style, line, method in panel.emphasised))
+            emphasised = method in panel.emphasised
+            found.append(Curve(series or method, x, middle, low, high, style, emphasised=emphasised))
         return found
 
 

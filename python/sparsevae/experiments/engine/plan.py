@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ..._input.parameters import check_count
 from ...exceptions import ParameterError
+from .metric import Metric
 from .record import Key, Record
 from .registry import find_methods
 from .specification import Figure, Method, Settings, problem_seed, settings_text
@@ -76,13 +77,24 @@ def make_plan(
 def split_done(plans: Sequence[Plan], store: Store) -> tuple[list[Record], list[Task]]:
     """Divide the trials of some plans into those that the store has and those to do, slow ones first.
 
-    Trials that ended in an error are done again. Trials that two plans share are done once.
+    Trials that ended in an error are done again, and so are those of earlier versions that lack what a plan shows.
+    Trials that two plans share are done once.
     """
-    tasks = {task.key: task for plan in plans for task in plan.tasks()}
+    tasks: dict[Key, Task] = {}
+    metrics: dict[Key, list[Metric]] = {}
+    for plan in plans:
+        for task in plan.tasks():
+            tasks[task.key] = task
+            metrics.setdefault(task.key, []).append(plan.figure.metric)
     known = {record.key: record for record in store.records({plan.figure.experiment for plan in plans})}
-    done = [known[key] for key in tasks if key in known and known[key].score is not None]
+    done = [known[key] for key in tasks if key in known and _is_done(known[key], metrics[key])]
     finished = {record.key for record in done}
     left = [task for key, task in tasks.items() if key not in finished]
     # What takes longest begins first, so that no core idles at the end.
     left.sort(key=lambda task: (-task.method.effort, -task.key.value))
     return done, left
+
+
+def _is_done(record: Record, metrics: Sequence[Metric]) -> bool:
+    score = record.score
+    return score is not None and all(metric.applies(score) for metric in metrics)

@@ -89,6 +89,27 @@ def support_score(
     )
 
 
+def largest_match(data: Bunch, sizes: Array) -> bool:
+    """Tell whether the largest columns, as many as there are true ones, are the true ones.
+
+    The number of true columns is known to the score, for all methods alike.
+
+    Parameters
+    ----------
+    data : Bunch
+        The problem that was drawn, with ``support``.
+    sizes : ndarray of shape (n_features,)
+        What orders the columns, zero for those that are out.
+
+    Returns
+    -------
+    bool
+        Whether they are, and none of them is out.
+    """
+    largest = np.argsort(-sizes, kind="stable")[: len(data.support)]
+    return bool(np.array_equal(np.sort(largest), data.support) and sizes[data.support].all())
+
+
 def matrix_score(truth: Array, solution: Solution, *, largest: float, f1: float = np.nan) -> Score:
     """Score the estimate of a clean matrix.
 

@@ -58,11 +58,17 @@ def select(figure: Figure, records: Iterable[Record], plan: Plan | None = None) 
         others += sum(len(group) for text, group in variants.items() if text != best)
     notes = []
     strangers = len(mine) - len(chosen) - others
+    complete = [record for record in chosen if record.score is None or figure.metric.applies(record.score)]
     if strangers:
         notes.append(f"{figure.name}: {strangers} trials of other seeds than {seed} are not shown")
     if others:
         notes.append(f"{figure.name}: {others} trials of other settings are not shown")
-    return chosen, notes
+    if lacking := len(chosen) - len(complete):
+        notes.append(
+            f"{figure.name}: {lacking} trials of an earlier version do not say what is shown here and are left out; "
+            "the next run does them again"
+        )
+    return complete, notes
 
 
 def _is_shown(figure: Figure, key: Key) -> bool:

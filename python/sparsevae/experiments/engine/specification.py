@@ -117,8 +117,8 @@ class Figure:
 
     @property
     def group(self) -> str:
-        """Name that stands for all panels of a figure: what is before "_", or before the letter after a number."""
-        return re.sub(r"_.*|(?<=\d)[a-z]$", "", self.name)
+        """Name that stands for all panels of a figure: what is before "_", and before the letter after a number."""
+        return re.sub(r"((?<=\d)[a-z])?(_.*)?$", "", self.name, count=1)
 
     @property
     def clock(self) -> str:

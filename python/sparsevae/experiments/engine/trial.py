@@ -51,7 +51,8 @@ def run_trial(task: Task, limit_threads: bool = False) -> Record:  # noqa: FBT00
             wall_start, cpu_start = time.perf_counter(), time.thread_time()
             solution = SOLVERS[task.method.solver](task.problem, data, task.method.settings)
             wall, cpu = time.perf_counter() - wall_start, time.thread_time() - cpu_start
-            score = replace(task.problem.score(data, solution), facts=json.loads(facts_text(solution.facts)))
+            scored = task.problem.score(data, solution)
+            score = replace(scored, facts=json.loads(facts_text({**scored.facts, **solution.facts})))
         except Exception as problem:
             # One trial must not end a run of hours: the error is kept, counted as a failure and shown.
             wall, cpu = time.perf_counter() - wall_start, time.thread_time() - cpu_start

@@ -31,7 +31,8 @@ def test_every_figure_names_known_methods_and_valid_problems(figure):
 
 
 def test_the_panels_are_those_of_the_papers_and_of_statistics():
-    names = ["fig1a", "fig1b", "fig1c", "fig2a", "fig2b", "fig3a", "fig3b", "fig4a", "fig4b", "fig5", "fig6a", "fig6b"]
+    names = ["fig1a", "fig1b", "fig1c", "fig2a", "fig2b", "fig3a", "fig3b"]
+    names += ["fig4a", "fig4b", "fig4a_largest", "fig4b_largest", "fig5", "fig6a", "fig6b"]
     rows = ["unit", "jeffreys", "meg_tangential", "meg_smooth", "noise", "noise_own"]
     training = ["gaussian", "walk", "problems", "few_rows", "time"]
     lowrank = ["lowrank_outliers", "lowrank_missing"]
@@ -52,6 +53,7 @@ def test_the_panels_are_those_of_the_papers_and_of_statistics():
     assert [figure.name for figure in experiments.find_figures(["fig6", "fig3b", "fig3"])] == names[5:7] + names[-2:]
     groups = {"rows": all_rows, "training": all_training, "lowrank": lowrank, "manifold": manifold, "digits": digits}
     groups |= statistics | {"covariance": covariance}
+    groups |= {"fig4": names[7:11], "fig4a": ["fig4a"]}
     for group, panels in groups.items():
         assert [figure.name for figure in experiments.find_figures([group])] == panels
 

@@ -24,19 +24,31 @@ def _trained(name: str, path: str, parameters: Mapping[str, Any], **rest: Any) -
 
 _VAE, _PRECON = "sparsevae:VaeSlr", "sparsevae:PreconditionedVae"
 _BASELINES = "sparsevae.baselines"
+# Of methods that can do without the variance of the noise, those that are given it.
+_KNOWN: Mapping[str, Any] = {"told": ["noise_var"], "special": True, "note": "It knows the variance of the noise."}
 
 METHODS = (
     _estimator("VaeSlr", _VAE, {}, effort=10.0, style=("#0072b2", "o")),
+    _estimator("VaeSlr, noise known", _VAE, {}, effort=10.0, style=("#332288", "o"), **_KNOWN),
     _estimator("PreconditionedVae", _PRECON, {}, effort=10.0, style=("#56b4e9", "s")),
     _estimator("VaeSlr, EM", _VAE, {"optimizer": "em"}, effort=20.0, style=("#00429d", "P")),
     _estimator("PreconditionedVae, EM", _PRECON, {"optimizer": "em"}, effort=20.0, style=("#3aa6a0", "X")),
     _trained("VAE, Adam", _VAE, {}, style=("#d55e00", "v"), note="The paper's training."),
+    _trained("VAE, Adam, noise known", _VAE, {}, style=("#cc6677", "v"), **_KNOWN),
     _trained(
         "PreconVAE, Adam",
         _PRECON,
         {"power": 1.0, "noise_var": "learn"},
         style=("#cc79a7", "D"),
         note="The paper's training and preconditioner.",
+    ),
+    _estimator(
+        "PreconVAE, EM",
+        _PRECON,
+        {"optimizer": "em", "power": 1.0, "noise_var": "learn"},
+        effort=20.0,
+        style=("#aa4499", "H"),
+        note="The energy of the paper's preconditioned model, minimised by EM in place of stochastic gradients.",
     ),
     *(
         _trained(
@@ -79,7 +91,18 @@ METHODS = (
         note="It knows the number of nonzeros and, where there is one, the population covariance.",
     ),
     _estimator("SBL", f"{_BASELINES}:SparseBayesianLearning", {}, effort=50.0, style=("#984ea3", "*")),
-    _estimator("SBL, covariance-free", f"{_BASELINES}:CovarianceFreeEm", {}, effort=500.0, style=("#6a3d9a", "d")),
+    _estimator("SBL, covariance-free", f"{_BASELINES}:CovarianceFreeEm", {}, effort=200.0, style=("#6a3d9a", "d")),
+    _estimator(
+        "SBL, noise known", f"{_BASELINES}:SparseBayesianLearning", {}, effort=50.0, style=("#117733", "*"), **_KNOWN
+    ),
+    _estimator(
+        "SBL, covariance-free, noise known",
+        f"{_BASELINES}:CovarianceFreeEm",
+        {},
+        effort=200.0,
+        style=("#999933", "d"),
+        **_KNOWN,
+    ),
     Method(
         "skglm MCP path",
         "mcp_path",

@@ -1,6 +1,6 @@
 """Problems with one response, whose support is to be found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 
 from ....datasets import make_sparse_regression, plant_response
 from ....metrics import support_match
-from ...engine.scoring import Score, Solution, support_score
+from ...engine.scoring import Score, Solution, largest_match, support_score
 from . import genes
 
 Array: TypeAlias = NDArray[np.float64]
@@ -121,9 +121,12 @@ class Problem:
         Returns
         -------
         Score
-            A success is exactly the true support; its size is never given.
+            A success is exactly the true support; its size is never given. The fact "largest" says whether the columns
+            that the method ranks first, as many as there are nonzero coefficients, are the true ones.
         """
-        return support_score(data, solution, success=support_match(data.coef, solution.coef))
+        score = support_score(data, solution, success=support_match(data.coef, solution.coef))
+        sizes = np.abs(solution.coef) if solution.sizes is None else solution.sizes
+        return replace(score, facts={"largest": largest_match(data, sizes)})
 
     def load_data(self) -> None:
         """Read the riboflavin data, if they are needed, or raise DataUnavailableError."""

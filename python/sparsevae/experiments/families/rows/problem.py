@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 
 from ....datasets import make_gaussian_design, make_meg_leadfield, plant_responses
 from ....metrics import support_match
-from ...engine.scoring import Score, Solution, support_score
+from ...engine.scoring import Score, Solution, largest_match, support_score
 
 _ORIENTATIONS = {"meg_tangential": "tangential", "meg_smooth": "smooth"}
 
@@ -115,9 +115,7 @@ class RowProblem:
         """
         if self.snr_db is None:
             return support_match(data.coef, coef)
-        order = np.linalg.norm(coef, axis=0) if sizes is None else sizes
-        largest = np.argsort(-order, kind="stable")[: self.n_nonzero]
-        return bool(np.array_equal(np.sort(largest), data.support) and order[data.support].all())
+        return largest_match(data, np.linalg.norm(coef, axis=0) if sizes is None else sizes)
 
     def score(self, data: Bunch, solution: Solution) -> Score:
         """Score an estimate.
