@@ -79,15 +79,25 @@ def executed(notebook):
 
 # The figures of noisy data take hours: their notebooks have numbers once they have been run in full.
 PANELS = [panel for notebook in (*PAPERS, *filter(executed, paper.STATISTICS)) for panel in panels(notebook)]
+# Panels with methods, places or trials that `make figures` has not run yet; the new ones have no numbers at
+# all. Whoever runs them takes them out here, or these tests fail.
+NEW = {"fig4a_largest", "fig4b_largest"}
+GROWN = NEW | {"manifold_variance", *(name for name in FIGURES if name.startswith(("fig", "rows_")))}
+
+
+def unless(pending, values):
+    """Parameters of a test of which those that are pending have to fail."""
+    mark = pytest.mark.xfail(strict=True, reason="to be run by make figures")
+    return [pytest.param(value, marks=[mark] if pending(value) else []) for value in values]
 
 
 def test_every_panel_has_its_notebook_and_every_notebook_its_numbers():
     assert {panel for notebook in (*PAPERS, *paper.STATISTICS) for panel in panels(notebook)} == set(FIGURES)
     assert set(PAPERS) == {*filter(executed, PAPERS)}
-    assert sorted(path.stem for path in paper.EXPECTED.glob("*.csv")) == sorted(PANELS)
+    assert sorted(path.stem for path in paper.EXPECTED.glob("*.csv")) == sorted(set(PANELS) - NEW)
 
 
-@pytest.mark.parametrize("name", PANELS)
+@pytest.mark.parametrize("name", unless(GROWN.__contains__, PANELS))
 def test_numbers_are_complete_and_fit_together(name):
     figure, rows = FIGURES[name], expected(name)
     curves = [(method, series) for method in figure.choices for series in figure.series or [""]]
@@ -104,7 +114,7 @@ def test_numbers_are_complete_and_fit_together(name):
         assert (float(row["low"]), float(row["high"])) == pytest.approx(wilson_interval(successes, trials), abs=1e-9)
 
 
-@pytest.mark.parametrize("notebook", PAPERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("notebook", unless(lambda path: NEW & {*panels(path)}, PAPERS), ids=lambda path: path.stem)
 def test_notebooks_show_these_numbers(notebook):
     text = printed(notebook)
     assert "LEFT OUT" not in text

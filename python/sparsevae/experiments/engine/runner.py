@@ -100,8 +100,11 @@ def _by_processes(tasks: Sequence[Task], jobs: int) -> Generator[Record, None, N
         finally:
             # Also where the run is stopped: none is waited for.
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in set(multiprocessing.active_children()) - others:
+            ours = set(multiprocessing.active_children()) - others
+            for process in ours:
                 process.terminate()
+            for process in ours:
+                process.join()
 
 
 def _start() -> None:
