@@ -17,6 +17,8 @@ SHORTER = {
     'trials=20, methods="VaeSlr, Lasso"': 'quick=True, methods="VaeSlr, Lasso"',
     "random_state=0, verbose=True": "random_state=0, n_steps=50",
     "n_steps=4000": "n_steps=20",
+    "n_steps=3000": "n_steps=20",
+    "n_steps=2500": "n_steps=20",
 }
 
 
