@@ -66,7 +66,7 @@ def test_ctrl_c_ends_a_run_at_once_and_keeps_what_was_done(tmp_path):
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=10)
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 5
     assert process.returncode == 130
     assert "the same command goes on" in message
     assert "Traceback" not in message

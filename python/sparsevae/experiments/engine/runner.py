@@ -89,22 +89,22 @@ def execute(
 
 def _by_processes(tasks: Sequence[Task], jobs: int) -> Generator[Record, None, None]:
     context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
-    with ProcessPoolExecutor(jobs, context, _start) as pool:
-        try:
-            for done in as_completed([pool.submit(run_trial, task, limit_threads=True) for task in tasks]):
-                yield done.result()
-        except BrokenProcessPool as error:
-            raise SchedulerError(
-                "a process of the run has died, perhaps for lack of memory: the same run, with fewer `jobs`, goes on"
-            ) from error
-        finally:
-            # Also where the run is stopped: none is waited for.
-            pool.shutdown(wait=False, cancel_futures=True)
-            ours = set(multiprocessing.active_children()) - others
-            for process in ours:
-                process.terminate()
-            for process in ours:
-                process.join()
+    pool = ProcessPoolExecutor(jobs, context, _start)
+    try:
+        for done in as_completed([pool.submit(run_trial, task, limit_threads=True) for task in tasks]):
+            yield done.result()
+    except BrokenProcessPool as error:
+        raise SchedulerError(
+            "a process of the run has died, perhaps for lack of memory: the same run, with fewer `jobs`, goes on"
+        ) from error
+    finally:
+        # Also where the run is stopped: no trial is waited for.
+        ours = set(multiprocessing.active_children()) - others
+        for process in ours:
+            process.terminate()
+        pool.shutdown(cancel_futures=True)
+        for process in ours:
+            process.join()
 
 
 def _start() -> None:
