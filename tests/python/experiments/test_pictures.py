@@ -47,11 +47,15 @@ def choices(figure):
     return figure.choices or [name for name, method in METHODS.items() if not method.special]
 
 
+def is_threshold(line):
+    return "threshold" in line.get_label()
+
+
 def places(axes):
-    """The places of all points and intervals that are drawn, and of each curve alone."""
+    """The places of all points and intervals that are drawn, and of each curve alone, but not of thresholds."""
     for part in (axes, *axes.child_axes):
         for line in part.get_lines():
-            if len(line.get_xdata()):
+            if len(line.get_xdata()) and not is_threshold(line):
                 yield np.asarray(line.get_xdata(), float)
         for collection in part.collections:
             yield np.array([segment[0, 0] for segment in collection.get_segments()])
@@ -105,8 +109,22 @@ def test_many_curves_have_a_panel_each_before_all_others(name, monkeypatch):
     order = experiments.engine.registry.method_order(FIGURES[name])
     assert [inset.get_title() for inset in axes.child_axes] == sorted(names, key=order.index)
     for inset in axes.child_axes:
-        assert len(inset.get_lines()) == len(names) + 1
-        assert inset.get_lines()[-1].get_color() == METHODS[inset.get_title()].style[0]
+        lines = [line for line in inset.get_lines() if not is_threshold(line)]
+        assert len(lines) == len(names) + 1
+        assert lines[-1].get_color() == METHODS[inset.get_title()].style[0]
+
+
+def test_thresholds_are_in_every_panel_and_named_once(monkeypatch):
+    monkeypatch.delenv("SPARSEVAE_DATA", raising=False)
+    figure = FIGURES["fig1a"]
+    axes = drawn(figure, choices(figure))
+    expected = figure.metric.thresholds.places()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        f"{words}, {place:.0f}" for words, place in expected.items()
+    ]
+    for inset in axes.child_axes:
+        lines = [line for line in inset.get_lines() if is_threshold(line)]
+        assert [line.get_xdata()[0] for line in lines] == list(expected.values())
 
 
 def test_what_the_authors_recorded_is_in_the_panel_of_its_method(monkeypatch):

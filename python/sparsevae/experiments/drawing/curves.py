@@ -23,7 +23,7 @@ _WIDTH, _THINNER, _MARKER, _SMALLER = 3.2, 0.8, 10.0, 0.85
 class Curve:
     """A curve: places, values, and for each the ends of an interval, empty for none.
 
-    One to compare with may name in `beside` the label of the curve that it belongs to.
+    One to compare with may name in `beside` the label of the curve that it belongs to, or be in every panel.
     """
 
     label: str
@@ -35,6 +35,7 @@ class Curve:
     line: str = "-"
     emphasised: bool = False
     beside: str = ""
+    everywhere: bool = False
 
 
 def moved_apart(curves: Sequence[Curve], dodge: float = DODGE) -> list[Curve]:

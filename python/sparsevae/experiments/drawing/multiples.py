@@ -79,7 +79,8 @@ def draw_grid(
 def each_size(axes: "Axes") -> tuple[float, float]:
     """Return width and height of axes on which `draw_each` has drawn, in inches."""
     rows = -(-len(axes.child_axes) // _IN_A_ROW)
-    return _EACH_BESIDE + _EACH_CELL[0] * _IN_A_ROW, _EACH_ABOVE + _EACH_CELL[1] * rows
+    beside = _BESIDE if axes.get_legend() else _EACH_BESIDE
+    return beside + _EACH_CELL[0] * _IN_A_ROW, _EACH_ABOVE + _EACH_CELL[1] * rows
 
 
 def draw_each(
@@ -102,14 +103,16 @@ def draw_each(
     curves : sequence of Curve
         What is drawn.
     references : sequence of Curve, default=()
-        Curves without intervals, dashed in the panel of the curve that they belong to, or in one of their own.
+        Curves without intervals: in the panel of the curve that they belong to, in all of them, with a legend, or in
+        one of their own.
     title, label : str
         Of the axes, and of their horizontal one.
     settings : mapping
         Label, scale and limits of the vertical axis, by the names of ``matplotlib.axes.Axes.set``.
     """
     labels = {curve.label for curve in curves}
-    shown = [*curves, *(curve for curve in references if curve.beside not in labels)]
+    shared = [curve for curve in references if curve.everywhere]
+    shown = [*curves, *(curve for curve in references if curve.beside not in labels and curve not in shared)]
     rows = -(-len(shown) // _IN_A_ROW)
     axes.set_title(title, pad=18)
     axes.set(xlabel=label, ylabel=settings.get("ylabel", ""), xticks=[], yticks=[])
@@ -126,17 +129,21 @@ def draw_each(
         for other in curves:
             colour, width = (other.style[0], _EMPHASISED) if other.emphasised else (_OTHERS, _PLAIN)
             inset.plot(other.x, other.middle, color=colour, linewidth=width)
-        for other in (curve, *(other for other in references if other.beside == curve.label)):
+        for other in (curve, *(other for other in references if other.everywhere or other.beside == curve.label)):
             colour, marker = other.style
             face = colour if other in curves else "none"
             look: dict[str, Any] = {"linestyle": other.line, "linewidth": _PLAIN, "markersize": 4, "zorder": 3}
-            inset.plot(other.x, other.middle, color=colour, marker=marker, markerfacecolor=face, **look)
+            look |= {"color": colour, "marker": marker, "markerfacecolor": face, "label": other.label}
+            inset.plot(other.x, other.middle, **look)
             if other in curves:
                 inset.vlines(other.x, other.low, other.high, color=colour, alpha=0.6, linewidth=1)
         inset.set(**own)
         inset.set_title(curve.label, fontsize="small", pad=2)
         inset.tick_params(labelsize="x-small", which="both", labelleft=column == 0)
         inset.grid(visible=True, alpha=0.3)
+    if first and shared:
+        names = [curve.label for curve in shared]
+        legend_beside(axes, handles=[line for line in first.get_lines() if line.get_label() in names])
 
 
 def dots_size(rows: Mapping[str, Sequence[float]]) -> tuple[float, float]:

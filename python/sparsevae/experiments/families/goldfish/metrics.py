@@ -41,7 +41,7 @@ class RateBesideLimits(Metric):
         del panel
         lines = zip(self.places().items(), _LINES, strict=True)
         return [
-            Curve(f"{words}, {place:.0f}", (place, place), (0, 1), style=(UNKNOWN[0], ""), line=line)
+            Curve(f"{words}, {place:.0f}", (place, place), (0, 1), style=(UNKNOWN[0], ""), line=line, everywhere=True)
             for (words, place), line in lines
         ], ""
 
