@@ -205,7 +205,6 @@ def _draw(results: Sequence[demo.Recovery], noisy: demo.Noisy, folder: Path) -> 
         plotting.plot_coefficients(axes[1], result.truth, shown, title=f"one problem, {count} nonzeros")
     second, grid = plotting.new_figure(1, 1)
     noisy.draw(grid[0][0])
-    folder.mkdir(parents=True, exist_ok=True)
     paths = folder / "recovery.png", folder / "inclusion.png"
     figure.savefig(paths[0], dpi=110)
     second.savefig(paths[1], dpi=110)
@@ -283,6 +282,7 @@ def _write(arguments: argparse.Namespace, content: dict[str, Any], figure: "Figu
 
 def _demo(arguments: argparse.Namespace) -> int:
     start = time.perf_counter()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     trials, seed = arguments.trials, arguments.seed
     print(_EXPLANATION.format(trials=trials, seed=seed), flush=True)
     results = []
