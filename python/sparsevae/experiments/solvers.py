@@ -45,7 +45,7 @@ def fit_estimator(problem: NoisyProblem, data: Bunch, settings: Settings) -> Sol
             parameters[fact] = known(data) if callable(known) else known
     model: Any = load_class(settings["estimator"])(**parameters).fit(data.X, data.y)
     attribute = settings.get("attribute", "coef_")
-    # A certificate speaks of `coef_` alone.
+    # A certificate is about `coef_` alone.
     certified = attribute == "coef_" and bool(getattr(model, "certified_", False))
     sizes = getattr(model, settings["sizes"]) if "sizes" in settings else _probabilities(model, attribute)
     estimate = np.asarray(getattr(model, attribute), np.float64)

@@ -1,4 +1,4 @@
-"""A table, and how it is made of the columns of a file."""
+"""A table, and its columns as those of a file."""
 
 import difflib
 import re
