@@ -12,7 +12,7 @@ from typing import TextIO
 import numpy as np
 
 from ..exceptions import DataTypeError, ShapeError
-from ._table import MISSING, Table, choose, read_number, refuse_same_names
+from ._table import MISSING, Table, choose, find, read_number, refuse_same_names
 
 # Between the fields of a line: one of these, or white space. The first wins where several fit as well: a comma is last,
 # which may be a decimal comma.
@@ -109,13 +109,14 @@ def _read(path: Path, response: str | int | None, exclude: Sequence[str | int], 
         head = next(rows, None)
         if head is None:
             raise ShapeError(f"{path} is empty")
-        has_names = not all(map(_is_number, head[1]))
+        has_names = _are_names(head[1])
         names = [name.strip() if has_names else str(i) for i, name in enumerate(head[1])]
         second = next(rows, None) if has_names else head
         if second is not None and _has_row_name(names, second[1], delimiter, start[-1]):
             names = ["", *names]
         # R and pandas write names or numbers of rows into a first column without a name.
-        row_names = [0] if has_names and not names[0] and response != 0 else []
+        is_response = response is not None and find(response, names, "response", path) == 0
+        row_names = [0] if has_names and not names[0] and not is_response else []
         choice = choose(path, names, response, [*exclude, *row_names], missing)
         refuse_same_names(choice)
         wanted = choice.all
@@ -139,6 +140,15 @@ def _read(path: Path, response: str | int | None, exclude: Sequence[str | int], 
     entries = np.frombuffer(values).reshape(len(lines), -1)
     n_features = len(choice.columns)
     return choice.table(entries[:, :n_features], entries[:, -1] if response is not None else None, lines=lines)
+
+
+def _are_names(row: Sequence[str]) -> bool:
+    """Tell whether a first line has names, which pandas writes as 0, 1, 2 where columns have none."""
+    if not all(map(_is_number, row)):
+        return True
+    fields = [field.strip() for field in row]
+    named = fields[1:] if not fields[0] else fields
+    return named == [str(i) for i in range(len(named))] and (len(named) > 2 or not fields[0])
 
 
 def _with_comma(text: str) -> float:

@@ -49,6 +49,16 @@ def test_tables_of_r_are_read_with_names_of_rows_and_white_space(name, text, tmp
     assert table.feature_names == ["gene, one", "gene_2"]
 
 
+@pytest.mark.parametrize("options", [{}, {"index": False}, {"sep": " "}, {"sep": " ", "index": False}])
+def test_numbers_that_pandas_writes_for_names_are_no_sample(options, tmp_path):
+    values = np.column_stack([X, Y])
+    pytest.importorskip("pandas").DataFrame(values).to_csv(tmp_path / "a.csv", **options)
+    table = read_table(tmp_path / "a.csv", "2")
+    np.testing.assert_array_equal(table.X, X)
+    assert (table.response, table.feature_names) == ("2", ["0", "1"])
+    np.testing.assert_array_equal(read_table(written(tmp_path / "b.csv", "0,1\n2,3\n")).X, [[0, 1], [2, 3]])
+
+
 def test_what_numpy_writes_is_read(tmp_path):
     np.savetxt(tmp_path / "a.txt", np.column_stack([X, Y]))
     table = read_table(tmp_path / "a.txt", -1)
@@ -92,7 +102,11 @@ def test_names_of_rows_are_no_column(tmp_path):
     assert table.feature_names == ["a"]
     np.testing.assert_array_equal(table.X, [[1.0], [3.0]])
     (tmp_path / "response.csv").write_text(",a\n1,2\n3,4\n", encoding="utf-8")
-    np.testing.assert_array_equal(read_table(tmp_path / "response.csv", 0).y, [1.0, 3.0])
+    for number in (0, "0"):
+        np.testing.assert_array_equal(read_table(tmp_path / "response.csv", number).y, [1.0, 3.0])
+    (tmp_path / "numbers.csv").write_text(",0,1\n5,1,2\n6,3,4\n", encoding="utf-8")
+    table = read_table(tmp_path / "numbers.csv", "0")
+    assert (table.y.tolist(), table.feature_names) == ([1.0, 3.0], ["1"])
 
 
 def test_columns_without_names_have_numbers(tmp_path):
