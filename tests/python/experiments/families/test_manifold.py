@@ -219,7 +219,7 @@ def test_an_autoencoder_is_tuned_without_the_truth_and_tells_the_errors_of_all_w
     assert problem.score(data, solution).relative_error ** 2 == pytest.approx(facts["errors"][place], rel=1e-5)
     assert "variances" not in facts
     assert len(facts["column_norms"]) == 4
-    # Another truth changes what is told of the errors, and nothing else.
+    # Another truth changes the errors that are reported, and nothing else.
     blind = tuned_autoencoder(problem, Bunch(**{**data, "clean": data.clean[::-1]}), own)
     assert np.array_equal(blind.coef, solution.coef)
     assert {**blind.facts, "errors": facts["errors"]} == facts

@@ -92,7 +92,7 @@ FIGURES = (
     Figure(
         "manifold_norms",
         "The same trials with 3 encoder layers, norms of the decoder's first columns",
-        "Columns that are pruned are told from the others with ease (Fig. 2a).",
+        "Columns that are pruned are easily distinguished from the others (Fig. 2a).",
         "n_decoder_layers",
         (0, 1, 2, 3),
         _DEPTH,
