@@ -46,6 +46,7 @@ class Protocol:
     weight_decay: float = 5e-4
     floor: float = 0.01
     anneal_share: float = 0.7
+    warmup_share: float = 0.0
 
     def rates(self):
         if not self.falling:
@@ -57,6 +58,11 @@ class Protocol:
         first, until = max(_FIRST_FLOOR, self.floor), self.anneal_share * self.n_steps
         done = (min(1.0, step / until) if until else 1.0 for step in range(self.n_steps))
         return [first * (self.floor / first) ** share for share in done]
+
+    def warmth(self):
+        """Shares of the weight of the latent variables' terms: they rise from 0 to 1."""
+        until = self.warmup_share * self.n_steps
+        return [min(1.0, step / until) if until else 1.0 for step in range(self.n_steps)]
 
 
 def arrange(methods):
@@ -106,6 +112,7 @@ class Ensemble:
         self.clock = torch.zeros(1, dtype=torch.int64, device=device)
         self.rates = torch.tensor(protocol.rates(), device=device)
         self.floors = torch.tensor(protocol.floors(), device=device, dtype=dtype)
+        self.warmth = torch.tensor(protocol.warmth(), device=device, dtype=dtype)
         self.step, self._graph, self._launched = 0, None, []
         for tensor in self.parameters():
             tensor.requires_grad_()
@@ -144,8 +151,11 @@ class Ensemble:
     def decode(self, z):
         return affine(body(z, self.decoder[:-1]), self.decoder[-1])
 
-    def energies(self, x, noise, floor):
-        """Energy of each sample of each network; `x` has shape (networks, samples, features)."""
+    def energies(self, x, noise, floor, warmth=1.0):
+        """Energy of each sample of each network; `x` has shape (networks, samples, features).
+
+        The weights of the latent variables' terms are those of the methods, times `warmth`.
+        """
         v, squared = self.n_variational, self.n_squared
         mean, log_var = self.encode(x)
         # One split, since the slope of a slice is a copy of the whole.
@@ -153,7 +163,7 @@ class Ensemble:
         z = torch.cat([torch.addcmul(random, torch.exp(0.5 * log_var), noise), plain, absolute])
         sizes = [random.square() + log_var.exp() - log_var, plain.square(), absolute.abs()]
         fit = torch.log((x - self.decode(z)).square() + floor).sum(2)
-        return torch.addcmul(fit, self.weights, torch.cat([size.sum(2) for size in sizes]))
+        return torch.addcmul(fit, self.weights * warmth, torch.cat([size.sum(2) for size in sizes]))
 
     def draw_noise(self):
         shape = (self.n_variational, self.batch, self.protocol.n_components)
@@ -167,9 +177,9 @@ class Ensemble:
         """Move all weights by one step; its number is on the device, so that a graph can count."""
         rows = self.order.index_select(0, self.clock % self.per_epoch)[0]
         x = self.repeated(self.data.index_select(1, rows))
-        energies = self.energies(
-            x, self.draw_noise() if noise is None else noise, self.floors.index_select(0, self.clock)
-        )
+        noise = self.draw_noise() if noise is None else noise
+        floor, warmth = (values.index_select(0, self.clock) for values in (self.floors, self.warmth))
+        energies = self.energies(x, noise, floor, warmth)
         self._optimizer.zero_grad(set_to_none=True)
         (energies.sum() / self.batch).backward()
         self._optimizer.param_groups[0]["lr"].copy_(self.rates.index_select(0, self.clock)[0])

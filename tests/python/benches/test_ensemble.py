@@ -47,6 +47,7 @@ def settings_of(method, protocol=PROTOCOL):
         weight_decay=protocol.weight_decay,
         floor=protocol.floor,
         anneal_share=protocol.anneal_share,
+        warmup_share=protocol.warmup_share,
         n_steps=protocol.n_steps,
         batch_size=protocol.batch_size,
         learning_rate=protocol.learning_rate,
@@ -104,12 +105,14 @@ def test_energies_and_slopes_are_those_of_the_package(encoder):
             torch.testing.assert_close(offset.grad[index, 0], module.bias.grad, rtol=1e-11, atol=1e-12)
 
 
-def test_a_training_is_that_of_the_package():
+@pytest.mark.parametrize("warmup_share", [0.0, 0.7])
+def test_a_training_is_that_of_the_package(warmup_share):
+    protocol = replace(PROTOCOL, warmup_share=warmup_share)
     data = samples()
-    stack = ensemble.Ensemble(data, METHODS, PROTOCOL)
+    stack = ensemble.Ensemble(data, METHODS, protocol)
     trainings = []
     for index, method, where in places(stack):
-        training = _training.Training(settings_of(method), data[where], None)
+        training = _training.Training(settings_of(method, protocol), data[where], None)
         training.network.load_state_dict(network_of(stack, index).state_dict())
         trainings.append(training)
     for step in range(PROTOCOL.n_steps):
@@ -123,6 +126,16 @@ def test_a_training_is_that_of_the_package():
     for (index, *_), training in zip(places(stack), trainings, strict=True):
         for name, value in network_of(stack, index).state_dict().items():
             torch.testing.assert_close(value, training.network.state_dict()[name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.35, 0.7, 1.0])
+def test_floor_and_warm_up_are_those_of_the_package_at_every_step(share):
+    protocol = replace(PROTOCOL, anneal_share=share, warmup_share=share, n_steps=40)
+    for method in METHODS:
+        training = _training.Training(settings_of(method, protocol), samples()[0], None)
+        assert protocol.floors() == pytest.approx([training.floor_at(step) for step in range(40)], rel=1e-12)
+        weights = [method.weight * warmth for warmth in protocol.warmth()]
+        assert weights == pytest.approx([training.penalty_weight_at(step) for step in range(40)], rel=1e-12)
 
 
 def test_every_epoch_takes_each_sample_once_and_marks_are_kept(monkeypatch):
