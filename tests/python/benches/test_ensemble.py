@@ -48,6 +48,7 @@ def settings_of(method, protocol=PROTOCOL):
         floor=protocol.floor,
         anneal_share=protocol.anneal_share,
         warmup_share=protocol.warmup_share,
+        n_draws=protocol.n_draws,
         n_steps=protocol.n_steps,
         batch_size=protocol.batch_size,
         learning_rate=protocol.learning_rate,
@@ -105,9 +106,9 @@ def test_energies_and_slopes_are_those_of_the_package(encoder):
             torch.testing.assert_close(offset.grad[index, 0], module.bias.grad, rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize("warmup_share", [0.0, 0.7])
-def test_a_training_is_that_of_the_package(warmup_share):
-    protocol = replace(PROTOCOL, warmup_share=warmup_share)
+@pytest.mark.parametrize(("warmup_share", "n_draws"), [(0.0, 1), (0.7, 1), (0.7, 3)])
+def test_a_training_is_that_of_the_package(warmup_share, n_draws):
+    protocol = replace(PROTOCOL, warmup_share=warmup_share, n_draws=n_draws)
     data = samples()
     stack = ensemble.Ensemble(data, METHODS, protocol)
     trainings = []
@@ -117,10 +118,9 @@ def test_a_training_is_that_of_the_package(warmup_share):
         trainings.append(training)
     for step in range(PROTOCOL.n_steps):
         stack.order = trainings[0]._rows(step).expand(stack.per_epoch, -1)
-        noise = torch.randn(
-            1, 8, 4, generator=torch.Generator().manual_seed(_training._mix(trainings[0].settings.seed, step + 1))
-        )
-        stack.take_step(noise.expand(2, -1, -1))
+        generator = torch.Generator().manual_seed(_training._mix(trainings[0].settings.seed, step + 1))
+        noise = torch.randn(n_draws, 8, 4, generator=generator).expand(2, -1, -1, -1)
+        stack.take_step(noise[:, 0] if n_draws == 1 else noise)
         for training in trainings:
             training._step(step)
     for (index, *_), training in zip(places(stack), trainings, strict=True):
@@ -173,6 +173,7 @@ def test_scores_are_those_of_the_networks():
         stack.decoder[0][0][0, :2] = 0.0
     nmse, misfit = stack.nmse(data, clean), stack.misfit(data, data)
     columns, variances = stack.used(data)
+    means, counts = stack.variances(data)
     for index, method, where in places(stack):
         network = network_of(stack, index)
         with torch.no_grad():
@@ -182,10 +183,15 @@ def test_scores_are_those_of_the_networks():
             )
             assert misfit[index] == pytest.approx(float(((found - data[where]).square() + 0.01).log().mean()), rel=1e-5)
             if method.variational:
-                variance = network.encode(data[where])[1].exp().mean(0)
-                assert variances[index] == int((variance < 0.5).sum())
+                every = network.encode(data[where])[1].exp()
+                assert variances[index] == int((every.mean(0) < 0.5).sum())
+                torch.testing.assert_close(means[index], every.mean(0).sort().values)
+                # As ManifoldVae.posterior_var_statistics counts them.
+                expected = np.histogram(np.minimum(every.numpy(), 1.25), 50, (0, 1.25))[0]
+                assert np.abs(counts[index].numpy() - expected).sum() <= 2
+                assert counts[index].sum() == every.numel()
     assert columns.tolist() == [2, 4, 4, 4, 4, 4]
-    assert len(variances) == 2
+    assert len(variances) == len(means) == len(counts) == 2
 
 
 def test_the_penalty_is_picked_without_the_truth():
@@ -218,6 +224,19 @@ def test_sets_are_those_of_the_package_and_held_out_entries_are_changed():
     assert 0.05 < sets.hidden.float().mean() < 0.15
     assert bool((changed <= sets.hidden).all())
     assert changed.sum() > 0.9 * sets.hidden.sum()
+
+
+def test_images_keep_their_unit_and_the_last_of_them_are_held_out(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (40, 3, 3), dtype=np.uint8)
+    np.savez(tmp_path / "images.npz", x_train=images)
+    place = jobs.Place(0, 0.2, 0)
+    sets = jobs.draw_digits([place], tmp_path / "images.npz", 30, 5)
+    from sparsevae.datasets import make_corrupted_digits
+
+    data = make_corrupted_digits(path=tmp_path / "images.npz", n_samples=30, outlier_share=0.2, random_state=place.seed)
+    assert sets.scale == [1.0]
+    for found, expected in ((sets.data, data.X[:25]), (sets.clean, data.clean[:25]), (sets.held, data.X[25:])):
+        np.testing.assert_allclose(found[0], expected, rtol=1e-6)
 
 
 def test_ratios_have_the_interval_of_trials_at_fixed_places():
