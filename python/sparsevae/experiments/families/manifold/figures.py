@@ -172,7 +172,7 @@ FIGURES = (
         "MNIST, 10,000 images for tests",
         "With ever more latent variables the VAE keeps a number, an autoencoder uses all (Fig. 2b).",
         "n_components",
-        (3, 5, 10, 15, 20, 30, 40),
+        (5, 10, 15, 20, 30, 40),
         DigitsProblem("mnist"),
         (_OF_IMAGES, "AE, images, no penalty"),
         choices=(_OF_IMAGES, "AE, images, no penalty"),
