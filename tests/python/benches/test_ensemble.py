@@ -249,6 +249,26 @@ def test_ratios_have_the_interval_of_trials_at_fixed_places():
     assert report.ratio(ours, spread) == f"1 ({np.exp(-0.21514):.3g}-{np.exp(0.21514):.3g})"
 
 
+def test_tables_of_variances_have_shares_of_all_and_means_in_order():
+    counts = [0] * 50
+    # Bins of 1/40: 0.175 to 0.2, 0.2 to 0.225, 0.775 to 0.8, 1 to 1.025, and all beyond 1.225.
+    for place, count in ((7, 1), (8, 2), (31, 3), (40, 4), (49, 10)):
+        counts[place] = count
+    row = {"dimension": 2, "share": 0.25, "nmse": 0.5, "variance": 1, "histogram": counts}
+    assert (
+        report.show_variance([row]).splitlines()[2] == "| 2 | 0.25 | 0.5 | 5.0% | 10.0% | 15.0% | 20.0% | 50.0% | 1 |"
+    )
+    rows = [{"share": 0.1, "variance": 2 - t, "variances": [0.1, 0.3 + 0.4 * t]} for t in range(2)]
+    assert report.show_collapse(rows).splitlines()[2] == "| 0.1 | 0.10 | 0.50 | 2, 1 |"
+    rows = [
+        {"label": label, "method": method, "columns": int(label) - 1.0, "nmse": 0.25, **more}
+        for label in ("10", "5")
+        for method, more in (("VAE", {"variance": 4}), ("AE, no penalty", {}))
+    ]
+    lines = report.show_digits(rows).splitlines()
+    assert lines[2:] == ["| 5 | 4 | 4 | 0.25 | 4 | 0.25 |", "| 10 | 9 | 4 | 0.25 | 9 | 0.25 |"]
+
+
 def test_results_keep_the_parts_that_are_not_run(tmp_path):
     about = {"machine": "a machine"}
     report.Results(tmp_path).add("tests", [{"summary": "6 passed", "code": 0, "seconds": 1.0}], about)
