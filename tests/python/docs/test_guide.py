@@ -162,3 +162,28 @@ def test_names_of_scikit_learn_are_its_own(heading, theirs):
     known = set().union(*(documented(each) for each in theirs)) | {"np", "lasso_path", "MultiTaskLasso"}
     named = [name for left, _ in equivalents(heading) for name in re.findall(r"`([A-Za-z]\w*)", left)]
     assert [name for name in named if name not in known] == []
+
+
+# Pages to look things up in, and a method that any selection may be given to.
+REFERENCE = {"index", "which_estimator", "statuses", "coming_from", "test_problems", "limits", "stability_selection"}
+
+
+def decisions():
+    """Rows of the decision table: what is at hand, what to take, which page."""
+    lines = (GUIDE / "which_estimator.md").read_text(encoding="utf-8").splitlines()
+    return [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
+
+
+def test_every_page_of_a_task_is_in_the_decision_table():
+    linked = {name for *_, page in decisions() for name in re.findall(r"\]\((\w+)\.md", page)}
+    assert {page.stem for page in GUIDE.glob("*.md")} - REFERENCE == linked
+
+
+def test_what_the_decision_table_says_to_take_exists():
+    names = documented(sparsevae.VaeSlr) | documented(sparsevae.SimultaneousSparseVae) | set(dir(sparsevae))
+    # References are Sphinx's to resolve.
+    plain = [re.sub(r"\{\w+\}`[^`]*`", "", take) for _, take, _ in decisions()]
+    code = [code for take in plain for code in re.findall(r"`([^`]+)`", take)]
+    named = [name for each in code if not each.startswith("sparsevae ") for name in re.findall(r"[A-Za-z]\w+", each)]
+    assert len(named) > 15
+    assert [name for name in named if name not in names | {"anneal", "adam", "True", "reshape"}] == []
