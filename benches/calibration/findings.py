@@ -1,11 +1,12 @@
-"""The numbers of docs/theory/findings.md that no test pins down and no experiment of `sparsevae reproduce` has.
+"""The numbers of docs/theory/findings.md and docs/papers.md that no test pins down and no experiment has.
 
-    python benches/calibration/findings.py [--only isometry minima ratios responses]
+    python benches/calibration/findings.py [--only isometry descents minima ratios responses]
 
 "isometry": bad minima of the energy of "Be a Goldfish" on a design whose columns are as little correlated as can be,
-all of them counted, and how many of them random starts reach. "minima": what the full and the diagonal covariance of
-"Marginalization is not Marginal" leave, with rows of sufficiently different norms and with rows of equal norms and
-noise. "ratios": how much rows have to differ. "responses": designs with bad minima, by the number of responses.
+all of them counted, and how many of them random starts reach. "descents": where random starts end on Gaussian designs.
+"minima": what the full and the diagonal covariance of "Marginalization is not Marginal" leave, with rows of
+sufficiently different norms and with rows of equal norms and noise. "ratios": how much rows have to differ.
+"responses": designs with bad minima, by the number of responses.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from itertools import combinations
 
 import numpy as np
 from sparsevae import SimultaneousSparseVae
+from sparsevae.datasets import make_sparse_regression
 from sparsevae.theory import basic_minima, count_minima
 
 
@@ -83,6 +85,19 @@ def isometry():
     )
 
 
+def descents():
+    model = SimultaneousSparseVae(noise_var=1e-8, fit_intercept=False, tol=1e-10)
+    data = make_sparse_regression(20, 40, n_nonzero=2, random_state=3)
+    found = count_minima(model, data.X, data.y, n_starts=40)
+    print(f"descents: Gaussian 20 x 40, two nonzeros: 40 starts end in {found.counts.tolist()}, the best first")
+    for n_nonzero in (2, 8):
+        counts = []
+        for seed in range(6):
+            data = make_sparse_regression(50, 100, n_nonzero=n_nonzero, random_state=seed)
+            counts.append(len(count_minima(model, data.X, data.y, n_starts=40).energies))
+        print(f"descents: Gaussian 50 x 100, {n_nonzero} nonzeros: {counts} minima found from 40 starts")
+
+
 def minima():
     for optimizer in ("mm", "em"):
         alone = 0
@@ -141,7 +156,7 @@ def responses():
         print(f"responses: Gaussian 4 x 8, two rows of norm 1, {n_responses}: bad minima in {bad} of 40")
 
 
-PARTS = {part.__name__: part for part in (isometry, minima, ratios, responses)}
+PARTS = {part.__name__: part for part in (isometry, descents, minima, ratios, responses)}
 
 
 def main():
