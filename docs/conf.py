@@ -44,7 +44,7 @@ linkcheck_exclude_documents = [r"gallery/.*"]
 
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["wrapping.css"]
 # Pages with none below them have no list of such.
 html_sidebars = {page: [] for page in ("papers", "experiments", "notation", "glossary", "architecture", "extending")}
 html_title = f"sparsevae {release}"

@@ -21,11 +21,11 @@ def check(path):
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
-def test_the_glossary_has_the_words_of_the_dictionary():
-    page = (REPOSITORY / "docs" / "glossary.md").read_text(encoding="utf-8").split("## Words that are not used", 1)[1]
-    rows = re.findall(r"^\| (\w+) \| (.*) \|$", page, re.MULTILINE)[1:]
+def test_the_glossary_shows_the_dictionary():
+    page = (REPOSITORY / "docs" / "glossary.md").read_text(encoding="utf-8")
+    assert "```{literalinclude} spelling.txt\n" in page.split("## Words that are not used", 1)[1]
     # The comma at the end keeps the checker from replacing words by itself.
-    assert {word: f"{instead}," for word, instead in rows} == ENTRIES
+    assert [word for word, instead in ENTRIES.items() if not re.fullmatch(r"[a-z ,]+,", instead)] == []
     assert list(ENTRIES) == sorted(ENTRIES)
 
 
