@@ -142,21 +142,27 @@ def stability():
 
 def seeds():
     for design, n_samples, n_features in (("toeplitz", 50, 1000), ("toeplitz", 100, 1000), ("gaussian", 200, 1000)):
+        sizes = {"n_nonzero": 3, "design": design, "correlation": 0.8, "snr_db": 3}
+        problems = [make_sparse_regression(n_samples, n_features, **sizes, random_state=seed) for seed in range(10)]
+        of_seeds(f"{design} {n_samples} x {n_features}, 3 dB, 10 problems", [(each.X, each.y) for each in problems])
+    of_seeds("diabetes", [load_diabetes(return_X_y=True)])
+
+
+def of_seeds(name, problems):
+    for averaging in (False, True):
         apart, sizes, averages = [], [], []
-        for problem in range(10):
-            data = make_sparse_regression(
-                n_samples, n_features, n_nonzero=3, design=design, correlation=0.8, snr_db=3, random_state=problem
-            )
-            fits = [VaeSlr(random_state=seed).fit(data.X, data.y) for seed in range(20)]
+        for X, y in problems:
+            fits = [VaeSlr(model_averaging=averaging, random_state=seed).fit(X, y) for seed in range(20)]
             probability = np.array([fit.inclusion_prob_ for fit in fits])
-            apart.append(probability.std(axis=0).max())
+            apart.append(probability.std(axis=0, ddof=1).max())
             averages.append(np.abs(probability[:10].mean(axis=0) - probability[10:].mean(axis=0)).max())
             sizes.append(np.ptp([len(fit.support_) for fit in fits]))
         print(
-            f"seeds: {design} {n_samples} x {n_features}, 3 dB, 10 problems of 20 seeds: largest standard deviation of "
+            f"seeds: {name}, model_averaging={averaging}, 20 seeds: largest standard deviation of "
             f"a probability {np.median(apart):.2f} ({min(apart):.2f}-{max(apart):.2f}), sizes of supports differ by "
             f"{np.median(sizes):.0f} ({min(sizes)}-{max(sizes)}); averages over ten seeds by {np.median(averages):.2f} "
-            f"({min(averages):.2f}-{max(averages):.2f})"
+            f"({min(averages):.2f}-{max(averages):.2f})",
+            flush=True,
         )
 
 

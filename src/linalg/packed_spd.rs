@@ -40,6 +40,11 @@ pub fn solve(lower: &[f64], b: &mut [f64]) {
         let sum: f64 = row[..i].iter().zip(b.iter()).map(|(l, b)| l * b).sum();
         b[i] = (b[i] - sum) / row[i];
     }
+    solve_transposed(lower, b);
+}
+
+/// `b <- L^-T b`.
+pub fn solve_transposed(lower: &[f64], b: &mut [f64]) {
     for i in (0..b.len()).rev() {
         let row = &lower[packed_len(i)..][..=i];
         b[i] /= row[i];

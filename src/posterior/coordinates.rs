@@ -1,6 +1,6 @@
 //! The problem where background and noise are both diagonal.
 
-use super::tolerances::{BACKGROUND_RATIOS, CACHE};
+use super::tolerances::{BACKGROUND_RATIOS, CACHE, LEAST_NOISE};
 use crate::Result;
 use crate::linalg::{dot, multiply_transposed};
 use crate::problem::{Problem, Response};
@@ -124,6 +124,11 @@ impl Coordinates {
     /// for the others.
     pub fn signs_of(&self, positive: impl Fn(usize) -> bool) -> Vec<f64> {
         self.order.iter().zip(&self.signs).map(|(&j, sign)| if positive(j) { *sign } else { 0.0 }).collect()
+    }
+
+    /// What the smallest noise leaves of all responses.
+    pub fn least(&self) -> f64 {
+        self.freedom * self.n_responses as f64 * LEAST_NOISE
     }
 
     pub fn n_columns(&self) -> usize {

@@ -3,6 +3,7 @@
 use super::coordinates::{Coordinates, Level};
 use super::tolerances::DRAWN_AT_ONCE;
 use crate::{Error, Result};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Gamma, StandardNormal};
 
@@ -118,6 +119,18 @@ pub(super) fn normal(rng: &mut ChaCha8Rng) -> f64 {
 pub(super) fn gamma(rng: &mut ChaCha8Rng, shape: f64) -> Result<f64> {
     let law = Gamma::new(shape, 1.0).map_err(|error| Error::invalid("shape", error, "greater than 0"))?;
     Ok(law.sample(rng))
+}
+
+/// One of some places, whose probabilities have these logarithms but for a constant.
+pub(super) fn one_of(rng: &mut ChaCha8Rng, logs: &[f64]) -> usize {
+    let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = logs.iter().map(|log| (log - top).exp()).collect();
+    let mut left = rng.random::<f64>() * weights.iter().sum::<f64>();
+    let drawn = weights.iter().position(|weight| {
+        left -= weight;
+        left < 0.0
+    });
+    drawn.unwrap_or(logs.len() - 1)
 }
 
 #[cfg(test)]

@@ -32,7 +32,8 @@ impl Mixing {
         }
     }
 
-    /// How many independent draws the sweeps are worth, by the means of batches; known after each but the first.
+    /// How many independent draws the sweeps are worth, by the means of batches, but no more than themselves; known after
+    /// each batch but the first.
     pub fn effective_size(&self) -> Option<f64> {
         let (sweeps, batches) = (self.sweeps as f64, (self.sweeps / BATCH) as f64);
         if self.sweeps < 2 * BATCH || !self.sweeps.is_multiple_of(BATCH) {
@@ -42,6 +43,7 @@ impl Mixing {
         let of_sweeps = (self.square / sweeps - mean) * sweeps / (sweeps - 1.0);
         let of_mean = (self.of_batches / batches - mean) / (batches - 1.0);
         // Sweeps that all fit the same leave nothing to mix.
-        Some(if of_sweeps > 0.0 { of_sweeps / of_mean.max(f64::MIN_POSITIVE) } else { f64::INFINITY })
+        let worth = if of_sweeps > 0.0 { of_sweeps / of_mean.max(f64::MIN_POSITIVE) } else { f64::INFINITY };
+        Some(worth.min(sweeps))
     }
 }

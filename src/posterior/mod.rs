@@ -9,6 +9,7 @@ mod conditional;
 mod coordinates;
 mod draws;
 mod effects;
+mod integrated;
 mod mixing;
 mod one_sided;
 mod places;

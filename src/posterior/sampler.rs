@@ -7,18 +7,19 @@
 
 use super::conditional::Conditional;
 use super::coordinates::{Coordinates, Levels};
-use super::draws::{Background, Draw, Draws, gamma, normal};
+use super::draws::{Background, Draw, Draws, gamma, normal, one_of};
 use super::effects::{Effect, least_squares, log_prior_of_one_more, variances};
+use super::integrated::Integrated;
 use super::mixing::Mixing;
 use super::one_sided;
 use super::places::Record;
 use super::settings::Settings;
 use super::tolerances::{
-    DRAWN, FEW, LEAST_NOISE, LEVEL_EVERY, NEGLIGIBLE, NO_BACKGROUND, REFRESH_EVERY, SLAB_RANGE, SMALLEST,
-    SPARE_EFFECTS, START,
+    DRAWN, FEW, LEVEL_EVERY, NEGLIGIBLE, NO_BACKGROUND, REFRESH_EVERY, SLAB_RANGE, SMALLEST, SPARE_EFFECTS, START,
 };
 use crate::Result;
 use crate::monitor::{Monitor, Progress};
+use ndarray::{Axis, aview1};
 use pulp::Arch;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -35,6 +36,7 @@ pub(super) struct Averages {
     pub score: Vec<f64>,
     pub noise_var: f64,
     pub background_var: f64,
+    pub n_sweeps: usize,
     /// Mean number of effects, and how many there may be.
     pub size: f64,
     pub most: usize,
@@ -106,10 +108,10 @@ pub(super) fn sample(
     let mut chain = Chain::new(coordinates, levels, start, prior, settings, given_noise);
     chain.draw_variances(0)?;
     let room = (DRAWN.0 / (coordinates.n_columns() * coordinates.n_axes)).max(DRAWN.1);
-    let (n_burn_in, n_sweeps) = settings.sweeps();
-    let mut draws = Draws::new(n_sweeps.div_ceil(settings.n_draws.max(1)), room);
+    let (n_burn_in, n_sweeps, n_more) = settings.sweeps(coordinates.n_columns() * chain.effects.len());
+    let mut draws = Draws::new(n_sweeps.div_ceil(settings.n_draws.max(1)), room.min(2 * settings.n_draws));
     let mut is_cut_off = n_sweeps < settings.n_sweeps;
-    for sweep in 0..n_burn_in + n_sweeps {
+    for sweep in 0..n_burn_in + n_sweeps + n_more {
         let kept = sweep.checked_sub(n_burn_in);
         chain.sweep(kept.is_some());
         chain.draw_variances(sweep)?;
@@ -213,9 +215,6 @@ impl<'a> Chain<'a> {
         self.tabulate();
         self.inclusion.fill(0.0);
         self.mean.fill(0.0);
-        if kept {
-            self.sums.places.begin_sweep();
-        }
         let mut order: Vec<usize> = (0..self.effects.len()).collect();
         order.shuffle(&mut self.rng);
         if !kept {
@@ -250,6 +249,9 @@ impl<'a> Chain<'a> {
         }
         self.record(kept, &mut times);
         self.exchange(None);
+        if kept {
+            self.sums.places.end_sweep();
+        }
     }
 
     /// The distribution of the column of one effect, given the others, whose columns it cannot be at.
@@ -341,44 +343,20 @@ impl<'a> Chain<'a> {
         });
     }
 
-    /// Draws the variances and the probability that an effect is there; the ratio of background to noise with the noise
-    /// integrated out.
+    /// Draws the variances and the probability that an effect is there.
     fn draw_variances(&mut self, sweep: usize) -> Result<()> {
-        let (before, with_level) = (self.level, sweep.is_multiple_of(LEVEL_EVERY));
+        let is_drawn = sweep.is_multiple_of(LEVEL_EVERY) && self.draw_level()?;
         let Self { coordinates, levels, rng, residual, .. } = self;
-        let mut squares = vec![0.0; coordinates.spectrum.len()];
-        for residual in residual.chunks_exact(squares.len().max(1)) {
-            squares.iter_mut().zip(residual).for_each(|(square, r)| *square += r * r);
-        }
         let responses = coordinates.n_responses as f64;
         let present = || self.effects.iter().flatten();
         let explained: f64 = present().flat_map(|effect| &effect.coefficients).map(|b| b * b).sum();
         let (k, most) = (present().count() as f64, self.effects.len() as f64);
-        // Effects are in units of the noise, and tell its variance as well.
-        let floor = coordinates.freedom * responses * LEAST_NOISE + coordinates.off_range + explained / self.slab_ratio;
-        let sum = |weights: &[f64]| floor + squares.iter().zip(weights).map(|(r, w)| r * w).sum::<f64>();
-        let half = (coordinates.freedom + k) * responses / 2.0;
-        if with_level && levels.all.len() > 1 {
-            let none = (NO_BACKGROUND / (1.0 - NO_BACKGROUND) * (levels.all.len() - 1) as f64).ln();
-            let given = self.given_noise;
-            let logs = levels.all.iter().map(|level| {
-                let (prior, sum) = (if level.ratio == 0.0 { none } else { 0.0 }, sum(&level.weights));
-                prior
-                    - responses * level.log_det / 2.0
-                    - given.map_or_else(|| half * sum.ln(), |noise_var| sum / (2.0 * noise_var))
-            });
-            let logs: Vec<f64> = logs.collect();
-            let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let weights: Vec<f64> = logs.iter().map(|log| (log - top).exp()).collect();
-            let mut left = rng.random::<f64>() * weights.iter().sum::<f64>();
-            let drawn = weights.iter().position(|weight| {
-                left -= weight;
-                left < 0.0
-            });
-            self.level = drawn.unwrap_or(self.level);
-        }
-        if self.given_noise.is_none() {
-            self.noise_var = sum(&levels.all[self.level].weights) / (2.0 * gamma(rng, half)?);
+        if self.given_noise.is_none() && !is_drawn {
+            let weights = levels.all[self.level].weights.iter().cycle();
+            let left: f64 = residual.iter().zip(weights).map(|(r, w)| r * r * w).sum();
+            // Effects are in units of the noise, and tell its variance as well.
+            let sum = coordinates.least() + coordinates.off_range + left + explained / self.slab_ratio;
+            self.noise_var = sum / (2.0 * gamma(rng, (coordinates.freedom + k) * responses / 2.0)?);
         }
         let (there, not_there) = (gamma(rng, 1.0 + k)?, gamma(rng, 1.0 + most - k)?);
         self.absence = not_there.max(f64::MIN_POSITIVE) / there.max(f64::MIN_POSITIVE);
@@ -386,14 +364,52 @@ impl<'a> Chain<'a> {
         let scale = gamma(rng, 2.0)? / (k.max(1.0) + 1.0 / self.slab_ratio) + explained / (2.0 * self.noise_var);
         let ratio = scale / gamma(rng, 1.0 + k * responses / 2.0)?;
         self.slab_ratio = ratio.clamp(SLAB_RANGE.0, SLAB_RANGE.1);
-        if self.level != before || sweep.is_multiple_of(REFRESH_EVERY) {
+        if is_drawn || sweep.is_multiple_of(REFRESH_EVERY) {
             self.refresh();
         }
         Ok(())
     }
 
+    /// Draws the ratio of background to noise, the variance of the noise and all coefficients, given the columns of the
+    /// effects; `false` if there is no choice of ratios, or columns depend on each other.
+    fn draw_level(&mut self) -> Result<bool> {
+        let Self { coordinates, levels, rng, effects, residual, slab_ratio, .. } = self;
+        if levels.all.len() == 1 {
+            return Ok(false);
+        }
+        let chosen: Vec<usize> = effects.iter().flatten().map(|effect| effect.column).collect();
+        let columns = coordinates.columns.select(Axis(0), &chosen);
+        let each = levels.all.iter().map(|level| Integrated::new(coordinates, level, &columns, *slab_ratio));
+        let Some(each) = each.collect::<Option<Vec<Integrated>>>() else {
+            return Ok(false);
+        };
+        let half = coordinates.freedom * coordinates.n_responses as f64 / 2.0;
+        let none = (NO_BACKGROUND / (1.0 - NO_BACKGROUND) * (levels.all.len() - 1) as f64).ln();
+        let logs = levels.all.iter().zip(&each).map(|(level, Integrated { sum, log_det, .. })| {
+            let fit = self.given_noise.map_or_else(|| half * sum.ln(), |noise_var| sum / (2.0 * noise_var));
+            let prior = if level.ratio == 0.0 { none } else { 0.0 };
+            prior - log_det / 2.0 - fit
+        });
+        self.level = one_of(rng, &logs.collect::<Vec<f64>>());
+        let drawn = &each[self.level];
+        if self.given_noise.is_none() {
+            self.noise_var = drawn.sum / (2.0 * gamma(rng, half)?);
+        }
+        let (k, rank) = columns.dim();
+        let coefficients = drawn.draw(self.noise_var, k, rng);
+        for (i, effect) in effects.iter_mut().flatten().enumerate() {
+            effect.coefficients = coefficients.iter().skip(i).step_by(k).copied().collect();
+        }
+        residual.copy_from_slice(&coordinates.response);
+        for (residual, b) in residual.chunks_exact_mut(rank.max(1)).zip(coefficients.chunks_exact(k.max(1))) {
+            residual.iter_mut().zip(aview1(b).dot(&columns)).for_each(|(r, fitted)| *r -= fitted);
+        }
+        Ok(true)
+    }
+
     fn keep(&mut self) {
         let Self { sums, levels, residual, .. } = self;
+        sums.n_sweeps += 1;
         sums.inclusion.iter_mut().zip(&self.inclusion).for_each(|(sum, own)| *sum += own);
         sums.coef.iter_mut().zip(&self.mean).for_each(|(sum, mean)| *sum += mean);
         let level = &levels.all[self.level];
@@ -420,7 +436,7 @@ impl<'a> Chain<'a> {
     fn averages(mut self) -> Averages {
         let sums = &mut self.sums;
         sums.most = self.effects.len();
-        let n_sweeps = sums.places.n_sweeps as f64;
+        let n_sweeps = sums.n_sweeps as f64;
         for sum in [&mut sums.inclusion, &mut sums.coef, &mut sums.score] {
             sum.iter_mut().for_each(|value| *value /= n_sweeps);
         }

@@ -1,5 +1,6 @@
 //! What the sampler takes.
 
+use super::tolerances::LITTLE;
 use crate::Result;
 use crate::settings::{self, Sizes, require};
 
@@ -12,9 +13,11 @@ pub struct Settings {
     pub n_burn_in: usize,
     /// Sweeps that are averaged, at most; at least 1.
     pub n_sweeps: usize,
+    /// Sweeps beyond these, at most, where they are not worth `enough` draws and cost little.
+    pub more_sweeps: usize,
     /// Sweeps in all, at most; of fewer than the two above, each gets its share, but two are averaged.
     pub max_sweeps: usize,
-    /// Draws of all coefficients that are kept, evenly over the sweeps, at most as many.
+    /// Draws of all coefficients that are kept, evenly over the sweeps, at most as many; of more sweeps, up to twice as many.
     pub n_draws: usize,
     /// Independent draws whose worth is enough: sweeps end there. Infinity for all sweeps.
     pub enough: f64,
@@ -34,17 +37,18 @@ pub struct Settings {
 impl Settings {
     /// As much as a choice of columns needs, where nothing is averaged for its own sake.
     pub fn brief(seed: u64) -> Self {
-        Self { n_burn_in: 20, n_sweeps: 240, n_draws: 120, enough: 40.0, seed, ..Self::default() }
+        Self { n_burn_in: 20, n_sweeps: 240, more_sweeps: 0, n_draws: 120, enough: 40.0, seed, ..Self::default() }
     }
 
-    /// Sweeps before the averages begin, and those that are averaged, within all that there may be.
-    pub(super) fn sweeps(&self) -> (usize, usize) {
+    /// Sweeps before the averages begin, those that are averaged, and how many more there may be where one costs `cost`.
+    pub(super) fn sweeps(&self, cost: usize) -> (usize, usize, usize) {
         let all = self.n_burn_in + self.n_sweeps;
         if all <= self.max_sweeps {
-            return (self.n_burn_in, self.n_sweeps);
+            let more = (self.max_sweeps - all).min(self.more_sweeps).min(LITTLE / cost.max(1));
+            return (self.n_burn_in, self.n_sweeps, more);
         }
         let before = self.n_burn_in * self.max_sweeps / all;
-        (before, (self.max_sweeps - before).max(2).min(self.n_sweeps))
+        (before, (self.max_sweeps - before).max(2).min(self.n_sweeps), 0)
     }
 }
 
@@ -54,9 +58,10 @@ impl Default for Settings {
             n_effects: 20,
             n_burn_in: 100,
             n_sweeps: 400,
+            more_sweeps: 3600,
             max_sweeps: usize::MAX,
             n_draws: 100,
-            enough: f64::INFINITY,
+            enough: 400.0,
             background: true,
             sizes: Sizes::ANY,
             prior_odds: Vec::new(),

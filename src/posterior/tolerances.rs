@@ -20,6 +20,10 @@ pub(super) const SPARE_EFFECTS: usize = 10;
 pub(super) const LEVEL_EVERY: usize = 4;
 /// Sweeps after which they are made anew anyway, so that rounding does not grow; a multiple of the number above.
 pub(super) const REFRESH_EVERY: usize = 20;
+/// What more sweeps than are asked for may cost, in columns looked at: some tenths of a second.
+pub(super) const LITTLE: usize = 1 << 25;
+/// Sweeps whose places are kept for credible sets, at most: beyond, every second one is given up.
+pub(super) const PLACES_KEPT: usize = 800;
 /// Sweeps whose mean is compared with that of others, to tell how well they mix.
 pub(super) const BATCH: usize = 20;
 /// Numbers that the draws which are kept may have in all (128 MiB), but room for so many draws at least.

@@ -75,7 +75,12 @@ fn one_effect(
 }
 
 fn long(seed: u64) -> Settings {
-    Settings { n_effects: 1, n_sweeps: 20_000, n_draws: 1, background: false, seed, ..Settings::default() }
+    Settings { n_effects: 1, n_draws: 1, background: false, seed, ..sweeps(20_000) }
+}
+
+/// So many sweeps, whatever they are worth.
+fn sweeps(n_sweeps: usize) -> Settings {
+    Settings { n_sweeps, more_sweeps: 0, enough: f64::INFINITY, ..Settings::default() }
 }
 
 fn assert_close(found: &Posterior, exact: &(Vec<f64>, Vec<f64>)) {
@@ -195,7 +200,7 @@ fn draws_have_the_mean_of_the_coefficients() {
     let weak = gaussian(60, 1, 6);
     let noise = gaussian(40, 1, 7);
     let y = (x.dot(&weak) + noise * 3.0).remove_axis(Axis(1));
-    let found = run(&x, &y, None, &Settings { n_sweeps: 2_000, n_draws: 2_000, ..Settings::default() });
+    let found = run(&x, &y, None, &Settings { n_draws: 2_000, ..sweeps(2_000) });
     assert!(found.background_var > 0.0);
     let mean = found.coef_draws.mean_axis(Axis(0)).unwrap();
     let deviation = found.coef_draws.std_axis(Axis(0), 1.0);
@@ -207,14 +212,7 @@ fn draws_have_the_mean_of_the_coefficients() {
 #[test]
 fn the_same_seed_gives_the_same_bits_and_another_one_others() {
     let (x, y) = example();
-    let short = |seed| {
-        run(
-            &x,
-            &y,
-            None,
-            &Settings { n_sweeps: 20, n_burn_in: 5, n_draws: 2, enough: f64::INFINITY, seed, ..Settings::default() },
-        )
-    };
+    let short = |seed| run(&x, &y, None, &Settings { n_burn_in: 5, n_draws: 2, seed, ..sweeps(20) });
     assert_eq!(short(3), short(3));
     assert_ne!(short(3).coef, short(4).coef);
 }
@@ -233,7 +231,7 @@ fn a_start_of_more_columns_than_the_rank_is_cut() {
 #[test]
 fn units_of_the_data_change_nothing() {
     let (x, y) = example();
-    let settings = Settings { n_sweeps: 50, n_draws: 1, ..Settings::default() };
+    let settings = Settings { n_draws: 1, ..sweeps(50) };
     let found = run(&x, &y, None, &settings);
     let scaled = run(&(&x * 8.0 + 64.0), &(&y * 1024.0), None, &settings);
     for j in 0..6 {

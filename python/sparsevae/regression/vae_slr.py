@@ -66,7 +66,8 @@ class VaeSlr(BlockwiseVae):
         Whether to average over supports where there is noise: `coef_`, `intercept_` and :meth:`predict` are then means
         over the posterior of all supports and of a dense background of small coefficients, which predicts better than
         any one support where columns are correlated. `support_` stays the selection. 500 sweeps of the sampler in place
-        of 100; with a learned `noise_var`, the sampler runs for this alone.
+        of 100, and more where they mix slowly and cost little; with a learned `noise_var`, the sampler runs for this
+        alone.
     n_nonzero : int or None, default=None
         How many columns to choose. Fewer where they explain everything; pure noise is then fitted as well.
     max_nonzero : int or None, default=None
@@ -212,12 +213,12 @@ class VaeSlr(BlockwiseVae):
     `positive`.
 
     The posterior is that of the model ``y = X b + X c + e`` of a few effects ``b``, a dense background ``c`` and noise,
-    sampled in 60 to 260 sweeps, or 500 with `model_averaging`, and at most `max_iter`, over at most 20 effects or ten
-    more than a first search has found, each taken away in turn and its column drawn anew from all columns and none,
-    with the variances and the number of effects drawn between sweeps (docs/theory/computed.md, "Averaging over
-    supports"). It costs ``O(n_samples**2 * (n_samples + n_features))`` once, in which Ctrl-C is not heard, two copies
-    of `X`, and ``O(n_samples * n_features)`` a move. A given `noise_var` is taken as it is, down to 1e-12 of the mean
-    square of `y`; any word means that it is drawn. The seed is `random_state`.
+    sampled in 60 to 260 sweeps, or 500 to 4,100 with `model_averaging`, and at most `max_iter`, over at most 20 effects
+    or ten more than a first search has found, each taken away in turn and its column drawn anew from all and none, with
+    the variances and the number of effects drawn between sweeps (docs/theory/computed.md, "Averaging over supports").
+    It costs ``O(n_samples**2 * (n_samples + n_features))`` once, in which Ctrl-C is not heard, two copies of `X`, and
+    ``O(n_samples * n_features)`` a move. A given `noise_var` is taken as it is, down to 1e-12 of the mean square of
+    `y`; any word means that it is drawn. The seed is `random_state`.
 
     References
     ----------

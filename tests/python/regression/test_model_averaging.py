@@ -1,5 +1,7 @@
 """Averages over supports: better predictions, probabilities that are true, sets that hold the effect."""
 
+import itertools
+import math
 import warnings
 
 import numpy as np
@@ -36,6 +38,44 @@ def test_averages_predict_new_samples_better_than_one_support_where_columns_are_
         ]
         ratios.append(errors[0] / errors[1])
     assert np.exp(np.mean(np.log(ratios))) < 0.9
+
+
+def inclusion_by_enumeration(X, y):
+    """Inclusion probabilities by a sum over supports and backgrounds, and an integral over the effects' variance."""
+    freedom, n = len(X) - 1, X.shape[1]
+    columns, response = X - X.mean(axis=0), y - y.mean()
+    columns /= np.sqrt(np.square(columns).sum(axis=0) / freedom)
+    response /= np.sqrt(np.square(response).sum() / freedom)
+    left, singular, _ = np.linalg.svd(columns, full_matrices=False)
+    columns, reached, spectrum = left.T @ columns, left.T @ response, singular**2 / n
+    off_range = freedom - reached @ reached
+    backgrounds = [(0.0, 0.5), *((ratio, 0.5 / 19) for ratio in np.geomspace(1e-3, 1e3, 19))]
+    slabs = np.geomspace(1e-5, 1e5, 121)
+    supports, logs = [], []
+    for ratio, prior in backgrounds:
+        weights = 1 / (ratio * spectrum + 1)
+        products, targets = columns.T * weights @ columns, columns.T @ (weights * reached)
+        for k in range(n + 1):
+            # The number of effects is uniform, and the share of the variance that k of them explain is.
+            density = np.log(max(k, 1)) - 2 * np.log1p(max(k, 1) * slabs) + np.log(slabs) - np.log(math.comb(n, k))
+            for support in map(list, itertools.combinations(range(n), k)):
+                values, vectors = np.linalg.eigh(products[np.ix_(support, support)])
+                explained = np.square(vectors.T @ targets[support]) / (values + 1 / slabs[:, None])
+                sums = reached**2 @ weights + off_range - explained.sum(axis=1)
+                occam = np.log1p(values * slabs[:, None]).sum(axis=1) - np.log(weights).sum()
+                at_slabs = density - occam / 2 - freedom / 2 * np.log(sums)
+                supports.append(np.isin(np.arange(n), support))
+                logs.append(np.log(prior) + np.logaddexp.reduce(at_slabs))
+    return np.exp(np.array(logs) - np.logaddexp.reduce(logs)) @ np.array(supports)
+
+
+def test_probabilities_are_those_of_the_sum_over_all_supports_for_any_seed():
+    X, y = load_diabetes(return_X_y=True)
+    exact = inclusion_by_enumeration(X, y)
+    assert 0.4 < exact.min() < exact.max() < 0.93
+    for seed in range(5):
+        found = VaeSlr(model_averaging=True, random_state=seed).fit(X, y).inclusion_prob_
+        assert np.abs(found - exact).max() < 0.08
 
 
 def test_real_data_are_predicted_as_well_as_by_the_lasso():
