@@ -27,7 +27,7 @@ PY_SOURCES := $(wildcard python tests/python tests/data benches notebooks docs)
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo dev fmt lint lint-rust lint-python test test-rust test-python test-notebooks figures figures-statistics bench docs clean
+.PHONY: help demo dev fmt lint lint-rust lint-python test test-rust test-python test-notebooks figures figures-statistics bench docs links clean
 
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ bench: $(VENV)/.bench ## Time the kernel, then everything beside its rivals; wri
 
 docs: $(VENV)/.docs ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+links: $(VENV)/.docs ## Ask whether the addresses in the documentation answer; needs a network
+	$(BIN)/sphinx-build -W --keep-going -b linkcheck -D plot_gallery=0 docs docs/_build/linkcheck
 
 clean: ## Remove the environment and everything built
 	rm -rf $(VENV) target dist demo docs/_build docs/gallery docs/generated docs/sg_execution_times.rst .mypy_cache .ruff_cache .pytest_cache

@@ -35,9 +35,16 @@ sphinx_gallery_conf = {
     "show_signature": False,
 }
 
+# `make links` asks every address of the pages for an answer; the links among pages are the tests' to check.
+linkcheck_timeout = 20
+linkcheck_retries = 2
+linkcheck_workers = 2
+# Its pages are written by sphinx-gallery, with links among themselves.
+linkcheck_exclude_documents = [r"gallery/.*"]
+
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["wrapping.css"]
 # Pages with none below them have no list of such.
 html_sidebars = {page: [] for page in ("papers", "experiments", "notation", "glossary", "architecture", "extending")}
 html_title = f"sparsevae {release}"

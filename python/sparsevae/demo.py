@@ -158,9 +158,13 @@ class Noisy:
         lasso = self.lasso_support
         axes.scatter(lasso, np.full(len(lasso), -0.015), marker="|", color="black", label=f"the Lasso's {len(lasso)}")
         axes.legend(frameon=False, fontsize="small")
-        for j in self.model.support_.tolist():
-            at = (j, self.model.inclusion_prob_[j])
-            axes.annotate(self.names[j], at, (4, -3), textcoords="offset points", fontsize="x-small")
+        chosen, prob = self.model.support_, self.model.inclusion_prob_
+        for j in chosen.tolist():
+            # A name stands left of its column where the right has another name, or the margin.
+            crowded = np.any((chosen > j) & (chosen < j + 5) & (np.abs(prob[chosen] - prob[j]) < 0.05))
+            left = crowded or j > 0.8 * len(prob)
+            shift, side = ((-5, -3), "right") if left else ((5, -3), "left")
+            axes.annotate(self.names[j], (j, prob[j]), shift, textcoords="offset points", fontsize="x-small", ha=side)
 
 
 def diabetes(seed: int) -> Noisy:

@@ -212,14 +212,14 @@ def test_the_noise_of_linear_data_is_found_and_a_given_one_kept():
 @pytest.mark.parametrize("how", ["auto", "learn", 0.25])
 def test_missing_entries_and_the_unit_of_the_data_do_not_matter(how):
     X = linear(0.5, n=300)
-    holes = np.where(np.random.default_rng(0).random(X.shape) < 0.2, np.nan, X)
+    gaps = np.where(np.random.default_rng(0).random(X.shape) < 0.2, np.nan, X)
     options = {"covariance": "full", "encoder_hidden": (8,), "n_steps": 50, "allow_missing": True, "random_state": 0}
-    here = ManifoldVae(4, noise_var=how, **options).fit(holes)
-    there = ManifoldVae(4, noise_var=how * 1e6 if isinstance(how, float) else how, **options).fit(1e3 * holes)
-    np.testing.assert_allclose(there.denoise(1e3 * holes) / 1e3, here.denoise(holes), atol=1e-3)
+    here = ManifoldVae(4, noise_var=how, **options).fit(gaps)
+    there = ManifoldVae(4, noise_var=how * 1e6 if isinstance(how, float) else how, **options).fit(1e3 * gaps)
+    np.testing.assert_allclose(there.denoise(1e3 * gaps) / 1e3, here.denoise(gaps), atol=1e-3)
     assert there.noise_var_ == pytest.approx(1e6 * here.noise_var_, rel=1e-3)
     assert there.reconstruction_error_ == pytest.approx(1e6 * here.reconstruction_error_, rel=1e-3)
-    assert here.reconstruction_error_ == pytest.approx(np.nanmean((here.denoise(holes) - holes) ** 2), rel=1e-3)
+    assert here.reconstruction_error_ == pytest.approx(np.nanmean((here.denoise(gaps) - gaps) ** 2), rel=1e-3)
 
 
 def test_a_deterministic_autoencoder_may_have_one_variance():

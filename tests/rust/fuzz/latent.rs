@@ -11,7 +11,7 @@ use sparsevae::monitor::Monitor;
 use sparsevae::settings::Settings as _;
 
 /// NaN where a response is negative: in data with missing entries.
-fn holes(mut x: Array2<f64>, y: &Array2<f64>, missing: bool) -> Array2<f64> {
+fn with_gaps(mut x: Array2<f64>, y: &Array2<f64>, missing: bool) -> Array2<f64> {
     if missing {
         x.rows_mut().into_iter().zip(y).filter(|(_, y)| **y < 0.0).for_each(|(mut row, _)| row[0] = f64::NAN);
     }
@@ -54,7 +54,7 @@ proptest! {
             n_components, floor, scale_features, n_anneal, max_iter: n_anneal + 30, ..RobustVaeSettings::default()
         };
         let Ok(settings) = settings.check() else { return Ok(()) };
-        let (x, monitor) = (holes(x, &y, missing), Monitor::default());
+        let (x, monitor) = (with_gaps(x, &y, missing), Monitor::default());
         if let Ok(found) = robust_vae::fit(&x.view(), missing, &settings, &monitor) {
             prop_assert!(finite(found.low_rank.iter().chain(&found.components).chain(&found.units).chain(&found.energy_path)), "{found:?}");
             prop_assert!(found.outlier_var.iter().zip(&x).all(|(var, x)| var.is_nan() == x.is_nan() && !var.is_infinite()));
@@ -71,7 +71,7 @@ proptest! {
     ) {
         let settings = RobustPcaSettings { outlier_weight, max_iter, ..RobustPcaSettings::default() };
         let Ok(settings) = settings.check() else { return Ok(()) };
-        let x = holes(x, &y, missing);
+        let x = with_gaps(x, &y, missing);
         if let Ok(found) = robust_pca::fit(x.view(), missing, &settings, &Monitor::default()) {
             let numbers = found.low_rank.iter().chain(&found.outliers).chain(&found.singular).chain(&found.components);
             prop_assert!(finite(numbers.chain([&found.residual])), "{found:?}");

@@ -187,6 +187,10 @@ def test_the_control_parameter_of_section_5_1_has_samples_and_features_swapped()
     # It is 1 at Wainwright's threshold.
     threshold = limits(n_features, k, fit_intercept=False).lasso_samples
     assert (threshold - k - 1) / (2 * k * np.log(n_features - k)) == pytest.approx(1)
+    # The largest numbers of nonzeros that 100 samples are enough for, by either threshold.
+    found = [limits(n_features, nonzeros, fit_intercept=False) for nonzeros in range(1, 60)]
+    assert sum(each.lasso_samples <= n_samples for each in found) == 8
+    assert sum(each.l1_samples <= n_samples for each in found) == 38
 
 
 def condition_number(n_genes, seed):
@@ -205,9 +209,10 @@ def test_condition_numbers_of_genes_fall_with_their_number_and_not_for_want_of_v
     assert np.linalg.cond(X) == pytest.approx(2395, abs=1)
     assert condition_number(100, None) == pytest.approx(2449, abs=1)
     assert spectrum[0] / spectrum[69] == pytest.approx(134, abs=1)
-    many, few = ([condition_number(n_genes, seed) for seed in range(30)] for n_genes in (200, 100))
+    many, few = ([condition_number(n_genes, seed) for seed in range(200)] for n_genes in (200, 100))
     assert max(many) < 1345
-    assert sum(number > condition_number(100, None) for number in few) > 15
+    assert (np.median(many), np.median(few)) == pytest.approx((1136, 2587), abs=1)
+    assert sum(number > condition_number(100, None) for number in few) == 139
 
 
 @pytest.mark.slow

@@ -243,10 +243,10 @@ def test_an_autoencoder_is_tuned_without_the_truth_and_tells_the_errors_of_all_w
     assert "variances" not in facts
     assert len(facts["column_norms"]) == 4
     # Another truth changes the errors that are reported, and nothing else.
-    blind = tuned_autoencoder(problem, Bunch(**{**data, "clean": data.clean[::-1]}), own)
-    assert np.array_equal(blind.coef, solution.coef)
-    assert {**blind.facts, "errors": facts["errors"]} == facts
-    assert blind.facts["errors"] != facts["errors"]
+    other = tuned_autoencoder(problem, Bunch(**{**data, "clean": data.clean[::-1]}), own)
+    assert np.array_equal(other.coef, solution.coef)
+    assert {**other.facts, "errors": facts["errors"]} == facts
+    assert other.facts["errors"] != facts["errors"]
 
 
 def test_a_penalty_is_picked_by_samples_that_are_in_no_training(monkeypatch):
