@@ -47,12 +47,14 @@ def run(device, quick):
         Y = Z @ X.T
         there = X.to(device), Y.to(device)
 
-        def batch(there=there):
-            found = solve_batch(*there, optimizer="em")
+        def batch(optimizer, there=there):
+            found = solve_batch(*there, optimizer=optimizer)
             return found.coef.cpu(), found.converged.cpu()
 
-        batch()  # loads the libraries
-        runs = {f"solve_batch, {device}": batch}
+        runs = {}
+        for optimizer in ("em", "auto"):
+            batch(optimizer)  # loads the libraries
+            runs[f"solve_batch {optimizer}, {device}"] = partial(batch, optimizer)
         for n in threads if count <= FEW else threads[-1:]:
             runs[f"fit_many, {n} threads"] = partial(fit_many, model, X.numpy(), Y.T.numpy(), n_jobs=n)
         for name, function in runs.items():

@@ -20,6 +20,8 @@ _UNROLL, _LAUNCH, _AHEAD = 10, 10, 2
 _CHUNK = 1000
 # Columns of the decoder's first weights below this share of the largest count as zero; variances are near 0 or 1.
 _ZERO_COLUMN, _ZERO_VAR = 0.05, 0.5
+# Bins of the histograms of variances, and their right end.
+_BINS, _LARGEST_VAR = 50, 1.25
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Protocol:
     weight_decay: float = 5e-4
     floor: float = 0.01
     anneal_share: float = 0.7
+    warmup_share: float = 0.0
+    n_draws: int = 1
 
     def rates(self):
         if not self.falling:
@@ -57,6 +61,11 @@ class Protocol:
         first, until = max(_FIRST_FLOOR, self.floor), self.anneal_share * self.n_steps
         done = (min(1.0, step / until) if until else 1.0 for step in range(self.n_steps))
         return [first * (self.floor / first) ** share for share in done]
+
+    def warmth(self):
+        """Shares of the weight of the latent variables' terms: they rise from 0 to 1."""
+        until = self.warmup_share * self.n_steps
+        return [min(1.0, step / until) if until else 1.0 for step in range(self.n_steps)]
 
 
 def arrange(methods):
@@ -106,6 +115,7 @@ class Ensemble:
         self.clock = torch.zeros(1, dtype=torch.int64, device=device)
         self.rates = torch.tensor(protocol.rates(), device=device)
         self.floors = torch.tensor(protocol.floors(), device=device, dtype=dtype)
+        self.warmth = torch.tensor(protocol.warmth(), device=device, dtype=dtype)
         self.step, self._graph, self._launched = 0, None, []
         for tensor in self.parameters():
             tensor.requires_grad_()
@@ -144,19 +154,32 @@ class Ensemble:
     def decode(self, z):
         return affine(body(z, self.decoder[:-1]), self.decoder[-1])
 
-    def energies(self, x, noise, floor):
-        """Energy of each sample of each network; `x` has shape (networks, samples, features)."""
-        v, squared = self.n_variational, self.n_squared
+    def energies(self, x, noise, floor, warmth=1.0):
+        """Energy of each sample of each network; `x` has shape (networks, samples, features).
+
+        The weights of the latent variables' terms are those of the methods, times `warmth`. Draws are a dimension of
+        `noise`, (variational networks, draws, samples, components), where there are several.
+        """
+        v, squared, draws = self.n_variational, self.n_squared, self.protocol.n_draws
         mean, log_var = self.encode(x)
         # One split, since the slope of a slice is a copy of the whole.
         random, plain, absolute = mean.split([v, squared - v, self.n_networks - squared])
-        z = torch.cat([torch.addcmul(random, torch.exp(0.5 * log_var), noise), plain, absolute])
         sizes = [random.square() + log_var.exp() - log_var, plain.square(), absolute.abs()]
-        fit = torch.log((x - self.decode(z)).square() + floor).sum(2)
-        return torch.addcmul(fit, self.weights, torch.cat([size.sum(2) for size in sizes]))
+        deviation = torch.exp(0.5 * log_var)
+        if draws == 1:
+            z = torch.cat([torch.addcmul(random, deviation, noise), plain, absolute])
+            fit = torch.log((x - self.decode(z)).square() + floor).sum(2)
+        else:
+            drawn = torch.addcmul(random[:, None], deviation[:, None], noise)
+            # Those without variances need one draw; they share the shape.
+            z = torch.cat([drawn, torch.cat([plain, absolute])[:, None].expand(-1, draws, -1, -1)]).flatten(1, 2)
+            found = self.decode(z).unflatten(1, (draws, -1))
+            fit = torch.log((x[:, None] - found).square() + floor).sum(3).mean(1)
+        return torch.addcmul(fit, self.weights * warmth, torch.cat([size.sum(2) for size in sizes]))
 
     def draw_noise(self):
-        shape = (self.n_variational, self.batch, self.protocol.n_components)
+        draws = () if self.protocol.n_draws == 1 else (self.protocol.n_draws,)
+        shape = (self.n_variational, *draws, self.batch, self.protocol.n_components)
         return torch.randn(shape, generator=self.generator, device=self.data.device, dtype=self.data.dtype)
 
     def repeated(self, x):
@@ -167,9 +190,9 @@ class Ensemble:
         """Move all weights by one step; its number is on the device, so that a graph can count."""
         rows = self.order.index_select(0, self.clock % self.per_epoch)[0]
         x = self.repeated(self.data.index_select(1, rows))
-        energies = self.energies(
-            x, self.draw_noise() if noise is None else noise, self.floors.index_select(0, self.clock)
-        )
+        noise = self.draw_noise() if noise is None else noise
+        floor, warmth = (values.index_select(0, self.clock) for values in (self.floors, self.warmth))
+        energies = self.energies(x, noise, floor, warmth)
         self._optimizer.zero_grad(set_to_none=True)
         (energies.sum() / self.batch).backward()
         self._optimizer.param_groups[0]["lr"].copy_(self.rates.index_select(0, self.clock)[0])
@@ -266,8 +289,21 @@ class Ensemble:
         """Latent variables in use: by norms of the decoder's columns, and by mean variances of variational ones."""
         norms = self.decoder[0][0].norm(dim=2)
         columns = (norms >= _ZERO_COLUMN * norms.amax(1, keepdim=True)).sum(1)
-        variances = sum(found.sum(1) for _, _, found in self.cleaned(x)) / x.shape[1]
-        return columns, (variances < _ZERO_VAR).sum(1)
+        return columns, (self.variances(x)[0] < _ZERO_VAR).sum(1)
+
+    @torch.no_grad()
+    def variances(self, x):
+        """Mean posterior variances of each latent variable, ascending, and a histogram of all, a row a network.
+
+        It has bins of equal width; what is beyond them is in the last.
+        """
+        total, counts = 0.0, 0
+        for _, _, found in self.cleaned(x):
+            places = (found.flatten(1) * (_BINS / _LARGEST_VAR)).long().clamp_(max=_BINS - 1)
+            zeros = torch.zeros(len(found), _BINS, dtype=torch.int64, device=found.device)
+            counts = counts + zeros.scatter_add_(1, places, torch.ones_like(places))
+            total = total + found.sum(1)
+        return (total / x.shape[1]).sort(1).values, counts
 
 
 def train(starts, marks, reached, deadline=math.inf):

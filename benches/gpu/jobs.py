@@ -20,6 +20,10 @@ WEIGHTS = {"l2": (0.1, 1.0, 10.0, 100.0, 1000.0), "l1": (0.1, 1.0, 10.0, 100.0)}
 RIVALS = tuple(
     Method(f"AE-{penalty}", penalty=penalty, weight=weight) for penalty, found in WEIGHTS.items() for weight in found
 )
+NO_PENALTY = Method("AE, no penalty", weight=0.0)
+# On images: the floor of sparsevae.experiments, and weights of an autoencoder's penalty.
+IMAGE_FLOOR = 0.03
+IMAGE_RIVALS = tuple(Method("AE-l2", weight=weight) for weight in (1.0, 10.0, 100.0))
 # Share of the entries of held-out samples that are replaced, to be predicted.
 _ALTERED = 0.1
 # Rows that robust PCA is given; its singular values want all in memory of one core.
@@ -62,9 +66,9 @@ def _unit(X):
     return ManifoldVae(1, encoder_hidden=(), n_steps=1, random_state=0).fit(X[:10_000]).scale_
 
 
-def _collect(places, drawn, n_samples, n_scored):
+def _collect(places, drawn, n_samples, n_scored, unit=_unit):
     """Stack what was drawn; samples beyond `n_samples` are held out, and a tenth of their entries altered."""
-    scales = [_unit(X) for X, _ in drawn]
+    scales = [unit(X) for X, _ in drawn]
     data = torch.stack([torch.from_numpy(X / scale).float() for (X, _), scale in zip(drawn, scales, strict=True)])
     clean = [
         torch.from_numpy(truth[:n_scored] / scale).float() for (_, truth), scale in zip(drawn, scales, strict=True)
@@ -102,12 +106,14 @@ def draw_manifolds(places, n_samples, *, hidden, n_features=100, n_held=5000, n_
     return _collect(places, drawn, n_samples, n_scored)
 
 
-def draw_digits(places, path, n_samples):
+def draw_digits(places, path, n_samples, n_held):
+    """Draw images, which keep their unit: most pixels are 0, and a quartile says nothing of the strokes."""
     drawn = []
     for place in places:
         data = make_corrupted_digits(path=path, n_samples=n_samples, outlier_share=place.share, random_state=place.seed)
         drawn.append((data.X, data.clean))
-    return _collect(places, drawn, len(drawn[0][0]), len(drawn[0][0]))
+    kept = n_samples - n_held
+    return _collect(places, drawn, kept, kept, lambda _: 1.0)
 
 
 def _robust_pca(X, clean):
@@ -134,6 +140,7 @@ class Job:
     protocol: Protocol
     marks: tuple[int, ...] = ()
     robust_pca: bool = False
+    variances: bool = False
 
     def steps(self):
         return (*self.marks, self.protocol.n_steps)
@@ -149,6 +156,7 @@ def scores(job, sets, ensemble):
         numbers["misfit"] = ensemble.misfit(sets.held, sets.held)
     numbers = {name: values.tolist() for name, values in numbers.items()}
     variance = variance.tolist()
+    means, counts = ensemble.variances(scored) if job.variances else (None, None)
     rows = []
     for index in range(ensemble.n_networks):
         method, place = ensemble.methods[index // len(sets.places)], sets.places[index % len(sets.places)]
@@ -157,6 +165,9 @@ def scores(job, sets, ensemble):
         row |= {name: float(f"{values[index]:.5g}") for name, values in numbers.items()}
         if index < ensemble.n_variational:
             row["variance"] = variance[index]
+            if job.variances:
+                row["variances"] = [float(f"{value:.4g}") for value in means[index].tolist()]
+                row["histogram"] = counts[index].tolist()
         rows.append(row)
     return rows
 
@@ -266,22 +277,85 @@ def table1(context):
     ]
 
 
-def mnist(context):
-    """Fig. 5 on the images of MNIST for tests; left out where they are not at hand."""
-    quick, _ = context
+def variance(context):
+    """Fig. 3: posterior variances at the paper's places, three dimensions of which the grid has as well."""
+    dimensions, shares = ((2, 20), (0.0, 0.5)) if context[0] else ((2, 8, 14, 20), (0.0, 0.25, 0.5))
+    places = [Place(dimension, share, 0) for dimension in dimensions for share in shares]
+    draw = _recovery(places, 50_000, context)
+    return [Job("variance", "variance", draw, (VAE,), _protocol(100, 100_000, context), variances=True)]
+
+
+def collapse(context):
+    """Fig. 4: as many latent variables as dimensions, which are 10."""
+    quick = context[0]
+    shares = (0.05, 0.5) if quick else tuple(round(0.05 * place, 2) for place in range(1, 11))
+    places = [Place(10, share, trial) for share in shares for trial in range(1 if quick else TRIALS)]
+    protocol = replace(_protocol(100, 100_000, context), n_components=10)
+    draw = _recovery(places, 50_000, context)
+    return [Job("collapse", "collapse", draw, (VAE,), protocol, variances=True)]
+
+
+def _images():
+    """Return the file of the images of MNIST for tests, None where it is not at hand."""
     try:
-        path = fetch_mnist(part="test").source[0]
+        return fetch_mnist(part="test").source[0]
     except DataUnavailableError as error:
-        print(f"mnist is left out: {error}")
+        print(f"MNIST is left out: {error}")
+        return None
+
+
+def _image_protocol(n_components, context, **changes):
+    """Return that of the networks of images, as sparsevae.experiments trains them but for the sizes."""
+    encoder, n_steps = ((20, 10), 20) if context[0] else ((1000, 500, 250), 20_000)
+    options = {"floor": IMAGE_FLOOR, "warmup_share": 0.7, **changes}
+    return Protocol(n_components, encoder, encoder[::-1], n_steps, **options)
+
+
+def mnist(context):
+    """Fig. 5 on the images of MNIST for tests: one draw a step and five, autoencoders, robust PCA."""
+    quick, path = context[0], _images()
+    if path is None:
         return []
     places = [Place(0, share, 0) for share in ((0.1,) if quick else (0.05, 0.1, 0.2, 0.3, 0.4, 0.5))]
-    encoder, n_samples, n_steps = ((20, 10), 200, 20) if quick else ((1000, 500, 250), None, 20_000)
-    protocol = Protocol(30, encoder, encoder[::-1], n_steps)
-    methods = (VAE, replace(RIVALS[0], name="AE, no penalty", weight=0.0))
-    return [Job("mnist", "mnist", lambda: draw_digits(places, path, n_samples), methods, protocol, robust_pca=True)]
+    sizes = (200, 20) if quick else (10_000, 500)
+
+    def draw():
+        return draw_digits(places, path, *sizes)
+
+    five = replace(VAE, name="VAE, 5 draws")
+    return [
+        Job("mnist", "mnist", draw, (VAE, NO_PENALTY, *IMAGE_RIVALS), _image_protocol(30, context), robust_pca=True),
+        Job("mnist", "mnist", draw, (five,), _image_protocol(30, context, n_draws=5)),
+    ]
 
 
-PARTS = {"grid": grid, "scale": scale, "paper": paper, "table1": table1, "mnist": mnist}
+def digits(context):
+    """Fig. 2(b): latent variables that are used on clean images of MNIST, over their number."""
+    quick, path = context[0], _images()
+    if path is None:
+        return []
+    places = [Place(0, 0.0, trial) for trial in range(1 if quick else 2)]
+    size = 200 if quick else 10_000
+
+    def draw():
+        return draw_digits(places, path, size, 0)
+
+    return [
+        Job("digits", str(count), draw, (VAE, NO_PENALTY), _image_protocol(count, context))
+        for count in ((3, 40) if quick else (3, 5, 8, 10, 15, 20, 25, 30, 35, 40))
+    ]
+
+
+PARTS = {
+    "grid": grid,
+    "scale": scale,
+    "paper": paper,
+    "table1": table1,
+    "variance": variance,
+    "collapse": collapse,
+    "mnist": mnist,
+    "digits": digits,
+}
 
 
 def workers():

@@ -4,6 +4,7 @@ python benches/gpu/report.py FOLDER
 """
 
 import datetime as dt
+import itertools
 import json
 import math
 import os
@@ -260,10 +261,48 @@ def show_mnist(rows):
     for dimension, share in places_of(rows):
         line = {"outliers": share}
         line |= {name: number(statistics.median(at(values, f"{dimension}/{share}"))) for name, values in found.items()}
-        line["VAE uses"] = next(
-            f"{row['columns']:.0f}" for row in rows if row["method"] == "VAE" and row["share"] == share
-        )
+        ours = next(row for row in rows if row["method"] == "VAE" and row["share"] == share)
+        line |= {"VAE uses, columns": f"{ours['columns']:.0f}", "variances": ours["variance"]}
         cells.append(line)
+    return table(cells)
+
+
+def show_digits(rows):
+    cells = []
+    for count in sorted({int(row["label"]) for row in rows}):
+        line = {"latent variables": count}
+        for name in dict.fromkeys(row["method"] for row in rows):
+            there = [row for row in rows if int(row["label"]) == count and row["method"] == name]
+            line[f"{name}, columns"] = ", ".join(f"{row['columns']:.0f}" for row in there)
+            if "variance" in there[0]:
+                line[f"{name}, variances below 1/2"] = ", ".join(str(row["variance"]) for row in there)
+            line[f"{name}, NMSE"] = ", ".join(number(row["nmse"]) for row in there)
+        cells.append(line)
+    return table(cells)
+
+
+def show_variance(rows):
+    """Shares of all posterior variances in five parts of the histogram."""
+    cells = []
+    for row in sorted(rows, key=lambda row: (row["dimension"], row["share"])):
+        counts = np.array(row["histogram"])
+        # Bins of 1/40.
+        parts = [counts[first:last].sum() / counts.sum() for first, last in itertools.pairwise((0, 8, 20, 32, 44, 50))]
+        names = ("below 0.2", "to 0.5", "to 0.8", "to 1.1", "beyond")
+        line = {"dimension": row["dimension"], "outliers": row["share"], "NMSE": number(row["nmse"])}
+        line |= {name: f"{part:.1%}" for name, part in zip(names, parts, strict=True)}
+        cells.append({**line, "means below 1/2": row["variance"]})
+    return table(cells)
+
+
+def show_collapse(rows):
+    """Means over the trials of the sorted mean variances."""
+    cells = []
+    for share in sorted({row["share"] for row in rows}):
+        there = [row for row in rows if row["share"] == share]
+        means = np.mean([row["variances"] for row in there], axis=0)
+        line = {"outliers": share, **{place: f"{value:.2f}" for place, value in enumerate(means, 1)}}
+        cells.append({**line, "below 1/2": ", ".join(str(row["variance"]) for row in there)})
     return table(cells)
 
 
@@ -279,7 +318,10 @@ SECTIONS = {
         show_paper,
     ),
     "table1": ("Table 1, last row: 20 dimensions, 30 latent variables, 400 features", show_table1),
+    "variance": ("Fig. 3: posterior variances, 50 latent variables, shares of all", show_variance),
+    "collapse": ("Fig. 4: mean posterior variances in order, 10 dimensions, 10 latent variables", show_collapse),
     "mnist": ("Fig. 5: MNIST with outliers, NMSE", show_mnist),
+    "digits": ("Fig. 2(b): MNIST, latent variables that are used", show_digits),
 }
 
 

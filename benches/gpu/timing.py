@@ -21,7 +21,15 @@ from ensemble import Ensemble, train
 from report import Results, machine, number
 
 KINDS = {"float32": {}, "float32, another seed": {"seed": 1}, "TF32": {"tf32": True}}
-SHAPES = {"scale": (3, 20_000, 100), "paper": (1, 20_000, 100), "table1": (5, 20_000, 400), "mnist": (6, 10_000, 784)}
+SHAPES = {
+    "scale": (3, 20_000, 100),
+    "paper": (1, 20_000, 100),
+    "table1": (5, 20_000, 400),
+    "variance": (12, 20_000, 100),
+    "collapse": (30, 20_000, 100),
+    "mnist": (6, 9_500, 784),
+    "digits": (2, 10_000, 784),
+}
 
 
 def parse():

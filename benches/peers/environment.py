@@ -15,7 +15,7 @@ for library in ("OPENBLAS", "OMP", "MKL", "NUMBA", "RAYON", "BLIS", "VECLIB_MAXI
 
 
 def _facts():
-    """What Linux tells of the processor; nothing elsewhere."""
+    """The name of the processor on Linux; nothing elsewhere."""
     known = Path("/proc/cpuinfo")
     if not known.is_file():
         return {}

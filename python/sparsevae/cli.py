@@ -1,7 +1,7 @@
 """The command line: ``sparsevae fit``, ``plan``, ``demo``, ``reproduce`` and ``plot``."""
 
 import argparse
-import json
+import dataclasses
 import math
 import sys
 import time
@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from . import VaeSlr, __version__, demo, experiments, plan, plotting
 from .exceptions import ParameterError, SparseVaeError
-from .report import fit_table
-from .tables import SUFFIXES, read_table
+from .outputs import check_outputs, in_options, write_json
+from .report import CONSTANT, fit_table
+from .tables import SUFFIXES, Table, read_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,7 +73,7 @@ def _add_fit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument(
         "--test-fraction", type=_share, metavar="F", help="share of samples to hold out for an R^2 on them"
     )
-    _add_outputs(run, "inclusion probabilities")
+    _add_outputs(run, "inclusion probabilities; coefficients where there is no noise")
     run.set_defaults(run=_fit)
 
 
@@ -109,6 +110,8 @@ def _add_table(run: argparse.ArgumentParser, *, required: bool) -> None:
     run.add_argument("--exclude", type=_names, default=[], metavar="COLUMNS", help=names)
     missing = "missing numbers are an error (default), or the mean of their column"
     run.add_argument("--missing", choices=["error", "mean"], default="error", help=missing)
+    decimal = "what stands before decimals in text: . (default) or a comma"
+    run.add_argument("--decimal", choices=[".", ","], default=".", help=decimal)
 
 
 def _add_outputs(run: argparse.ArgumentParser, picture: str) -> None:
@@ -202,15 +205,25 @@ def _draw(results: Sequence[demo.Recovery], noisy: demo.Noisy, folder: Path) -> 
         plotting.plot_coefficients(axes[1], result.truth, shown, title=f"one problem, {count} nonzeros")
     second, grid = plotting.new_figure(1, 1)
     noisy.draw(grid[0][0])
-    folder.mkdir(parents=True, exist_ok=True)
     paths = folder / "recovery.png", folder / "inclusion.png"
     figure.savefig(paths[0], dpi=110)
     second.savefig(paths[1], dpi=110)
     return paths
 
 
+def _read(arguments: argparse.Namespace) -> Table:
+    return read_table(
+        arguments.data,
+        arguments.response,
+        exclude=arguments.exclude,
+        missing=arguments.missing,
+        decimal=arguments.decimal,
+    )
+
+
 def _fit(arguments: argparse.Namespace) -> int:
-    table = read_table(arguments.data, arguments.response, exclude=arguments.exclude, missing=arguments.missing)
+    check_outputs(arguments.plot, arguments.json)
+    table = _read(arguments)
     model = VaeSlr(
         n_nonzero=arguments.n_nonzero,
         max_nonzero=arguments.max_nonzero,
@@ -220,25 +233,27 @@ def _fit(arguments: argparse.Namespace) -> int:
         verbose=sys.stderr.isatty(),
     )
     report = fit_table(table, model, source=str(arguments.data), test_fraction=arguments.test_fraction)
-    print(report.text())
-    if arguments.json:
-        _write_json(arguments.json, report.to_dict())
-    if arguments.plot and not hasattr(model, "inclusion_prob_"):
-        print("\nno figure: this fit has no posterior over supports; --model-averaging asks for it")
-    elif arguments.plot:
+    warnings = tuple(in_options(warning, arguments) for warning in report.warnings)
+    print(dataclasses.replace(report, warnings=warnings).text())
+    figure = None
+    is_uncertain = hasattr(model, "inclusion_prob_") and not report.certified and report.status != CONSTANT
+    if arguments.plot and (is_uncertain or report.effects):
         figure, grid = plotting.new_figure(1, 1)
-        plotting.plot_inclusion(grid[0][0], model, title=str(table.response))
-        _save(figure, arguments.plot)
+        if is_uncertain:
+            plotting.plot_inclusion(grid[0][0], model, title=report.response)
+        else:
+            report.draw(grid[0][0])
+    elif arguments.plot:
+        print("\nno figure: no column was chosen")
+    _write(arguments, report.to_dict(), figure)
     return 0
 
 
 def _plan(arguments: argparse.Namespace) -> int:
     if (arguments.data is None) == (arguments.shape is None):
         raise ParameterError("name a FILE with a table, or a --shape, but not both")
-    if arguments.data is None:
-        X: Any = tuple(arguments.shape)
-    else:
-        X = read_table(arguments.data, arguments.response, exclude=arguments.exclude, missing=arguments.missing).X
+    check_outputs(arguments.plot, arguments.json)
+    X: Any = tuple(arguments.shape) if arguments.data is None else _read(arguments).X
     found = plan(
         X,
         n_nonzero=arguments.n_nonzero,
@@ -252,37 +267,22 @@ def _plan(arguments: argparse.Namespace) -> int:
         verbose=sys.stderr.isatty(),
     )
     print(found)
-    if arguments.json:
-        _write_json(arguments.json, found.to_dict())
-    if arguments.plot:
-        _save(found.plot(), arguments.plot)
+    _write(arguments, found.to_dict(), found.plot() if arguments.plot else None)
     return 130 if found.ended == "interrupted" else 0
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file; what is no finite number is null."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: plain(each) for name, each in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [plain(each) for each in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    path.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    print(f"\nresults: {path}")
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    try:
-        figure.savefig(path, dpi=110)
-    except ValueError as error:
-        raise ParameterError(f"`--plot` is {str(path)!r}, but no such figure can be written: {error}") from error
-    print(f"\nfigure: {path}")
+def _write(arguments: argparse.Namespace, content: dict[str, Any], figure: "Figure | None") -> None:
+    if arguments.json:
+        write_json(arguments.json, content)
+        print(f"\nresults: {arguments.json}")
+    if figure is not None:
+        figure.savefig(arguments.plot, dpi=110)
+        print(f"\nfigure: {arguments.plot}")
 
 
 def _demo(arguments: argparse.Namespace) -> int:
     start = time.perf_counter()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     trials, seed = arguments.trials, arguments.seed
     print(_EXPLANATION.format(trials=trials, seed=seed), flush=True)
     results = []
@@ -406,12 +406,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with threadpool_limits(limits=1):
             status: int = arguments.run(arguments)
             return status
-    except ParameterError as error:
-        print(f"sparsevae: {error}", file=sys.stderr)
-        return 2
     except (SparseVaeError, ImportError, OSError) as error:
-        print(f"sparsevae: {error}", file=sys.stderr)
-        return 1
+        print(f"sparsevae: {in_options(str(error), arguments)}", file=sys.stderr)
+        return 2 if isinstance(error, ParameterError) else 1
     except KeyboardInterrupt:
         print("\nsparsevae: interrupted", file=sys.stderr)
         return 130

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -18,17 +18,25 @@ from . import VaeSlr
 from .exceptions import ParameterError
 from .tables import Table
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 # Standard deviations of a normal 95% interval on each side.
 _Z = 1.96
+# What a report says in place of the estimator's status.
+CONSTANT = "constant_response"
 _STATUS = {
     "certified": ": there is no noise, and these are proved to be the fewest columns that explain the response",
     "noisy": ": nothing was proved, and the data were taken for noisy",
     "iteration_limit": ": the search did not converge",
     "sampling_limit": ": there were too few sweeps over sets of columns",
     "noise_collapsed": ": the noise variance fell to its floor",
+    CONSTANT: ": all samples have the same response, so that there is nothing to explain",
 }
 # Columns of a credible set that are listed in the text.
 _LISTED = 12
+# Coefficients that a figure has room for.
+_DRAWN = 40
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,10 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Report:
-    """A fit in the names of the table."""
+    """A fit in the names of the table.
+
+    `status` is that of the estimator, or "constant_response", of which nothing is certified.
+    """
 
     source: str
     response: str
@@ -88,7 +99,7 @@ class Report:
             f"status: {self.status}{_STATUS.get(self.status, '')}",
         ]
         lines += [f"warning: {warning}" for warning in self.warnings]
-        if not self.certified:
+        if not self.certified and self.status != CONSTANT:
             lines.append(
                 f"noise: standard deviation {math.sqrt(self.noise_var):.4g}; variance explained, adjusted, on the "
                 f"data that chose the columns: {self.explained:.2f}"
@@ -127,6 +138,19 @@ class Report:
             for row in (head, *rows)
         ]
 
+    def draw(self, axes: "Axes") -> None:
+        """Draw coefficients with their intervals, the largest on top, by the names of their columns."""
+        shown = sorted(self.effects, key=lambda each: abs(each.coef))[-_DRAWN:]
+        places = range(len(shown))
+        axes.axvline(0, color="0.6", linewidth=0.8)
+        axes.hlines(places, 0, [each.coef for each in shown], color="0.8", linewidth=3, zorder=0)
+        axes.hlines(places, [each.low for each in shown], [each.high for each in shown], color="C0", linewidth=1.2)
+        axes.plot([each.coef for each in shown], places, "o", color="C0", markersize=4)
+        axes.set_yticks(places, [each.column for each in shown], fontsize="x-small")
+        which = f", the {_DRAWN} largest of {len(self.effects):,}" if len(self.effects) > _DRAWN else ""
+        axes.set(xlabel="coefficient, 95% interval", title=f"response {self.response}{which}")
+        axes.set_ylim(-0.6, len(shown) - 0.4)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the same as what JSON holds."""
         return asdict(self)
@@ -144,8 +168,9 @@ def fit_table(table: Table, model: VaeSlr, *, source: str, test_fraction: float 
 
     `test_fraction` of the samples are held out first, to say how well a fit of the others predicts them.
     """
-    held_out = None if test_fraction is None else _held_out(table, model, test_fraction)
     y: Any = table.y
+    is_constant = bool(model.fit_intercept and (y == y[0]).all())
+    held_out = None if test_fraction is None or is_constant else _held_out(table, model, test_fraction)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit(table.X, y)
@@ -173,8 +198,8 @@ def fit_table(table: Table, model: VaeSlr, *, source: str, test_fraction: float 
         response=str(table.response),
         n_samples=int(table.X.shape[0]),
         n_features=int(table.X.shape[1]),
-        status=model.status_,
-        certified=bool(model.certified_),
+        status=CONSTANT if is_constant else model.status_,
+        certified=bool(model.certified_) and not is_constant,
         noise_var=float(model.noise_var_),
         explained=_explained(model, y),
         intercept=float(model.intercept_),

@@ -42,7 +42,7 @@ pub trait Element: Copy + Send + Sync + Debug {
     }
 }
 
-/// Calls `multiply` with one part of the columns after the other, and the rows of `out` that are theirs: side by side if
+/// Calls `multiply` with one block of the columns after the other, and the rows of `out` that are theirs: side by side if
 /// threads are lent. `per_column` entries are to be read in each column.
 pub(super) fn by_columns(
     per_column: usize,

@@ -1,4 +1,4 @@
-//! Decompositions by faer, on this thread alone: what the other rooms of `linalg` build upon.
+//! Decompositions by faer, on this thread alone: what the other modules of `linalg` build upon.
 
 use crate::{Error, Result};
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};

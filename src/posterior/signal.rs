@@ -15,7 +15,7 @@ use rand_distr::{ChiSquared, Distribution, StandardNormal};
 ///
 /// The statistic is a Bayes factor, with the noise variance integrated out: half of it for one effect at any column,
 /// half for a background of any strength. Under noise alone its mean is 1, so that one above `1 / FALSE_ALARM` is rarer
-/// than that (Markov); a smaller one is compared with those of drawn noise. Where the problem is a part of another one,
+/// than that (Markov); a smaller one is compared with those of drawn noise. In a sub-problem of another one
 /// the effect may be at any column of that: columns that were chosen by the response say nothing by themselves. Where the
 /// caller chose them, the bound alone decides.
 pub(super) struct Test<'a> {
@@ -31,8 +31,8 @@ impl Test<'_> {
     /// few unless it does at the level [`WRONG_SIZE`].
     ///
     /// # Complexity
-    /// `O(r n)` for each of at most [`NULL_DRAWS`] draws, for a design of rank `r` with `n` columns; of a part, `n`
-    /// columns of the whole and at most [`NULL_DRAWS_OF_WHOLE`].
+    /// `O(r n)` for each of at most [`NULL_DRAWS`] draws, for a design of rank `r` with `n` columns; of a sub-problem,
+    /// `n` columns of the whole problem and at most [`NULL_DRAWS_OF_WHOLE`].
     pub fn largest_size(&self, response: &Response, seed: u64, monitor: &Monitor<'_>) -> Result<usize> {
         let Self { problem, coordinates, .. } = self;
         let observed = match problem.whole() {
@@ -52,7 +52,7 @@ impl Test<'_> {
             return Ok(WEAK_SIZE);
         }
         if problem.is_screened() {
-            // What noise would have made of the columns that were left out cannot be drawn.
+            // How large noise would look on the columns that were left out cannot be drawn.
             return Ok(0);
         }
         let (responses, mut rng) = (coordinates.n_responses, ChaCha8Rng::seed_from_u64(seed));

@@ -3,7 +3,7 @@
 //! The fewest that predict as the average does; and more, as long as the F1 score that the posterior expects of them
 //! rises. Where columns are many and data few, the average is so uncertain that hardly any column is needed to come near
 //! it, though more of them are likely to have an effect. Where columns are few, the prior makes all of them likely: only
-//! columns that the data speak for count.
+//! columns that the data favour count.
 
 use super::tolerances::EVIDENT;
 

@@ -46,7 +46,7 @@ pub(super) const FEW: f64 = 0.1;
 /// cross-validation on four data sets and the benchmark of Hastie, Tibshirani and Tibshirani: between .1 and .2 is a
 /// plateau (docs/what_was_tried.md).
 pub(super) const UNEXPLAINED: f64 = 0.15;
-/// Bayes factor from which on the data speak for a column: "strong" on the scale of Jeffreys (1961). Between 3 and 30 the
+/// Bayes factor from which on the data favour a column: "strong" on the scale of Jeffreys (1961). Between 3 and 30 the
 /// benchmark's F1 changed by less than .03, and from 3 on nothing where columns are few (docs/what_was_tried.md).
 pub(super) const EVIDENT: f64 = 10.0;
 /// Share of that down to which a path is followed, so that users can look beyond the size chosen.

@@ -60,7 +60,7 @@ pub struct Problem<'a> {
     spectral: OnceLock<Spectral>,
 }
 
-/// What a problem on some columns of another one is a part of.
+/// What a sub-problem, on some columns of another problem, belongs to.
 #[derive(Debug)]
 struct Part<'a> {
     of: &'a Problem<'a>,
@@ -197,7 +197,7 @@ impl<'a> Problem<'a> {
     }
 
     /// The problem on some of the columns, which ascend, with the `own` design of them, and their `products` if they are
-    /// known. Reports speak of all features, and whatever
+    /// known. Reports are about all features, and whatever
     /// counts columns to choose from counts those of `self`; where all columns count alike, as in a dense background,
     /// those at the places `background` among the chosen stand for them.
     ///
@@ -241,7 +241,7 @@ impl<'a> Problem<'a> {
         })
     }
 
-    /// Responses of the problem that this one is a part of, in its own rows.
+    /// Responses of the problem that this one is a sub-problem of, in the rows of the sub-problem.
     ///
     /// # Errors
     /// [`Error::Interrupted`].
@@ -262,7 +262,8 @@ impl<'a> Problem<'a> {
         }))
     }
 
-    /// Vectors in the rows of the problem that this one is a part of, one after the other, in its own rows.
+    /// Vectors in the rows of the problem that this one is a sub-problem of, one after the other, in the rows of the
+    /// sub-problem.
     ///
     /// # Errors
     /// [`Error::Interrupted`].
@@ -278,12 +279,12 @@ impl<'a> Problem<'a> {
         })
     }
 
-    /// The problem that this one is a part of, or a part of a part.
+    /// The problem that this one is a sub-problem of, directly or through others.
     pub fn whole(&self) -> Option<&Problem<'a>> {
         self.part.as_ref().map(|part| part.of.whole().unwrap_or(part.of))
     }
 
-    /// Whether this is a part of a problem with more rows, of which it has those that its columns reach.
+    /// Whether this is a sub-problem of one with more rows, of which it has those that its columns reach.
     pub fn is_compressed_part(&self) -> bool {
         self.part.is_some() && self.compression.is_some()
     }

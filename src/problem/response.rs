@@ -24,7 +24,7 @@ pub struct Response {
     pub rotation: Option<Array2<f64>>,
     /// The part that no column reaches, lost in compression.
     pub off_range: OffRange,
-    /// For a part of a problem whose columns were compressed: the values in the rows of the whole.
+    /// For a sub-problem whose columns were compressed: the values in the rows of the whole problem.
     pub of_whole: Option<Vec<f64>>,
     /// How many of them differ.
     pub n_distinct: usize,

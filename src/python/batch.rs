@@ -29,8 +29,8 @@ fn energy_batch<'py>(
     n_leading: usize,
     n_threads: usize,
 ) -> PyResult<Found<'py>> {
-    let evaluate = |views: [ArrayViewD<'_, f64>; 4], rooms: Slopes<'_, 4>, plan: &Plan<'_>| {
-        evaluate_batch(name, parameter, views, rooms, plan)
+    let evaluate = |views: [ArrayViewD<'_, f64>; 4], buffers: Slopes<'_, 4>, plan: &Plan<'_>| {
+        evaluate_batch(name, parameter, views, buffers, plan)
     };
     run_batch(py, evaluate, &arguments, wanted, n_leading, n_threads)
 }
@@ -45,8 +45,8 @@ fn elbo_batch<'py>(
     n_leading: usize,
     n_threads: usize,
 ) -> PyResult<Found<'py>> {
-    let evaluate = |views: [ArrayViewD<'_, f64>; 6], rooms: Slopes<'_, 6>, plan: &Plan<'_>| {
-        evaluate_into(&ElboEnergy, views, rooms, plan)
+    let evaluate = |views: [ArrayViewD<'_, f64>; 6], buffers: Slopes<'_, 6>, plan: &Plan<'_>| {
+        evaluate_into(&ElboEnergy, views, buffers, plan)
     };
     run_batch(py, evaluate, &arguments, wanted, n_leading, n_threads)
 }
@@ -63,16 +63,17 @@ fn run_batch<'py, const N: usize>(
     let views = arguments.each_ref().map(|argument| argument.as_array());
     let leading: Vec<usize> = views[0].shape().iter().take(n_leading).copied().collect();
     // NumPy's own memory: it asks for huge pages, so that 160 MB are filled in 12 ms instead of 70.
-    let room = |k: usize| wanted[k].then(|| PyArrayDyn::zeros(py, views[k].shape(), false));
-    let slopes: [Option<Bound<'py, PyArrayDyn<f64>>>; N] = std::array::from_fn(room);
+    let buffer = |k: usize| wanted[k].then(|| PyArrayDyn::zeros(py, views[k].shape(), false));
+    let slopes: [Option<Bound<'py, PyArrayDyn<f64>>>; N] = std::array::from_fn(buffer);
     let mut written = slopes.each_ref().map(|slope| slope.as_ref().map(|slope| slope.readwrite()));
-    let rooms = written.each_mut().map(|slope| slope.as_mut().and_then(|slope| slope.as_slice_mut().ok()));
-    let go =
-        |rooms, parallel, monitor: &Monitor<'_>| evaluate(views.clone(), rooms, &Plan { n_leading, parallel, monitor });
+    let buffers = written.each_mut().map(|slope| slope.as_mut().and_then(|slope| slope.as_slice_mut().ok()));
+    let go = |buffers, parallel, monitor: &Monitor<'_>| {
+        evaluate(views.clone(), buffers, &Plan { n_leading, parallel, monitor })
+    };
     let values = if leading.iter().product::<usize>() > 1 {
-        run::run_parallel(py, n_threads, None, |monitor| go(rooms, true, monitor))?
+        run::run_parallel(py, n_threads, None, |monitor| go(buffers, true, monitor))?
     } else {
-        py.detach(|| go(rooms, false, &Monitor::default()))?
+        py.detach(|| go(buffers, false, &Monitor::default()))?
     };
     drop(written);
     Ok((values.into_pyarray(py).reshape(leading)?, slopes.to_vec()))

@@ -31,7 +31,7 @@ pub struct Certifier<'a> {
     pub response: &'a [f64],
     /// Singular values of the responses in those coordinates, falling; the norm of a single one.
     pub spread: &'a [f64],
-    /// Norm of the data that the response was made of, before their mean was taken away: its rounding is a share of it.
+    /// Norm of the data that the response comes from, before their mean was taken away: its rounding is a share of it.
     pub response_size: f64,
     /// The same for each column.
     pub column_sizes: &'a [f64],
@@ -39,7 +39,7 @@ pub struct Certifier<'a> {
     pub smallest_singular: f64,
     /// Unit roundoff of the data: `f64::EPSILON / 2`, or that of float32.
     pub precision: f64,
-    /// Columns that supports are chosen from: more than the design has where it is a part of another one.
+    /// Columns that supports are chosen from: more than the design has in a sub-problem of another one.
     pub n_choices: usize,
 }
 

@@ -33,7 +33,7 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The largest size tried: beyond, nothing can be told from noise.
+    /// The largest size tried: beyond, no column can be distinguished from noise.
     fn largest(&self) -> usize {
         let (n, freedom) = (self.evidence.n_choices, self.evidence.freedom);
         let limit = if n < freedom { n.min(freedom.saturating_sub(2)) } else { self.evidence.spare(4) };

@@ -1,13 +1,16 @@
 """What ``sparsevae fit`` and ``sparsevae plan`` print and write."""
 
+import dataclasses
 import json
+import re
 import sys
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
-from sparsevae import VaeSlr, cli
-from sparsevae.report import fit_table
+from sparsevae import VaeSlr, cli, plotting
+from sparsevae.outputs import in_options
+from sparsevae.report import Effect, fit_table
 from sparsevae.tables import Table
 
 
@@ -127,8 +130,85 @@ def test_errors_of_files_name_line_and_column_and_end_with_their_codes(diabetes,
     assert "did you mean 'target'" in capsys.readouterr().err
     assert fit(tmp_path / "absent.csv") == 1
     assert "there is no file" in capsys.readouterr().err
-    assert fit(diabetes, "--plot", str(tmp_path / "a.nothing")) == 2
-    assert "no such figure can be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "code", "message"),
+    [
+        ("--plot", "a.nothing", 2, "but its name must end in one of .*.pdf, .*.png, .*.svg"),
+        ("--plot", "nowhere/a.png", 1, "but there is no folder"),
+        ("--json", "nowhere/a.json", 1, "but there is no folder"),
+        ("--json", ".", 1, "which is a folder, but it must be a file"),
+    ],
+)
+@pytest.mark.parametrize("command", ["fit", "plan"])
+def test_files_that_cannot_be_written_are_refused_before_the_table_is_read(
+    command, option, name, code, message, tmp_path, capsys
+):
+    needed = ["--response", "y"] if command == "fit" else ["--n-nonzero", "2"]
+    assert cli.main([command, "absent.csv", *needed, option, str(tmp_path / name)]) == code
+    said = capsys.readouterr()
+    assert re.search(f"^sparsevae: `{option}` is .*{message}", said.err)
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--exclude", "patient,bmj"], "`--exclude` is 'bmj', but"),
+        (["--exclude", "patient", "--always-select", "ag"], "`--always-select` is 'ag', but"),
+        (["--exclude", "sex"], "'p0' is not a number; `--exclude` leaves a column out"),
+        (["--exclude", "patient", "--decimal", ","], "`--decimal ,` reads no decimal points"),
+        (["--exclude", "patient", "--n-nonzero", "2", "--max-nonzero", "3"], "`--n-nonzero`"),
+    ],
+)
+def test_messages_name_options(diabetes, options, message, capsys):
+    assert cli.main(["fit", str(diabetes), "--response", "target", *options]) > 0
+    assert message in capsys.readouterr().err
+
+
+def test_messages_name_options_of_their_own_command():
+    arguments = cli._parser().parse_args(["plan", "a.csv", "--n-nonzero", "2"])
+    message = '`n_samples` is 1; `missing` "mean"; `path` is "a"; `coef_` and `max_nonzero` are no options'
+    said = '`--samples` is 1; `--missing mean`; `FILE` is "a"; `coef_` and `max_nonzero` are no options'
+    assert in_options(message, arguments) == said
+
+
+def test_a_constant_response_is_neither_certified_nor_noisy(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,y\n" + "".join(f"{i},{i * i % 7},.1\n" for i in range(20)), encoding="utf-8")
+    options = ["--test-fraction", "0.4", "--json", str(tmp_path / "a.json"), "--plot", str(tmp_path / "a.png")]
+    assert cli.main(["fit", str(path), "--response", "y", *options]) == 0
+    out = capsys.readouterr().out
+    assert "status: constant_response: all samples have the same response, so that there is nothing to explain" in out
+    assert not re.search("certified|noise|R\\^2", out)
+    assert "no figure: no column was chosen" in out
+    found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert (found["status"], found["certified"], found["effects"]) == ("constant_response", False, [])
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_a_fit_without_noise_is_drawn_as_coefficients(tmp_path):
+    table = noise_free()
+    np.savetxt(tmp_path / "a.txt", np.column_stack([table.X, table.y]))
+    options = ["--response", "-1", "--plot", str(tmp_path / "a.svg")]
+    assert cli.main(["fit", str(tmp_path / "a.txt"), *options]) == 0
+    assert "95% interval" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+    _, grid = plotting.new_figure(1, 1)
+    axes = grid[0][0]
+    fit_table(table, VaeSlr(), source="memory").draw(axes)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["x3", "x4"]
+    np.testing.assert_allclose(axes.lines[-1].get_xdata(), [1, -2])
+
+
+def test_the_largest_coefficients_are_drawn_where_there_is_no_room_for_all():
+    coefs = np.random.default_rng(0).permutation(np.arange(1, 61)) * np.resize([1, -1], 60)
+    effects = tuple(Effect(f"x{j}", j, None, coef, coef - 1, coef + 1, None) for j, coef in enumerate(coefs))
+    report = dataclasses.replace(fit_table(noise_free(), VaeSlr(), source="memory"), effects=effects)
+    _, grid = plotting.new_figure(1, 1)
+    report.draw(grid[0][0])
+    assert sorted(np.abs(grid[0][0].lines[-1].get_xdata())) == list(range(21, 61))
+    assert grid[0][0].get_title() == "response y, the 40 largest of 60"
 
 
 def test_a_picture_without_matplotlib_names_the_extra(diabetes, tmp_path, capsys, monkeypatch):
@@ -165,7 +245,7 @@ def test_a_plan_of_a_shape_draws_the_design_that_is_named(capsys):
     assert plan() == 2
     assert "name a FILE with a table, or a --shape, but not both" in capsys.readouterr().err
     assert plan("--shape", 30, 40, "--design", "dct") == 2
-    assert "`design` is 'dct'" in capsys.readouterr().err
+    assert "`--design` is 'dct'" in capsys.readouterr().err
 
 
 def test_a_plan_that_is_interrupted_prints_what_was_done(capsys, monkeypatch):

@@ -27,7 +27,7 @@ FLOORS = {
         {"torch"},
         {"__init__"},
         {"experiments"},
-        {"report"},
+        {"outputs", "report"},
         {"demo"},
         {"cli"},
     ),

@@ -287,7 +287,7 @@ fn room_of_another_size_is_refused() {
     let error =
         evaluate_into(&Batch::<Marginal>::new(f64::NAN), views(&at), [Some(&mut short), None, None, None], &one())
             .unwrap_err();
-    assert_eq!(error.to_string(), "`the room for derivatives` has shape (6,), but (7,) is needed");
+    assert_eq!(error.to_string(), "`the buffer for derivatives` has shape (6,), but (7,) is needed");
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn compressed_columns_are_those_of_the_dense_matrix() {
     assert_same(&CompressedColumns::new(shape, &starts, &rows, &values).unwrap(), &x.mapv(f64::from));
 }
 
-/// Moments of sparse columns are told from their entries: those of columns with few zeros, none and no entry as well.
+/// Moments of sparse columns are computed from their entries: with few zeros, none and no entry as well.
 #[test]
 fn moments_of_compressed_columns_are_those_of_the_dense_matrix() {
     let mut x = counts(40, 9, 4);

@@ -124,10 +124,10 @@ fn every_implementation_of_an_energy_gives_the_same() {
                 y.view().into_dyn(),
             ];
             let (mut in_w, mut in_gamma) = (ArrayD::zeros(vec![n]), ArrayD::zeros(vec![]));
-            let rooms = [in_w.as_slice_mut(), in_gamma.as_slice_mut(), None, None];
+            let buffers = [in_w.as_slice_mut(), in_gamma.as_slice_mut(), None, None];
             let monitor = Monitor::default();
             let plan = Plan { n_leading: 0, parallel: false, monitor: &monitor };
-            let values = evaluate_batch(name, PARAMETER, arguments, rooms, &plan).unwrap();
+            let values = evaluate_batch(name, PARAMETER, arguments, buffers, &plan).unwrap();
             assert_close(values[0], one.value, 1e-10, name);
             assert_close(flat(&in_gamma)[0], one.grad_noise_var, 1e-8, name);
             let scale = one.grad_prior_var.iter().map(|g| g.abs()).fold(0.0, f64::max);

@@ -1,1 +1,1 @@
-"""The one door for what comes in: arrays of any library, parameters, groups, covariances, seeds, numbers of threads."""
+"""Whatever comes in: arrays of any library, parameters, groups, covariances, seeds, numbers of threads."""

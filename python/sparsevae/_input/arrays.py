@@ -15,7 +15,7 @@ _ELEMENTS = ("float64", "float32", "bool", "int8", "int16", "int32", "int64", "u
 ELEMENTS = tuple(np.dtype(name) for name in _ELEMENTS)
 # Entries that are looked at together for values that are not finite.
 _PANEL = 2**20
-# Multiplications of a product between which Ctrl-C is heard: a tenth of a second on one core.
+# Multiplications of a product between which Ctrl-C is noticed: a tenth of a second on one core.
 _PRODUCT = 2**30
 
 
@@ -131,7 +131,7 @@ def _beyond(name: str) -> NonFiniteError:
 
 
 def row_blocks(values: np.ndarray[Any, Any]) -> Iterator[slice]:
-    """Rows of an array, some at a time, so that what is made of them needs little memory and Ctrl-C is heard."""
+    """Rows of an array, some at a time, so that results of them need little memory and Ctrl-C is noticed."""
     rows = max(1, _PANEL // max(values[:1].size, 1))
     for first in range(0, len(values), rows):
         yield slice(first, first + rows)
@@ -278,7 +278,7 @@ def right_hand_sides(name: str, b: Any, A: Any, n_samples: int) -> RightHandSide
 
 
 def product(a: Array, b: Array) -> Array:
-    """Multiply matrices a few rows at a time, so that Ctrl-C is heard within a large product."""
+    """Multiply matrices a few rows at a time, so that Ctrl-C is noticed within a large product."""
     out = np.empty((len(a), b.shape[1]))
     rows = max(1, _PRODUCT // max(b.size, 1))
     for first in range(0, len(a), rows):

@@ -21,7 +21,7 @@ class SparseBayes(SparseRegressor):
         """Call the core with the options that all share; `arguments` has the others as well."""
 
     def _counts(self, found: dict[str, Any]) -> dict[str, int]:  # noqa: ARG002 - there are none by default
-        """Return fitted attributes that tell of the work of the E-steps."""
+        """Return fitted attributes that say how much work the E-steps took."""
         return {}
 
     def _arguments(self) -> dict[str, Any]:

@@ -232,7 +232,7 @@ def plant_training_problems(
     for part, kind, n_used, balanced in [(~hard, 0, train_nonzero, True), (hard, 1, hard_nonzero, False)]:
         if part.any():
             drawn = _core.make_combinators(n_components, int(part.sum()), n_used, balanced, law, _derive(seed, kind))
-            # Row by row: Ctrl-C is not heard within an assignment.
+            # Row by row: Ctrl-C is not noticed within an assignment.
             for row, values in zip(combinators, drawn, strict=True):
                 row[part] = values
     test_combinators = _core.make_combinators(n_components, n_test, test_nonzero, False, law, _derive(seed, 2))

@@ -32,7 +32,7 @@ def fit_estimator(problem: NoisyProblem, data: Bunch, settings: Settings) -> Sol
     "sizes", an attribute that orders the columns where the number of nonzero ones is known to the score, if absent
     the probabilities of an effect where an estimator has them, else the estimate; and "told", a list of parameters that
     take what the problem knows: "covariance", "n_nonzero", and with noise "noise_var" or "tolerance", its variance or
-    its expected norm; both keep their own values where there is none.
+    its expected norm; both keep their own values where there is none. It has an old name: stored trials have it, too.
     """
     parameters: dict[str, Any] = dict(settings.get("parameters", {}))
     for fact in settings.get("told", ()):
@@ -45,7 +45,7 @@ def fit_estimator(problem: NoisyProblem, data: Bunch, settings: Settings) -> Sol
             parameters[fact] = known(data) if callable(known) else known
     model: Any = load_class(settings["estimator"])(**parameters).fit(data.X, data.y)
     attribute = settings.get("attribute", "coef_")
-    # A certificate speaks of `coef_` alone.
+    # A certificate is about `coef_` alone.
     certified = attribute == "coef_" and bool(getattr(model, "certified_", False))
     sizes = getattr(model, settings["sizes"]) if "sizes" in settings else _probabilities(model, attribute)
     estimate = np.asarray(getattr(model, attribute), np.float64)

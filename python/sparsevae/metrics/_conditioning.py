@@ -13,7 +13,7 @@ from .._input.random import RandomState, draw_seed
 from ..exceptions import ParameterError
 
 # Numbers in one stack of submatrices, 8 MB, and these times its shorter side: a tenth of a second, between two of which
-# Ctrl-C is heard.
+# Ctrl-C is noticed.
 _STACK, _WORK = 2**20, 2**24
 # Seeds of more draws need more than 1 GB, and the draws themselves days.
 _MOST_DRAWS = 2**27
@@ -118,7 +118,7 @@ def restricted_isometry_bound(
     with ``A @ X @ S`` and ``scale=sqrt(n_features) / norm(A)``.
 
     Takes the singular values of `n_draws` matrices of shape (n_samples, `n_nonzero`):
-    O(n_draws n_samples n_nonzero min(n_samples, n_nonzero)) operations. Ctrl-C is heard between two matrices.
+    O(n_draws n_samples n_nonzero min(n_samples, n_nonzero)) operations. Ctrl-C is noticed between two matrices.
 
     References
     ----------

@@ -105,8 +105,8 @@ def plan(
 
     Notes
     -----
-    Up to the samples of `X` the trials use a random part of its rows. Beyond, rows are drawn from a normal law with the
-    covariance of `X`, shrunk towards independent columns by the rule of Ledoit and Wolf: an extrapolation, which is
+    Up to the samples of `X` the trials use a random subset of its rows. Beyond, rows are drawn from a normal law with
+    the covariance of `X`, shrunk towards independent columns by the rule of Ledoit and Wolf: an extrapolation, which is
     labelled so. Shrinkage takes away correlation, and normal rows are not those of genotypes or counts. So the model is
     tried at the samples of `X` as well: where it differs there from the rows themselves, so do its answers. Designs of
     more than 2**25 entries are not drawn: such numbers of samples are left out with a note, and of a shape as large

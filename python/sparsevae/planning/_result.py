@@ -30,7 +30,7 @@ _HEADS = {
 # What a study asks for, where nothing else is said.
 _GOAL = {True: ("recovery", 0.9), False: ("power", POWER)}
 _SOURCES = {
-    "rows": "rows of `X`, all or a random part of them for each trial",
+    "rows": "rows of `X`, all or a random subset of them for each trial",
     "model": "rows drawn from a normal model of `X`: an extrapolation",
     "drawn": "a random design, drawn anew for each trial",
 }
@@ -190,7 +190,7 @@ class Plan:
         -------
         Needed
             `value`, with the interval from `low` to `high`: the least number of samples that was tried where that
-            suffices, infinite where the greatest does not. `extrapolated` says that a model of `X` had a part in it.
+            suffices, infinite where the greatest does not. `extrapolated` says that it depends on a model of `X`.
 
         Raises
         ------

@@ -29,7 +29,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Rows:
-    """The caller's rows, or a random part of them. They are chosen by weights: nothing is copied."""
+    """The caller's rows, or a random subset of them. They are chosen by weights: nothing is copied."""
 
     X: Any
     kind = "rows"

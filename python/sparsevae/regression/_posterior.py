@@ -54,7 +54,7 @@ class SupportPosterior(CoreEstimator):
         return not self.model_averaging and super()._is_empty(varies=varies)
 
     def _absorb_posterior(self, posterior: "_core.Posterior | None") -> None:
-        """Set the attributes that speak of the posterior, and remove those of an earlier fit."""
+        """Set the attributes that describe the posterior, and remove those of an earlier fit."""
         for name in _ATTRIBUTES:
             self.__dict__.pop(name, None)
         if posterior is None:

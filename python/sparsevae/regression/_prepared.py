@@ -37,7 +37,7 @@ class Prepared:
         Of any kind that the core reads.
     Y : ndarray of shape (n_samples, n_responses)
     arguments : dict
-        Those of the core; what speaks of weights, of columns or of an intercept is set.
+        Those of the core; those for weights, columns and the intercept are set.
     sample_weight, always_select, prior_odds, positive
         As the estimators take them.
     names : array-like of str, or None

@@ -377,8 +377,8 @@ class SimultaneousSparseVae(SupportPosterior):
             Rows to predict for, of any kind that :meth:`fit` takes.
         return_std : bool, default=False
             Whether to return the predictive standard deviation as well: noise and uncertainty of the coefficients, over
-            all supports where their posterior is sampled, else given the support. Not with `noise_cov`, which does not
-            speak of new samples.
+            all supports where their posterior is sampled, else given the support. Not with `noise_cov`, which
+            new samples do not share.
 
         Returns
         -------

@@ -54,7 +54,7 @@ class VaeSlr(BlockwiseVae):
         Factor of the learning rate of "adam" from the first step on whose bound is negative.
     support_rule : {"projection", "evidence", "ebic", "posterior"}, default="projection"
         How columns are chosen where no certificate settles it. "projection": the fewest that predict as the average
-        over all supports does, and more columns that the data speak for, as long as the expected F1 score rises; none
+        over all supports does, and more columns that the data favour, as long as the expected F1 score rises; none
         unless a test rejects pure noise at the level of 4% (see Notes). "evidence": marginal likelihood of the support.
         "ebic": extended BIC, of at most ``n_samples / log(n_samples)`` columns. "posterior": coefficients more than
         three posterior standard deviations from 0. "evidence" stands in for "projection" with "adam", with a
@@ -150,7 +150,7 @@ class VaeSlr(BlockwiseVae):
     encoder_weights_ : ndarray of shape (n_features, n_inputs)
         The trained encoder :math:`N(W y, S S^T)`: :math:`W`. `posterior_mean_` is :math:`\mathrm{diag}(w_x) W y`. It
         sees `y` itself, and `n_inputs` is `n_samples`, if there is no intercept, weight or column that is always in,
-        and no more samples than features. Else it sees the rows that the fit is made of: with an intercept the
+        and no more samples than features. Else it sees the rows that the fit uses: with an intercept the
         `n_samples` - 1 numbers :math:`y_i - y_0 / (1 + \sqrt{n})`, :math:`i \ge 1`, of a centred `y` of `n` samples;
         of more rows than columns their coordinates in the range of the design.
     encoder_factor_ : ndarray of shape (n_features, n_features)
@@ -191,10 +191,10 @@ class VaeSlr(BlockwiseVae):
     The certificate holds if a solution has fewer nonzeros than the design has rank, leaves a residual within rounding
     of every sample (in the numbers given, means included), each column explains at least 1,000 times that, the solution
     is not to be matched by accident (a bound over all supports of its size), and no exchange of a column would do as
-    well. It speaks of noise-free data only; with noise, look at `coef_var_`. It also takes data to be in general
+    well. It holds for noise-free data only; with noise, look at `coef_var_`. It also takes data to be in general
     position: where entries repeat and coefficients are small multiples of each other, or nonzeros more than half the
     rank, another solution may be as sparse by coincidence, and none is given. Then, and where noise is hardly above
-    rounding, a solution that all else speaks for has ``status_`` "converged".
+    rounding, a solution with all else in its favour has ``status_`` "converged".
 
     A sample that repeats another one, response included, is counted once: the same noise is in it.
 
@@ -216,7 +216,7 @@ class VaeSlr(BlockwiseVae):
     sampled in 60 to 260 sweeps, or 500 to 4,100 with `model_averaging`, and at most `max_iter`, over at most 20 effects
     or ten more than a first search has found, each taken away in turn and its column drawn anew from all and none, with
     the variances and the number of effects drawn between sweeps (docs/theory/computed.md, "Averaging over supports").
-    It costs ``O(n_samples**2 * (n_samples + n_features))`` once, in which Ctrl-C is not heard, two copies of `X`, and
+    It costs ``O(n_samples**2 * (n_samples + n_features))`` once, during which Ctrl-C waits, two copies of `X`, and
     ``O(n_samples * n_features)`` a move. A given `noise_var` is taken as it is, down to 1e-12 of the mean square of
     `y`; any word means that it is drawn. The seed is `random_state`.
 

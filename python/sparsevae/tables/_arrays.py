@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .._input.columns import ColumnBlocks
 from ..exceptions import DataTypeError, DataUnavailableError, ParameterError, ShapeError
-from ._table import Choice, Table, choose, read_number
+from ._table import Choice, Table, choose, read_number, refuse_same_names
 
 # PLINK's phenotype in the .fam file, and its number for a missing one.
 _PHENOTYPE, _NO_PHENOTYPE = "pheno", -9.0
@@ -38,6 +38,7 @@ def read_numpy(path: Path, response: str | int | None, exclude: Sequence[str | i
                 raise ParameterError(f"`response` is {response!r}, but {path} has {there} beside `X`")
             y = arrays[str(response)]
     choice = choose(path, names, None, exclude, missing)
+    refuse_same_names(choice)
     return choice.table(_some(X, choice), y, None if response is None else str(response))
 
 
@@ -66,6 +67,7 @@ def read_parquet(path: Path, response: str | int | None, exclude: Sequence[str |
     # The index of a frame of pandas is no column.
     indices = [i for i, name in enumerate(names) if name.startswith("__index_level_")]
     choice = choose(path, names, response, [*exclude, *indices], missing)
+    refuse_same_names(choice)
     for i in choice.all:
         kind = kinds[i]
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):

@@ -29,6 +29,7 @@ def read_table(
     *,
     exclude: Sequence[str | int] = (),
     missing: str = "error",
+    decimal: str = ".",
 ) -> Table:
     r"""Read a design and a response from a file.
 
@@ -37,8 +38,8 @@ def read_table(
     path : str or path
         A file whose name ends in
 
-        - ``.csv``, ``.tsv`` or ``.txt``, also with ``.gz``: numbers between commas, semicolons or tabs, with or without
-          a line of names;
+        - ``.csv``, ``.tsv`` or ``.txt``, also with ``.gz``: numbers between commas, semicolons, tabs or white space,
+          with or without a line of names, in UTF-8; names of rows, as R and pandas write them, are left out;
         - ``.parquet`` or ``.pq``, read by pyarrow;
         - ``.npy``, one matrix, or ``.npz``, with arrays `X`, one or more responses, and `feature_names` where there
           are any;
@@ -52,6 +53,8 @@ def read_table(
         Columns that are left out, by name or number: identifiers, other responses.
     missing : {"error", "mean"}, default="error"
         What a missing number in `X` means: an error, or the mean of its column.
+    decimal : {".", ","}, default="."
+        What stands before the decimals of numbers in text. Nothing may stand between thousands.
 
     Returns
     -------
@@ -61,10 +64,11 @@ def read_table(
     Raises
     ------
     DataTypeError, NonFiniteError, ShapeError
-        If the file has text for numbers, missing or infinite values, rows of unlike length, no rows, or is none of
-        these; with line and column.
+        If the file has text for numbers, missing or infinite values, rows of unlike length, no rows, bytes that are not
+        UTF-8, or is none of these; with line and column.
     ParameterError
-        If a column does not exist, with the names that are nearest, or the name of the file ends otherwise.
+        If a column does not exist, with the names that are nearest, several columns have the same name (genotypes may),
+        or the name of the file ends otherwise.
     DataUnavailableError
         If a package that reads the file is missing.
     OSError
@@ -84,6 +88,7 @@ def read_table(
     """
     path = Path(path)
     check_option("missing", missing, ("error", "mean"))
+    check_option("decimal", decimal, (".", ","))
     name = path.name.lower()
     if not name.endswith(SUFFIXES):
         raise ParameterError(f"`path` is {str(path)!r}, but its name must end in one of {', '.join(SUFFIXES)}")
@@ -99,13 +104,15 @@ def read_table(
         elif name.endswith(".bed"):
             table = read_bed(path, own, exclude, missing)
         else:
-            table = read_text(path, own, exclude, missing)
+            table = read_text(path, own, exclude, missing, decimal)
     except SparseVaeError:
         raise
     except (ValueError, EOFError, zlib.error, zipfile.BadZipFile, csv.Error) as error:
         raise DataTypeError(f"{path} cannot be read: {error}") from error
     if other:
-        table = Table(table.X, _read_vector(Path(str(response))), table.feature_names, Path(str(response)).name)
+        table = Table(
+            table.X, _read_vector(Path(str(response)), decimal), table.feature_names, Path(str(response)).name
+        )
     if table.y is not None and len(table.y) != table.X.shape[0]:
         raise ShapeError(f"{response} has {len(table.y)} numbers, but {path} has {table.X.shape[0]} rows")
     return table
@@ -116,9 +123,9 @@ def _is_table(name: Any) -> bool:
     return str(name).lower().endswith(SUFFIXES) and Path(name).is_file()
 
 
-def _read_vector(path: Path) -> NDArray[np.float64]:
+def _read_vector(path: Path, decimal: str) -> NDArray[np.float64]:
     """Read a file of one column."""
-    table = read_table(path)
+    table = read_table(path, decimal=decimal)
     if table.X.shape[1] != 1:
         raise ShapeError(f"{path} has {table.X.shape[1]} columns, but a file with the response must have one")
     return take(table.X, np.zeros(1, np.int64))[:, 0]

@@ -1,7 +1,8 @@
-"""A table, and how it is made of the columns of a file."""
+"""A table, and its columns as those of a file."""
 
 import difflib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from ..exceptions import DataTypeError, NonFiniteError, ParameterError, ShapeErr
 # What stands for a missing number in tables of R, pandas, SAS, databases and spreadsheets.
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", ".", "?", "#n/a"})
 _ADVICE = 'the number is missing; `exclude` leaves a column out, and `missing` "mean" puts in its mean'
+_NUMERAL = re.compile(r"[+-]?[\d.,]+(e[+-]?\d+)?", re.IGNORECASE)
 # Names that are compared with one that does not exist: a second.
 _COMPARED = 100_000
+# Names of several columns that an error lists.
+_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -152,11 +156,35 @@ def choose(
     return Choice(path, names, np.array(columns), place, missing)
 
 
-def read_number(text: str, where: str, name: str) -> float:
-    if text.strip().lower() in MISSING:
+def refuse_same_names(choice: Choice) -> None:
+    """Refuse columns that no report could tell apart."""
+    places: dict[str, list[int]] = {}
+    for i in choice.all:
+        places.setdefault(choice.names[i], []).append(i)
+    same = {name: found for name, found in places.items() if len(found) > 1}
+    if same:
+        listed = [
+            f"{f'{name!r}' if name else 'no name'} ({', '.join(map(str, found))})" for name, found in same.items()
+        ]
+        shown = "; ".join(listed[:_LISTED]) + (f"; and {len(listed) - _LISTED} more" if len(listed) > _LISTED else "")
+        raise ParameterError(
+            f"{choice.path} has several columns of the same name: {shown}; name them apart, or leave all but one out: "
+            "`exclude` takes numbers as well"
+        )
+
+
+def read_number(text: str, where: str, name: str, convert: Callable[[str], float] = float) -> float:
+    text = text.strip()
+    if text.lower() in MISSING:
         return np.nan
     try:
-        return float(text)
+        if "_" in text:
+            raise ValueError
+        return convert(text)
     except ValueError:
-        message = f'{where}, column "{name}": {text.strip()!r} is not a number; `exclude` leaves a column out'
-        raise DataTypeError(message) from None
+        advice = "`exclude` leaves a column out"
+        if convert is float and "," in text and _NUMERAL.fullmatch(text):
+            advice = '`decimal` "," reads decimal commas; between thousands nothing may stand'
+        elif convert is not float and "." in text and _NUMERAL.fullmatch(text):
+            advice = '`decimal` "," reads no decimal points; between thousands nothing may stand'
+        raise DataTypeError(f'{where}, column "{name}": {text!r} is not a number; {advice}') from None

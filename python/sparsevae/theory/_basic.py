@@ -14,7 +14,7 @@ from .._input.parameters import check_positive
 from .._input.penalties import CheckedPenalty, Penalty, check_penalty
 from ..exceptions import ParameterError, ShapeError
 
-# Numbers in one stack of systems, 8 MB, between two of which Ctrl-C is heard, and operations of minutes.
+# Numbers in one stack of systems, 8 MB, between two of which Ctrl-C is noticed, and operations of minutes.
 _STACK, _MOST = 2**20, 10**10
 # Sets of columns that float64 cannot tell from dependent ones, and where the slope at 0 is taken, as shares.
 _DEPENDENT, _AT_ZERO = 1e-13, 1e-8

@@ -19,44 +19,44 @@ def take(X: Tensor, chosen: Tensor) -> Tensor:
     return X if X.ndim == 2 else X[chosen]
 
 
-class Rooms:
+class Buffers:
     """Memory that every step of a descent uses anew; fresh pages would cost a CPU as much as the factorisations."""
 
     def __init__(self) -> None:
-        self._rooms: dict[str, Tensor] = {}
+        self._buffers: dict[str, Tensor] = {}
 
     def take(self, name: str, like: Tensor, *shape: int) -> Tensor:
-        """Return the room of this name, of the dtype and on the device of `like`; its values are arbitrary."""
+        """Return the buffer of this name, of the dtype and on the device of `like`; its values are arbitrary."""
         size = math.prod(shape)
-        room = self._rooms.get(name)
-        if room is None or len(room) < size:
-            room = self._rooms[name] = like.new_empty(size)
-        return room[:size].view(shape)
+        buffer = self._buffers.get(name)
+        if buffer is None or len(buffer) < size:
+            buffer = self._buffers[name] = like.new_empty(size)
+        return buffer[:size].view(shape)
 
 
-def factorise(X: Tensor, w: Tensor, gamma: Tensor, rooms: Rooms | None = None) -> tuple[Tensor, Tensor]:
+def factorise(X: Tensor, w: Tensor, gamma: Tensor, buffers: Buffers | None = None) -> tuple[Tensor, Tensor]:
     """Cholesky factors of the marginal covariances, and which are not positive definite."""
-    rooms, (d, n) = rooms or Rooms(), X.shape[-2:]
-    scaled = torch.mul(X, w[:, None, :], out=rooms.take("scaled", X, len(w), d, n))
-    covariance = torch.matmul(scaled, X.mT, out=rooms.take("covariance", X, len(w), d, d))
+    buffers, (d, n) = buffers or Buffers(), X.shape[-2:]
+    scaled = torch.mul(X, w[:, None, :], out=buffers.take("scaled", X, len(w), d, n))
+    covariance = torch.matmul(scaled, X.mT, out=buffers.take("covariance", X, len(w), d, d))
     covariance.diagonal(dim1=-2, dim2=-1).add_(gamma[:, None])
     factor, info = torch.linalg.cholesky_ex(covariance)
     return factor, info != 0
 
 
 def evaluate(
-    X: Tensor, y: Tensor, w: Tensor, gamma: Tensor, rooms: Rooms | None = None
+    X: Tensor, y: Tensor, w: Tensor, gamma: Tensor, buffers: Buffers | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`q`, `s`, and which covariances are not positive definite."""
-    rooms, (d, n) = rooms or Rooms(), X.shape[-2:]
-    factor, failed = factorise(X, w, gamma, rooms)
+    buffers, (d, n) = buffers or Buffers(), X.shape[-2:]
+    factor, failed = factorise(X, w, gamma, buffers)
     # Column by column, as the triangular solver reads and writes.
-    half = rooms.take("half", X, len(w), n + 1, d).mT
+    half = buffers.take("half", X, len(w), n + 1, d).mT
     half[..., :-1], half[..., -1] = X, y
     torch.linalg.solve_triangular(factor, half, upper=False, out=half)
     design, response = half[..., :-1], half[..., -1:]
     q = (response.mT @ design)[:, 0]
-    squares = torch.mul(design, design, out=rooms.take("squares", X, len(w), n, d).mT)
+    squares = torch.mul(design, design, out=buffers.take("squares", X, len(w), n, d).mT)
     return q, squares.sum(-2), failed
 
 
@@ -105,11 +105,11 @@ def descend(problems: Problems, gamma: Tensor, rule: str, max_iter: int, tol: fl
     X, y, gamma = take(X, left), y[left], gamma[left]
     # The prior explains the response, each column an equal part.
     w = y.square().sum(-1, keepdim=True) * present / present.sum(-1, keepdim=True).clamp_min(1)
-    before, rooms = w, Rooms()
+    before, buffers = w, Buffers()
     for step in range(1, max_iter + 1):
         if not len(left):
             break
-        q, s, failed = evaluate(X, y, w, gamma, rooms)
+        q, s, failed = evaluate(X, y, w, gamma, buffers)
         if bool(failed.any()):
             problem = first + int(left[failed.nonzero()[0, 0]])
             raise NumericalError(

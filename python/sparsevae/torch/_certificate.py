@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .. import _core
 from ..exceptions import NumericalError
-from ._batch import Found, Rooms, evaluate, take, update
+from ._batch import Buffers, Found, evaluate, take, update
 from ._problems import Problems
 
 _AT = _core.tolerances()
@@ -230,13 +230,13 @@ def anneal(problems: Problems, space: RowSpace, rule: str, max_iter: int, precis
     factor = (_AT["unit"] * y.shape[-1] / whitened.square().sum(-1)).sqrt()
     y = y * factor[:, None]
     end = (_AT["below_spectrum"] * space.smallest.square()).clamp(_AT["lowest"], _AT["anneal_end"]).expand(len(y))
-    w, steps, rooms = certifier.present.to(y.dtype), min(_AT["anneal_steps"], max_iter), Rooms()
+    w, steps, buffers = certifier.present.to(y.dtype), min(_AT["anneal_steps"], max_iter), Buffers()
     for step in range(steps):
         if not len(left):
             break
         share = step / (steps - 1) if steps > 1 else 1.0
         gamma = _AT["anneal_start"] * (end / _AT["anneal_start"]).pow(share)
-        q, s, failed = evaluate(X, y, w, gamma, rooms)
+        q, s, failed = evaluate(X, y, w, gamma, buffers)
         u, proved = torch.where(failed[:, None], 0.0, w * q), torch.zeros_like(failed)
         z = u
         if step % _AT["anneal_look"] == _AT["anneal_look"] - 1 or step + 1 == steps:

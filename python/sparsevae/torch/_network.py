@@ -265,7 +265,7 @@ def user_modules(factory: Factory, n_features: int, n_components: int) -> tuple[
     ParameterError
         If it returns anything but two modules.
     ShapeError
-        If what a module makes of a batch has another shape than is needed.
+        If the output of a module for a batch has another shape than is needed.
     """
     made = factory(n_features, n_components)
     if not (isinstance(made, (tuple, list)) and len(made) == 2 and all(isinstance(part, nn.Module) for part in made)):

@@ -123,11 +123,11 @@ def _scaled(grad: Tensor, slope: Tensor) -> Tensor:
     grad = grad.reshape(grad.shape + (1,) * (slope.ndim - grad.ndim)) if grad.ndim else grad
     # Subclasses stand for tensors that are traced.
     if slope.numel() > _LARGE and slope.is_cpu and type(slope) is Tensor and not torch.is_grad_enabled():
-        # vmap writes to no room.
+        # vmap writes to no buffer.
         with contextlib.suppress(RuntimeError):
             # NumPy's own memory: it asks for huge pages, so that 160 MB are filled in 14 ms instead of 65.
-            room = np.empty(slope.shape, slope.numpy(force=True).dtype)
-            return torch.mul(grad, slope, out=torch.from_numpy(room))
+            buffer = np.empty(slope.shape, slope.numpy(force=True).dtype)
+            return torch.mul(grad, slope, out=torch.from_numpy(buffer))
     return grad * slope
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .. import _core
-from ._batch import Found, Rooms, evaluate, take
+from ._batch import Buffers, Found, evaluate, take
 from ._certificate import Certifier, RowSpace
 from ._problems import Problems
 
@@ -217,7 +217,7 @@ def propagate(
     norms = problems.column_norms.expand(len(problems.y), n)
     whitened = space.whiten(problems.y)
     certifier = Certifier(problems.X, problems.y, space, whitened, norms, precision)
-    rounds, tilts, rooms = _Rounds.of(whitened, certifier.present, rank, first), _Tilts(seed, whitened, n), Rooms()
+    rounds, tilts, buffers = _Rounds.of(whitened, certifier.present, rank, first), _Tilts(seed, whitened, n), Buffers()
     rounds.start(torch.ones_like(rounds.step, dtype=torch.bool), tilts)
     while True:
         left = (rounds.steps < allowed[rounds.place]) & (rounds.number < last)
@@ -230,7 +230,7 @@ def propagate(
         rounds.step, rounds.steps = rounds.step + 1, rounds.steps + 1
         v = rounds.a.reciprocal()
         rest = rounds.y - (basis @ (rounds.b * v)[..., None])[..., 0]
-        q, s, failed = evaluate(basis, rest, v, torch.zeros_like(rounds.unit), rooms)
+        q, s, failed = evaluate(basis, rest, v, torch.zeros_like(rounds.unit), buffers)
         m = v * (rounds.b + q)
         over = failed | ~torch.isfinite(m).all(-1)
         m = torch.where(over[:, None], 0.0, m)

@@ -295,7 +295,7 @@ class ManifoldVae(
         Raises
         ------
         ShapeError
-            If `X` has not two dimensions, or is empty, or what your own networks make of a batch has another shape.
+            If `X` has not two dimensions, or is empty, or your own networks return another shape than is needed.
         NonFiniteError
             If there is an infinite value, or a NaN unless `allow_missing`.
         DataTypeError

@@ -106,12 +106,12 @@ pub fn evaluate<E: BatchEnergy<N>, const N: usize>(
     Ok(Evaluations { values, slopes })
 }
 
-/// As [`evaluate`], into room that the caller has: for each argument in which derivatives are wanted, as many values as
+/// As [`evaluate`], into buffers of the caller: for each argument in which derivatives are wanted, as many values as
 /// the argument has. Returns the energies.
 ///
 /// # Errors
 /// Those of the first problem that has one, with its place in the batch; [`Error::Shape`] where arguments count their
-/// problems differently or a room has another size; [`Error::Interrupted`].
+/// problems differently or a buffer has another size; [`Error::Interrupted`].
 ///
 /// # Complexity
 /// As [`evaluate`].
@@ -123,7 +123,7 @@ pub fn evaluate_into<E: BatchEnergy<N>, const N: usize>(
 ) -> Result<Vec<f64>> {
     let leading: Vec<usize> = arguments[0].shape().iter().take(plan.n_leading).copied().collect();
     let count = leading.iter().product::<usize>();
-    let mut rooms: Vec<Slopes<'_, N>> = (0..count).map(|_| [const { None }; N]).collect();
+    let mut buffers: Vec<Slopes<'_, N>> = (0..count).map(|_| [const { None }; N]).collect();
     for (k, (argument, whole)) in arguments.iter().zip(slopes).enumerate() {
         let found: Vec<usize> = argument.shape().iter().take(plan.n_leading).copied().collect();
         if found != leading {
@@ -136,23 +136,23 @@ pub fn evaluate_into<E: BatchEnergy<N>, const N: usize>(
         let Some(whole) = whole else { continue };
         if whole.len() != argument.len() {
             return Err(Error::Shape {
-                what: "the room for derivatives",
+                what: "the buffer for derivatives",
                 expected: format!("({},)", argument.len()),
                 found: format!("({},)", whole.len()),
             });
         }
         let size = whole.len().checked_div(count).unwrap_or(0).max(1);
-        rooms.iter_mut().zip(whole.chunks_exact_mut(size)).for_each(|(room, part)| room[k] = Some(part));
+        buffers.iter_mut().zip(whole.chunks_exact_mut(size)).for_each(|(buffer, part)| buffer[k] = Some(part));
     }
-    let one = |(problem, room)| {
+    let one = |(problem, buffer)| {
         plan.monitor.check()?;
         let place = unravel(problem, &leading);
         let parts = arguments.each_ref().map(|argument| part(argument, &place));
-        energy.evaluate(parts, room).map_err(|error| placed(error, &place))
+        energy.evaluate(parts, buffer).map_err(|error| placed(error, &place))
     };
     let values: Vec<Result<f64>> = match plan.parallel {
-        true => rooms.into_par_iter().enumerate().map(one).collect(),
-        false => rooms.into_iter().enumerate().map(one).collect(),
+        true => buffers.into_par_iter().enumerate().map(one).collect(),
+        false => buffers.into_iter().enumerate().map(one).collect(),
     };
     values.into_iter().collect()
 }

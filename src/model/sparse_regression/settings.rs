@@ -90,8 +90,8 @@ pub struct Settings {
     pub n_nonzero: Option<usize>,
     /// How many columns are chosen at most.
     pub max_nonzero: Option<usize>,
-    /// Prior odds of each feature that it has an effect, up to a factor; empty where they are the same. They speak in the
-    /// posterior over supports: with [`SupportRule::Projection`], or averages.
+    /// Prior odds of each feature that it has an effect, up to a factor; empty where they are the same. They
+    /// count in the posterior over supports: with [`SupportRule::Projection`], or averages.
     pub prior_odds: Vec<f64>,
     /// How many columns those of the design were chosen from before; `None` where nothing was left out.
     pub n_choices: Option<usize>,

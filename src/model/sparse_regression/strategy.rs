@@ -69,7 +69,7 @@ struct Context<'a> {
     allowed: usize,
     /// Whether the sparsest solution was found, and is not one that the caller allows.
     is_refused: bool,
-    /// Whether that is a search of all columns, where the problem is a part of another one.
+    /// Whether that is a search of all columns, where the problem is a sub-problem of another one.
     wants_whole: bool,
 }
 
@@ -80,11 +80,11 @@ pub(super) fn search(
     settings: &Settings,
     monitor: &Monitor<'_>,
 ) -> Result<FitReport> {
-    // Only a part of a problem is left to its whole.
+    // Only a sub-problem is left to the whole problem.
     run(problem, response, settings, None, monitor)?.ok_or(Error::NoDecomposition { what: "X" })
 }
 
-/// Runs the stages and reports; `None` where the problem is a part of another one, and all columns are needed.
+/// Runs the stages and reports; `None` for a sub-problem of another one where all columns are needed.
 /// `known` is the support path, where that was followed before.
 pub(super) fn run(
     problem: &Problem<'_>,

@@ -58,7 +58,7 @@ pub(crate) const DOUBTFUL_ROUNDS: (usize, usize) = (1, 10);
 /// copies.
 pub(crate) const SAMPLED: usize = 1 << 23;
 /// Operations `r^2 (r + n)` up to which a design of rank `r` with `n` columns is decomposed for that, in half a second:
-/// Ctrl-C is not heard meanwhile.
+/// Ctrl-C is not noticed meanwhile.
 pub(crate) const DECOMPOSED: usize = 1 << 30;
 /// Weight of the decimal logarithm of the share of a background in the score of the noise verdict; fitted, as
 /// [`NOISY_SCORE`]. The optimum is flat from 2 to 3.

@@ -64,7 +64,7 @@ fn by_working_set(
     }
     let is_plain = settings.covariance == EncoderCovariance::Full && problem.groups.is_empty();
     let is_served = is_plain && settings.noise == Noise::Auto && settings.start.is_none();
-    // What is known of columns speaks of all of them.
+    // Odds and signs are given for all columns, not for those of the working set.
     let is_served = is_served && settings.prior_odds.is_empty() && settings.positive.is_empty();
     if !is_served || n < WIDE * (leading + background) {
         return Ok(None);

@@ -37,7 +37,7 @@ pub struct WelperFit {
 /// Learns components from the training problems `A y = b_l`, the columns of `b` (Algorithm 2).
 ///
 /// Without a bound on the nonzeros (Algorithm 3), all solutions sparser than chance are used first: where as many sparse
-/// components as their span has dimensions are found, a lower bound would leave a part of the same span and show nothing
+/// components as their span has dimensions are found, a lower bound would leave a subspace of it and show nothing
 /// more. Else, and where all levels are wanted, lower bounds are tried as well, those at which the span shrinks.
 ///
 /// A path to a dense solution takes much longer than one to a sparse solution. So paths first end at half the nonzeros; what

@@ -270,7 +270,7 @@ impl<'a> ExpectationPropagation<'a> {
     }
 
     /// One round: `attempt` sees the norms over the responses of the posterior means, at the steps where they are worth
-    /// a look, and returns what it made of them.
+    /// a look, and returns its result.
     ///
     /// # Errors
     /// [`Error::Interrupted`](crate::Error::Interrupted) where the monitor was stopped.

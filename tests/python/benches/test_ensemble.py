@@ -47,6 +47,8 @@ def settings_of(method, protocol=PROTOCOL):
         weight_decay=protocol.weight_decay,
         floor=protocol.floor,
         anneal_share=protocol.anneal_share,
+        warmup_share=protocol.warmup_share,
+        n_draws=protocol.n_draws,
         n_steps=protocol.n_steps,
         batch_size=protocol.batch_size,
         learning_rate=protocol.learning_rate,
@@ -104,25 +106,36 @@ def test_energies_and_slopes_are_those_of_the_package(encoder):
             torch.testing.assert_close(offset.grad[index, 0], module.bias.grad, rtol=1e-11, atol=1e-12)
 
 
-def test_a_training_is_that_of_the_package():
+@pytest.mark.parametrize(("warmup_share", "n_draws"), [(0.0, 1), (0.7, 1), (0.7, 3)])
+def test_a_training_is_that_of_the_package(warmup_share, n_draws):
+    protocol = replace(PROTOCOL, warmup_share=warmup_share, n_draws=n_draws)
     data = samples()
-    stack = ensemble.Ensemble(data, METHODS, PROTOCOL)
+    stack = ensemble.Ensemble(data, METHODS, protocol)
     trainings = []
     for index, method, where in places(stack):
-        training = _training.Training(settings_of(method), data[where], None)
+        training = _training.Training(settings_of(method, protocol), data[where], None)
         training.network.load_state_dict(network_of(stack, index).state_dict())
         trainings.append(training)
     for step in range(PROTOCOL.n_steps):
         stack.order = trainings[0]._rows(step).expand(stack.per_epoch, -1)
-        noise = torch.randn(
-            1, 8, 4, generator=torch.Generator().manual_seed(_training._mix(trainings[0].settings.seed, step + 1))
-        )
-        stack.take_step(noise.expand(2, -1, -1))
+        generator = torch.Generator().manual_seed(_training._mix(trainings[0].settings.seed, step + 1))
+        noise = torch.randn(n_draws, 8, 4, generator=generator).expand(2, -1, -1, -1)
+        stack.take_step(noise[:, 0] if n_draws == 1 else noise)
         for training in trainings:
             training._step(step)
     for (index, *_), training in zip(places(stack), trainings, strict=True):
         for name, value in network_of(stack, index).state_dict().items():
             torch.testing.assert_close(value, training.network.state_dict()[name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.35, 0.7, 1.0])
+def test_floor_and_warm_up_are_those_of_the_package_at_every_step(share):
+    protocol = replace(PROTOCOL, anneal_share=share, warmup_share=share, n_steps=40)
+    for method in METHODS:
+        training = _training.Training(settings_of(method, protocol), samples()[0], None)
+        assert protocol.floors() == pytest.approx([training.floor_at(step) for step in range(40)], rel=1e-12)
+        weights = [method.weight * warmth for warmth in protocol.warmth()]
+        assert weights == pytest.approx([training.penalty_weight_at(step) for step in range(40)], rel=1e-12)
 
 
 def test_every_epoch_takes_each_sample_once_and_marks_are_kept(monkeypatch):
@@ -160,6 +173,7 @@ def test_scores_are_those_of_the_networks():
         stack.decoder[0][0][0, :2] = 0.0
     nmse, misfit = stack.nmse(data, clean), stack.misfit(data, data)
     columns, variances = stack.used(data)
+    means, counts = stack.variances(data)
     for index, method, where in places(stack):
         network = network_of(stack, index)
         with torch.no_grad():
@@ -169,10 +183,15 @@ def test_scores_are_those_of_the_networks():
             )
             assert misfit[index] == pytest.approx(float(((found - data[where]).square() + 0.01).log().mean()), rel=1e-5)
             if method.variational:
-                variance = network.encode(data[where])[1].exp().mean(0)
-                assert variances[index] == int((variance < 0.5).sum())
+                every = network.encode(data[where])[1].exp()
+                assert variances[index] == int((every.mean(0) < 0.5).sum())
+                torch.testing.assert_close(means[index], every.mean(0).sort().values)
+                # As ManifoldVae.posterior_var_statistics counts them.
+                expected = np.histogram(np.minimum(every.numpy(), 1.25), 50, (0, 1.25))[0]
+                assert np.abs(counts[index].numpy() - expected).sum() <= 2
+                assert counts[index].sum() == every.numel()
     assert columns.tolist() == [2, 4, 4, 4, 4, 4]
-    assert len(variances) == 2
+    assert len(variances) == len(means) == len(counts) == 2
 
 
 def test_the_penalty_is_picked_without_the_truth():
@@ -207,6 +226,19 @@ def test_sets_are_those_of_the_package_and_held_out_entries_are_changed():
     assert changed.sum() > 0.9 * sets.hidden.sum()
 
 
+def test_images_keep_their_unit_and_the_last_of_them_are_held_out(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (40, 3, 3), dtype=np.uint8)
+    np.savez(tmp_path / "images.npz", x_train=images)
+    place = jobs.Place(0, 0.2, 0)
+    sets = jobs.draw_digits([place], tmp_path / "images.npz", 30, 5)
+    from sparsevae.datasets import make_corrupted_digits
+
+    data = make_corrupted_digits(path=tmp_path / "images.npz", n_samples=30, outlier_share=0.2, random_state=place.seed)
+    assert sets.scale == [1.0]
+    for found, expected in ((sets.data, data.X[:25]), (sets.clean, data.clean[:25]), (sets.held, data.X[25:])):
+        np.testing.assert_allclose(found[0], expected, rtol=1e-6)
+
+
 def test_ratios_have_the_interval_of_trials_at_fixed_places():
     ours = {"2/0.1/0": 0.1, "2/0.1/1": 0.1, "8/0.1/0": 0.4, "8/0.1/1": 0.4}
     theirs = {"2/0.1/0": 0.2, "2/0.1/1": 0.2, "8/0.1/0": 0.2, "8/0.1/1": 0.2}
@@ -215,6 +247,26 @@ def test_ratios_have_the_interval_of_trials_at_fixed_places():
     spread = {"2/0.1/0": 0.2 * np.exp(0.1), "2/0.1/1": 0.2 * np.exp(-0.1), "8/0.1/0": 0.2, "8/0.1/1": 0.2}
     # Two degrees of freedom: 4.303 standard errors of sqrt(0.02 / 2 / 4).
     assert report.ratio(ours, spread) == f"1 ({np.exp(-0.21514):.3g}-{np.exp(0.21514):.3g})"
+
+
+def test_tables_of_variances_have_shares_of_all_and_means_in_order():
+    counts = [0] * 50
+    # Bins of 1/40: 0.175 to 0.2, 0.2 to 0.225, 0.775 to 0.8, 1 to 1.025, and all beyond 1.225.
+    for place, count in ((7, 1), (8, 2), (31, 3), (40, 4), (49, 10)):
+        counts[place] = count
+    row = {"dimension": 2, "share": 0.25, "nmse": 0.5, "variance": 1, "histogram": counts}
+    assert (
+        report.show_variance([row]).splitlines()[2] == "| 2 | 0.25 | 0.5 | 5.0% | 10.0% | 15.0% | 20.0% | 50.0% | 1 |"
+    )
+    rows = [{"share": 0.1, "variance": 2 - t, "variances": [0.1, 0.3 + 0.4 * t]} for t in range(2)]
+    assert report.show_collapse(rows).splitlines()[2] == "| 0.1 | 0.10 | 0.50 | 2, 1 |"
+    rows = [
+        {"label": label, "method": method, "columns": int(label) - 1.0, "nmse": 0.25, **more}
+        for label in ("10", "5")
+        for method, more in (("VAE", {"variance": 4}), ("AE, no penalty", {}))
+    ]
+    lines = report.show_digits(rows).splitlines()
+    assert lines[2:] == ["| 5 | 4 | 4 | 0.25 | 4 | 0.25 |", "| 10 | 9 | 4 | 0.25 | 9 | 0.25 |"]
 
 
 def test_results_keep_the_parts_that_are_not_run(tmp_path):

@@ -1,4 +1,4 @@
-"""MNIST: folders and downloads, sizes by the headers, what is told where it is not at hand."""
+"""MNIST: folders and downloads, sizes by the headers, the message where it is not at hand."""
 
 import gzip
 import hashlib

@@ -72,8 +72,8 @@ def test_the_scale_study_begins_with_the_steps_of_the_least_networks():
     steps = [steps for _, (steps, _) in found[:4]]
     assert steps == sorted(steps)
     assert [gpu._sizes(label) for label, _ in found[:4]] == [(50_000, 100)] * 4
-    for _, told in gpu.studies(gpu.TRUTH).values():
-        assert told[gpu.BETTER] == {key: min(told["AE-l2"][key], told["AE-l1"][key]) for key in told["VAE"]}
+    for _, known in gpu.studies(gpu.TRUTH).values():
+        assert known[gpu.BETTER] == {key: min(known["AE-l2"][key], known["AE-l1"][key]) for key in known["VAE"]}
     assert len(gpu.scale_table().splitlines()) == 1 + len(found)
     assert all(line.startswith("level with") for line in gpu.turning_points())
 

@@ -37,7 +37,7 @@ def test_columns_that_are_always_in_are_fitted_with_the_others(rule, weights):
     assert (np.abs(coef - expected) < 1.5 * deviation)[certain].all()
     # What may not be there is shrunk.
     assert (np.abs(coef - expected) <= np.abs(expected))[~certain].all()
-    # Coefficients, intervals and predictions speak of one model.
+    # Coefficients, intervals and predictions are those of one model.
     scaled = np.sqrt(np.ones(len(X)) if weights is None else weights)[:, None] * columns
     covariance = model.noise_var_ * np.linalg.inv(scaled.T @ scaled)
     np.testing.assert_allclose(deviation[certain], np.sqrt(np.diag(covariance))[:-1][certain], rtol=0.35)

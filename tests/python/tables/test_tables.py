@@ -29,6 +29,67 @@ def test_text_is_read_by_any_delimiter(name, delimiter, tmp_path):
     assert table.response == "rate"
 
 
+R_ROWS = '"gene, one" "gene_2" "rate"\n"1" 0.5 2 3\n"the ""second""" -1e-1 4 5\n"3" .5 7 9\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", R_ROWS),
+        ("a.csv", R_ROWS.replace(" ", "   ").replace("gene,   one", "gene, one") + "\n \t\n"),
+        ("a.tsv", R_ROWS.replace(" ", "\t").replace("gene,\tone", "gene, one").replace("the\t", "the ")),
+        ("a.csv", R_ROWS.replace(" ", ",").replace("gene,,one", "gene, one").replace("the,", "the ")),
+        ("a.txt", ROWS.replace(";", "  ")),
+    ],
+)
+def test_tables_of_r_are_read_with_names_of_rows_and_white_space(name, text, tmp_path):
+    table = read_table(written(tmp_path / name, text), "rate", exclude=["id"] if "id" in text else [])
+    np.testing.assert_array_equal(table.X, X)
+    np.testing.assert_array_equal(table.y, Y)
+    assert table.feature_names == ["gene, one", "gene_2"]
+
+
+@pytest.mark.parametrize("options", [{}, {"index": False}, {"sep": " "}, {"sep": " ", "index": False}])
+def test_numbers_that_pandas_writes_for_names_are_no_sample(options, tmp_path):
+    values = np.column_stack([X, Y])
+    pytest.importorskip("pandas").DataFrame(values).to_csv(tmp_path / "a.csv", **options)
+    table = read_table(tmp_path / "a.csv", "2")
+    np.testing.assert_array_equal(table.X, X)
+    assert (table.response, table.feature_names) == ("2", ["0", "1"])
+    np.testing.assert_array_equal(read_table(written(tmp_path / "b.csv", "0,1\n2,3\n")).X, [[0, 1], [2, 3]])
+
+
+def test_what_numpy_writes_is_read(tmp_path):
+    np.savetxt(tmp_path / "a.txt", np.column_stack([X, Y]))
+    table = read_table(tmp_path / "a.txt", -1)
+    np.testing.assert_array_equal(table.X, X)
+    np.testing.assert_array_equal(table.y, Y)
+
+
+def test_spaces_in_the_name_of_a_single_column_part_no_fields(tmp_path):
+    table = read_table(written(tmp_path / "a.csv", "growth rate\n1\n2\n"))
+    np.testing.assert_array_equal(table.X, [[1], [2]])
+    assert table.feature_names == ["growth rate"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ROWS.replace(".", ","),
+        ROWS[ROWS.index("\n") + 1 :].replace(".", ","),
+        ROWS.replace(".", ",").replace('"gene, one"', "gene").replace(";", "\t"),
+        ROWS.replace(".", ",").replace('"gene, one"', "gene").replace(";", " "),
+        'id,gene,gene_2,rate\n1,"0,5",2,3\n2,"-1e-1",4,5\n3,",5",7,9\n',
+    ],
+)
+def test_decimal_commas_are_read_where_they_are_asked_for(text, tmp_path):
+    table = read_table(written(tmp_path / "a.csv", text), -1, exclude=[0], decimal=",")
+    np.testing.assert_array_equal(table.X, X)
+    np.testing.assert_array_equal(table.y, Y)
+    with pytest.raises(DataTypeError, match=r"a.csv, line \d, column .*,.* is not a number; `decimal` \",\" reads"):
+        read_table(tmp_path / "a.csv", -1, exclude=[0])
+
+
 def test_a_mark_at_the_start_and_spaces_around_names_are_no_part_of_them(tmp_path):
     table = read_table(written(tmp_path / "a.csv", "\ufeffa, b\n1, 2\n"), "a")
     assert (table.response, table.feature_names) == ("a", ["b"])
@@ -41,7 +102,11 @@ def test_names_of_rows_are_no_column(tmp_path):
     assert table.feature_names == ["a"]
     np.testing.assert_array_equal(table.X, [[1.0], [3.0]])
     (tmp_path / "response.csv").write_text(",a\n1,2\n3,4\n", encoding="utf-8")
-    np.testing.assert_array_equal(read_table(tmp_path / "response.csv", 0).y, [1.0, 3.0])
+    for number in (0, "0"):
+        np.testing.assert_array_equal(read_table(tmp_path / "response.csv", number).y, [1.0, 3.0])
+    (tmp_path / "numbers.csv").write_text(",0,1\n5,1,2\n6,3,4\n", encoding="utf-8")
+    table = read_table(tmp_path / "numbers.csv", "0")
+    assert (table.y.tolist(), table.feature_names) == ([1.0, 3.0], ["1"])
 
 
 def test_columns_without_names_have_numbers(tmp_path):
@@ -67,8 +132,15 @@ def test_missing_numbers_become_the_mean_of_their_column_where_asked_for(tmp_pat
         ("a,b\n1,2\n\n3,n/a\n", NonFiniteError, r'a.csv, line 4, column "b": the number is missing'),
         ("a,b\n1,inf\n", NonFiniteError, r'a.csv, line 2, column "b": the number is infinite'),
         ("a,b\n1,2\n3\n", ShapeError, "a.csv, line 3: 1 fields, but 2 are needed"),
+        ("a,b\n1,2\n3,1_000\n", DataTypeError, r"line 3, column \"b\": '1_000' is not a number; `exclude` leaves"),
+        ('a,b\n1,"1,000"\n', DataTypeError, "line 2, column \"b\": '1,000' is not a number; .* thousands nothing"),
+        ("a\n1,5\n2,5\n", DataTypeError, "line 2, column \"a\": '1,5' is not a number; `decimal`"),
+        ("a,b\n1,2,3\n", ShapeError, "a.csv, line 2: 3 fields, but 2 are needed"),
+        ("a,b\nx,2,\n", ShapeError, "a.csv, line 2: 3 fields, but 2 are needed"),
+        ("a b\n1 2\n3 4 5\n", ShapeError, "a.csv, line 3: 3 fields, but 2 are needed"),
         ("a,b\n", ShapeError, "a.csv has names of columns, but no numbers"),
         ("\n \n", ShapeError, "a.csv is empty"),
+        (",,\n,,\n", ShapeError, "a.csv is empty"),
     ],
 )
 def test_what_is_wrong_in_a_line_is_an_error_that_names_it(text, error, message, tmp_path):
@@ -76,11 +148,26 @@ def test_what_is_wrong_in_a_line_is_an_error_that_names_it(text, error, message,
         read_table(written(tmp_path / "a.csv", text))
 
 
+def test_with_decimal_commas_a_point_is_no_decimal_point(tmp_path):
+    path = written(tmp_path / "a.csv", "a;b\n1,5;2\n2;1.234\n")
+    with pytest.raises(DataTypeError, match=r"line 3, column \"b\": '1.234' is not a number; `decimal` .* no decimal"):
+        read_table(path, decimal=",")
+    with pytest.raises(ParameterError, match="`decimal` is ';'"):
+        read_table(path, decimal=";")
+
+
 def test_files_that_are_no_text_are_refused(tmp_path):
-    (tmp_path / "a.csv").write_bytes(b"a,b\n1,\xff\n")
-    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-20])
-    for name in ("a.csv", "b.csv.gz"):
-        with pytest.raises(DataTypeError, match=f"{name} cannot be read"):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-20])
+    with pytest.raises(DataTypeError, match=r"a.csv.gz cannot be read"):
+        read_table(tmp_path / "a.csv.gz")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_the_line_that_is_not_utf8_is_named(encoding, tmp_path):
+    for name, write in (("a.csv", bytes), ("a.csv.gz", gzip.compress)):
+        (tmp_path / name).write_bytes(write("a,b\n1,2\nMüller,3\n".encode(encoding)))
+        line = {"latin-1": 3, "utf-16": 1}[encoding]
+        with pytest.raises(DataTypeError, match=f"{name}, line {line}: the byte 0xf[cf] is not UTF-8; save the file"):
             read_table(tmp_path / name)
 
 
@@ -100,12 +187,20 @@ def test_columns_that_are_not_there_are_refused_with_those_that_are_near(argumen
         read_table(written(tmp_path / "a.csv", ROWS), **arguments)
 
 
-def test_names_that_are_given_twice_are_refused_where_they_are_asked_for(tmp_path):
-    path = written(tmp_path / "a.csv", "a,a,y\n1,2,3\n")
-    assert read_table(path, "y").feature_names == ["a", "a"]
+def test_columns_of_the_same_name_are_refused_unless_all_but_one_are_left_out(tmp_path):
+    path = written(tmp_path / "a.csv", "a,b,a,,y,\n1,2,3,4,5,6\n")
+    with pytest.raises(ParameterError, match=r"columns of the same name: 'a' \(0, 2\); no name \(3, 5\); name them"):
+        read_table(path, "y")
     with pytest.raises(ParameterError, match=r"`response` is 'a', but .* has 2 columns of this name: give a number"):
         read_table(path, "a")
-    assert read_table(path, 1).response == "a"
+    table = read_table(path, 2, exclude=[0, 3])
+    assert (table.response, table.feature_names) == ("a", ["b", "y", ""])
+    many = ",".join(f"{i},{i}" for i in "abcdefgh")
+    with pytest.raises(ParameterError, match=r"'e' \(8, 9\); and 3 more; name"):
+        read_table(written(path, f"{many}\n{'1,' * 15}1\n"))
+    np.savez(tmp_path / "a.npz", X=X, feature_names=["a", "a"])
+    with pytest.raises(ParameterError, match=r"a.npz has several columns of the same name: 'a' \(0, 1\)"):
+        read_table(tmp_path / "a.npz")
 
 
 def test_a_design_needs_a_column_and_a_file_a_known_name(tmp_path):

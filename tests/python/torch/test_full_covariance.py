@@ -1,5 +1,7 @@
 """ManifoldVae with a full covariance, and one variance of the decoder: bounds, closed forms, what is counted."""
 
+import copy
+
 import numpy as np
 import pytest
 from sparsevae.energies import affine_energy
@@ -140,6 +142,25 @@ def test_the_rank_of_linear_data_is_the_number_of_directions_in_whatever_coordin
         assert (np.linalg.eigvalsh(cov) > 0).all()
         off = np.abs(cov - np.eye(5) * cov).max()
         assert off > 0.01 if covariance == "full" else off == 0
+
+
+@pytest.mark.parametrize(
+    "device",
+    ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))],
+)
+def test_the_rank_is_found_on_any_device_and_covariances_are_those_of_its_network(device):
+    X = torch.from_numpy(linear(0.1)).to(device)
+    options = {"encoder_hidden": (), "noise_var": "auto", "n_steps": 1500, "learning_rate": 1e-2, "floor": 1e-5}
+    model = ManifoldVae(5, covariance="full", random_state=0, **options).fit(X)
+    assert model.active_directions().shape == (3, 5)
+    assert model.noise_var_ == pytest.approx(0.01, rel=0.3)
+    found = model.posterior_cov(X[:20])
+    assert {found.device.type, *(values.device.type for values in model.network_.parameters())} == {device}
+    here = copy.deepcopy(model.network_).cpu()
+    with torch.no_grad():
+        posterior = here.posterior((X[:20].cpu() / model.scale_).float())
+    torch.testing.assert_close(found.cpu().float(), posterior.covariances(), rtol=1e-4, atol=1e-5)
+    assert (found - torch.diag_embed(found.diagonal(dim1=1, dim2=2))).abs().max() > 0.01
 
 
 def test_a_trained_full_covariance_beats_the_diagonal_of_its_decoder():

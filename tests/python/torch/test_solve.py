@@ -20,6 +20,7 @@ torch = pytest.importorskip("torch")
 from sparsevae.torch import solve_batch  # noqa: E402
 
 TOLERANCE = 1e-8
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
 def draw(shape, n_nonzero, count, *, shared=False, noise=0.0, seed=0):
@@ -184,13 +185,29 @@ def test_single_precision(noise_var):
     assert (found.coef - exact).abs().max() < 1e-5 * exact.abs().max()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@needs_cuda
 @pytest.mark.parametrize("noise_var", ["anneal", 0.01])
 def test_cuda(noise_var):
     X, _, Y = draw((30, 60), 5, 20, noise=0.0 if noise_var == "anneal" else 0.1)
     here, there = (solve_batch(X.to(device), Y.to(device), noise_var=noise_var) for device in ("cpu", "cuda"))
     assert there.coef.is_cuda
     assert (here.coef - there.coef.cpu()).abs().max() < TOLERANCE * here.coef.abs().max()
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
+def test_the_default_search_finds_more_than_em_on_any_device(device):
+    # Some of these problems need a restart, and some are left open.
+    X, Z, Y = draw((30, 60), 18, 12)
+    found, em = (
+        solve_batch(X.to(device), Y.to(device), optimizer=optimizer, n_restarts=3) for optimizer in ("auto", "em")
+    )
+    assert found.coef.device.type == found.converged.device.type == device
+    right = (found.coef.cpu() - Z).abs().amax(1) < TOLERANCE * Z.abs().amax(1)
+    assert torch.equal(right, found.converged.cpu())
+    assert right.sum() >= 9 > em.converged.sum()
+    one = solve_batch(X[0].to(device), Y[0].to(device))
+    assert one.converged
+    assert (one.coef.cpu() - Z[0]).abs().max() < TOLERANCE * Z[0].abs().max()
 
 
 def bad(**changes):

@@ -1,4 +1,4 @@
-"""What an experiment is made of: problems, figures and methods, as data."""
+"""What an experiment consists of: problems, figures and methods, as data."""
 
 import json
 import math

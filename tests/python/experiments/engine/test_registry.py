@@ -37,7 +37,7 @@ def test_the_panels_are_those_of_the_papers_and_of_statistics():
     training = ["gaussian", "walk", "problems", "few_rows", "time"]
     lowrank = ["lowrank_outliers", "lowrank_missing"]
     manifold = [f"manifold_{name}" for name in ("recovery", "depth", "norms", "variance", "collapse")]
-    digits = ["digits_dimensions", "digits_denoise"]
+    digits = [f"digits_{name}" for name in ("dimensions", "denoise", "mnist_dimensions", "mnist_denoise")]
     covariance = [f"covariance_{name}" for name in ("error", "dimensions", "directions")]
     settings = ["low", "medium", "high5", "high10"]
     statistics = {

@@ -79,11 +79,12 @@ def test_mnist_is_left_out_where_it_is_not_at_hand(monkeypatch):
         raise DataUnavailableError("MNIST is not at hand")
 
     monkeypatch.setattr("sparsevae.datasets.fetch_mnist", missing)
-    plans, notes = experiments.lay_out(experiments.find_figures(["digits"]), paper_scale=True)
-    assert not plans
-    assert all("MNIST is not at hand" in note for note in notes)
+    for paper_scale in (False, True):
+        plans, notes = experiments.lay_out(experiments.find_figures(["digits"]), paper_scale=paper_scale)
+        assert [plan.figure.name for plan in plans] == ["digits_dimensions", "digits_denoise"]
+        assert len([note for note in notes if "MNIST is not at hand" in note]) == 2
     with pytest.raises(DataUnavailableError, match="MNIST is not at hand"):
-        experiments.run("digits_denoise", paper_scale=True)
+        experiments.run("digits_mnist_denoise")
     with pytest.raises(DataUnavailableError, match="MNIST is not at hand"):
         DigitsProblem("mnist").load_data()
     DigitsProblem().load_data()
@@ -117,7 +118,8 @@ def test_without_torch_networks_are_left_out_and_the_extra_is_named(monkeypatch)
 def test_both_scales_fit_together(name):
     figure = FIGURES[name]
     large = figure.at_paper_scale()
-    assert figure.paper
+    # The images of scikit-learn are not the paper's.
+    assert bool(figure.paper) == (getattr(figure.problem, "source", "") != "digits")
     assert set(figure.methods) <= set(figure.choices) <= set(METHODS)
     if isinstance(figure.problem, ManifoldProblem):
         assert large.problem.n_samples == 1_000_000
@@ -126,8 +128,11 @@ def test_both_scales_fit_together(name):
             assert (large.problem.dimension, large.problem.hidden, large.problem.n_features) == (20, (200, 200), 400)
             network = large.problem_at(2, "3 encoder layers").network()
             assert network == {"n_components": 30, "encoder_hidden": (200,) * 3, "decoder_hidden": (200,) * 2}
-    else:
-        assert large.problem.source == "mnist"
+    elif figure.paper:
+        assert (figure.problem.source, large.problem.source) == ("mnist", "mnist_all")
+        network = large.problem_at(30, "").network() if figure.swept == "n_components" else large.problem.network()
+        layers = (1000, 500, 250)
+        assert network == {"n_components": 30, "encoder_hidden": layers, "decoder_hidden": layers[::-1]}
     for scale in (figure, large):
         for series in scale.series or ("",):
             problem = scale.problem_at(scale.values[0], series)
@@ -153,6 +158,24 @@ def test_the_papers_training_has_epochs():
     }
     assert found["AE-l2"]["penalty_weights"] == [1, 10, 100, 1000]
     assert "n_steps" not in found["AE-l1"]["parameters"]
+
+
+def test_networks_of_images_differ_in_their_energy_alone(monkeypatch):
+    monkeypatch.setattr("sparsevae.datasets.fetch_mnist", lambda **_: None)
+    names = ("digits_mnist_dimensions", "digits_mnist_denoise")
+    for paper_scale in (False, True):
+        found = {}
+        for name in names:
+            plan = experiments.make_plan(FIGURES[name], methods="all", trials=1, paper_scale=paper_scale)
+            found |= {task.method.name: task.method.settings for task in plan.tasks()}
+        trainings = [dict(own["parameters"]) for method, own in found.items() if method != "RobustPca"]
+        assert len(trainings) == 4
+        for own in trainings:
+            for of_energy in ("covariance", "penalty", "penalty_weight", "n_draws"):
+                own.pop(of_energy, None)
+            assert own == trainings[0]
+        assert (trainings[0]["scale"], trainings[0]["warmup_share"]) == (1.0, 0.7)
+        assert ("n_steps" in trainings[0]) == (not paper_scale)
 
 
 def test_epochs_are_counted_in_batches():
@@ -219,7 +242,7 @@ def test_an_autoencoder_is_tuned_without_the_truth_and_tells_the_errors_of_all_w
     assert problem.score(data, solution).relative_error ** 2 == pytest.approx(facts["errors"][place], rel=1e-5)
     assert "variances" not in facts
     assert len(facts["column_norms"]) == 4
-    # Another truth changes what is told of the errors, and nothing else.
+    # Another truth changes the errors that are reported, and nothing else.
     other = tuned_autoencoder(problem, Bunch(**{**data, "clean": data.clean[::-1]}), own)
     assert np.array_equal(other.coef, solution.coef)
     assert {**other.facts, "errors": facts["errors"]} == facts
@@ -268,7 +291,8 @@ def test_every_method_of_every_figure_runs(name, tmp_path):
         latent = min(figure.problem.n_components, SMALL.n_features)
         problem = dataclasses.replace(figure.problem, n_components=latent, **sizes | networks)
     else:
-        problem = dataclasses.replace(figure.problem, n_samples=150, encoder_hidden=(20,), decoder_hidden=(20,))
+        sizes = {"encoder_hidden": (20,), "decoder_hidden": (20,)}
+        problem = dataclasses.replace(figure.problem, source="digits", n_samples=150, **sizes)
     shown = dataclasses.replace(figure, problem=problem, values=figure.values[:2], trials=1)
     results = experiments.run(shown, methods="all", settings=settings(*figure.choices))
     assert not [note for note in results.notes if "error" in note]

@@ -96,13 +96,13 @@ def test_every_method_solves_easy_problems(method, snr_db):
 
 
 @pytest.mark.parametrize("method", FIGURES["rows_noise"].choices)
-def test_the_variance_of_the_noise_is_told_where_the_note_says_so(method):
-    told = "knows the variance" in METHODS[method].note
+def test_the_variance_of_the_noise_is_known_where_the_note_says_so(method):
+    knows = "knows the variance" in METHODS[method].note
     if METHODS[method].solver == "estimator":
-        assert told == (METHODS[method].settings.get("told") == ["noise_var"])
-        assert ("untold" in method) == ("told" not in METHODS[method].settings)
+        assert knows == (METHODS[method].settings.get("told") == ["noise_var"])
+        assert ("noise unknown" in method) == ("told" not in METHODS[method].settings)
     else:
-        assert told == (METHODS[method].solver == "gamma_map")
+        assert knows == (METHODS[method].solver == "gamma_map")
 
 
 def test_own_choice_counts_exact_supports_of_the_same_trials(tmp_path):
@@ -110,7 +110,7 @@ def test_own_choice_counts_exact_supports_of_the_same_trials(tmp_path):
     rate, own = (small(noisy, trials=4, store=path, metric=metric) for metric in (RATE, OWN_RATE))
     assert rate.records == own.records
     assert sum(point.successes for point in own.points) == sum(record.score.f1 == 1 for record in own.records)
-    assert all(mine.successes <= told.successes for mine, told in zip(own.points, rate.points, strict=True))
+    assert all(mine.successes <= other.successes for mine, other in zip(own.points, rate.points, strict=True))
     assert FIGURES["rows_noise"].experiment == FIGURES["rows_noise_own"].experiment
 
 

@@ -41,15 +41,15 @@ class SortedNumbers(LatentVariables):
 
     def _rows(self, panel: Panel) -> latent.Rows:
         """Return the fact for each series and place, a row a trial; trials without it are left out."""
-        told = [record for record in panel.records if record.score and self.fact in record.score.facts]
-        there = [record.key.series for record in told]
+        known = [record for record in panel.records if record.score and self.fact in record.score.facts]
+        there = [record.key.series for record in known]
         series = [name for name in dict.fromkeys([*panel.series, *there]) if name in there]
-        places = sorted({record.key.value for record in told})
+        places = sorted({record.key.value for record in known})
         return {
             (name, place): np.array(
                 [
                     record.score.facts[self.fact]
-                    for record in told
+                    for record in known
                     if record.score and (record.key.series, record.key.value) == (name, place)
                 ],
                 np.float64,

@@ -89,13 +89,13 @@ def tuned_autoencoder(problem: NetworkProblem, data: Bunch, settings: Settings) 
             misfit = _misfit((held - model.denoise(altered))[hidden], model)
             found.append((misfit, weight, solution, problem.score(data, solution).relative_error ** 2))
     _, picked, solution, _ = min(found, key=lambda entry: entry[0])
-    told = {
+    choice = {
         "penalty_weight": picked,
         "penalty_weights": list(settings["penalty_weights"]),
         "entries": _short([misfit for misfit, *_ in found]),
         "errors": _short([error for *_, error in found]),
     }
-    return solution._replace(facts={**solution.facts, **told})
+    return solution._replace(facts={**solution.facts, **choice})
 
 
 def _split(data: Bunch) -> tuple[Array, Array]:

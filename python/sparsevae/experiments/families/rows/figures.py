@@ -24,7 +24,7 @@ _ALL = (
     "MNE gamma-MAP, mode 1",
     "MNE gamma-MAP, mode 2",
 )
-_NOISY = (*_ALL, "SimultaneousSparseVae, untold", "log autoencoder, weight L")
+_NOISY = (*_ALL, "SimultaneousSparseVae, noise unknown", "log autoencoder, weight L")
 _LABEL = "nonzero rows"
 
 

@@ -13,14 +13,14 @@ _QUICK_STEPS = 500
 _GIVEN = "It knows the variance of the noise, if there is any."
 
 
-def _rows(name: str, path: str, parameters: Mapping[str, Any], *, told: str = "noise_var", **rest: Any) -> Method:
+def _rows(name: str, path: str, parameters: Mapping[str, Any], *, known: str = "noise_var", **rest: Any) -> Method:
     settings: dict[str, Any] = {"estimator": path, "parameters": {"fit_intercept": False, **parameters}}
     if path == _VAE:
         # The prior variances of the minimum, before columns are chosen.
         settings["sizes"] = "prior_var_"
         rest["quick"] = {"parameters": {**settings["parameters"], "max_iter": _QUICK_STEPS}}
-    if told:
-        settings["told"] = [told]
+    if known:
+        settings["told"] = [known]
         rest.setdefault("note", _GIVEN)
     return Method(name, "estimator", settings, special=True, **rest)
 
@@ -28,10 +28,10 @@ def _rows(name: str, path: str, parameters: Mapping[str, Any], *, told: str = "n
 METHODS = (
     _rows("SimultaneousSparseVae", _VAE, {}, effort=30.0, style=("#1f78b4", "o")),
     _rows(
-        "SimultaneousSparseVae, untold",
+        "SimultaneousSparseVae, noise unknown",
         _VAE,
         {},
-        told="",
+        known="",
         effort=30.0,
         style=("#a6cee3", "o"),
         note="It knows nothing and finds out whether there is noise.",
@@ -66,7 +66,7 @@ METHODS = (
         "group basis pursuit",
         f"{_BASELINES}:GroupBasisPursuit",
         {},
-        told="tolerance",
+        known="tolerance",
         effort=100.0,
         style=("#b15928", "D"),
         note="The group lasso. With noise it knows the expected norm of the noise.",

@@ -1,11 +1,11 @@
-"""What can be told of noise: the best test of a residual that is noise against one that is a sum of the columns missed.
+"""How well noise can be recognised: the best test of noise against a residual that is a sum of the columns missed.
 
-python benches/calibration/noise_told.py [--trials N] [--seed S]
+python benches/calibration/noise_neyman_pearson.py [--trials N] [--seed S]
 
 A residual ``r`` of as many normal entries as the design has rows has covariance ``I`` or ``X X'``, each up to a factor.
 No test that does not depend on the factor is more powerful than that by ``r' (X X')^-1 r / r' r`` (Neyman and
-Pearson). Its threshold is set so that nine tenths of the sums are told; what it then calls free of noise among the
-residuals that are noise is printed, as the mean over ``--trials`` designs of independent normal entries.
+Pearson). Its threshold is set so that nine tenths of the sums are recognised; what it then calls free of noise among
+the residuals that are noise is printed, as the mean over ``--trials`` designs of independent normal entries.
 """
 
 import argparse
