@@ -77,7 +77,7 @@ test-python: $(VENV)/.dev ## Test the installed wheel and the examples in its do
 test-notebooks: $(VENV)/.dev ## Execute the notebooks, those of the figures with few trials
 	SPARSEVAE_QUICK=1 $(PYTEST) --nbmake $(NOTEBOOKS)
 
-figures: $(VENV)/.figures ## Run all experiments of the papers, some 16 CPU hours; renew the notebooks and their numbers
+figures: $(VENV)/.figures ## Run all experiments of the papers, some 17 CPU hours; renew the notebooks and their numbers
 	@start=$$(date +%s); \
 	$(BIN)/sparsevae reproduce fig1 fig2 fig3 fig4 fig5 fig6 rows training lowrank manifold digits covariance --methods all && \
 	$(BIN)/python notebooks/paper.py && \
