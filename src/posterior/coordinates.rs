@@ -1,6 +1,6 @@
 //! The problem where background and noise are both diagonal.
 
-use super::tolerances::{BACKGROUND_RATIOS, CACHE, LEAST_NOISE};
+use super::tolerances::{BACKGROUND_RATIOS, CACHE, LEAST_NOISE, NO_BACKGROUND};
 use crate::Result;
 use crate::linalg::{dot, multiply_transposed};
 use crate::problem::{Problem, Response};
@@ -217,6 +217,12 @@ impl Levels {
         });
         let scratch = vec![0.0; coordinates.spectrum.len()];
         Self { all: all.collect(), rows: HashMap::new(), order: VecDeque::new(), scratch }
+    }
+
+    /// Logarithm of the prior probability of a level, but for a constant.
+    pub fn log_prior(&self, level: &Level) -> f64 {
+        let others = (self.all.len() - 1) as f64;
+        if level.ratio == 0.0 { (NO_BACKGROUND / (1.0 - NO_BACKGROUND) * others).ln() } else { 0.0 }
     }
 
     /// `x_j^T diag(weights) x_j` of each column.

@@ -15,7 +15,7 @@ use super::one_sided;
 use super::places::Record;
 use super::settings::Settings;
 use super::tolerances::{
-    DRAWN, FEW, LEVEL_EVERY, NEGLIGIBLE, NO_BACKGROUND, REFRESH_EVERY, SLAB_RANGE, SMALLEST, SPARE_EFFECTS, START,
+    DRAWN, FEW, LEVEL_EVERY, NEGLIGIBLE, REFRESH_EVERY, SLAB_RANGE, SMALLEST, SPARE_EFFECTS, START,
 };
 use crate::Result;
 use crate::monitor::{Monitor, Progress};
@@ -107,9 +107,10 @@ pub(super) fn sample(
     let mut mixing = Mixing::default();
     let mut chain = Chain::new(coordinates, levels, start, prior, settings, given_noise);
     chain.draw_variances(0)?;
-    let room = (DRAWN.0 / (coordinates.n_columns() * coordinates.n_axes)).max(DRAWN.1);
-    let (n_burn_in, n_sweeps, n_more) = settings.sweeps(coordinates.n_columns() * chain.effects.len());
-    let mut draws = Draws::new(n_sweeps.div_ceil(settings.n_draws.max(1)), room.min(2 * settings.n_draws));
+    let width = coordinates.n_columns() * coordinates.n_axes;
+    let (n_burn_in, n_sweeps, n_more) = settings.sweeps(width * chain.effects.len());
+    let room = (DRAWN.0 / width).max(DRAWN.1).min(2 * settings.n_draws);
+    let mut draws = Draws::new(n_sweeps.div_ceil(settings.n_draws.max(1)), room);
     let mut is_cut_off = n_sweeps < settings.n_sweeps;
     for sweep in 0..n_burn_in + n_sweeps + n_more {
         let kept = sweep.checked_sub(n_burn_in);
@@ -384,11 +385,9 @@ impl<'a> Chain<'a> {
             return Ok(false);
         };
         let half = coordinates.freedom * coordinates.n_responses as f64 / 2.0;
-        let none = (NO_BACKGROUND / (1.0 - NO_BACKGROUND) * (levels.all.len() - 1) as f64).ln();
         let logs = levels.all.iter().zip(&each).map(|(level, Integrated { sum, log_det, .. })| {
             let fit = self.given_noise.map_or_else(|| half * sum.ln(), |noise_var| sum / (2.0 * noise_var));
-            let prior = if level.ratio == 0.0 { none } else { 0.0 };
-            prior - log_det / 2.0 - fit
+            levels.log_prior(level) - log_det / 2.0 - fit
         });
         self.level = one_of(rng, &logs.collect::<Vec<f64>>());
         let drawn = &each[self.level];
