@@ -112,8 +112,9 @@ $(BIN)/maturin: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet "maturin>=1.9,<2"
 
 $(VENV)/.wheel: $(WHEEL_SOURCES) | $(BIN)/maturin
+	@# Two units let two cores compile the crate: half a minute less, for fits that take 2% longer than those of a release.
 	rm -rf dist
-	$(BIN)/maturin build --release --out dist --interpreter $(BIN)/python
+	CARGO_PROFILE_RELEASE_CODEGEN_UNITS=2 $(BIN)/maturin build --release --out dist --interpreter $(BIN)/python
 	@touch $@
 
 $(VENV)/.packages: pyproject.toml | $(BIN)/maturin

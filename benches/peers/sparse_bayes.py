@@ -12,12 +12,10 @@ from sparsevae.baselines import CovarianceFreeEm, SparseBayesianLearning
 from sparsevae.datasets import make_sparse_regression
 
 # Design, features for each sample, signal-to-noise ratio in dB, and the largest number of features.
-CASES = (("gaussian", 4, 30, 8192), ("gaussian", 4, 10, 8192), ("random_walk", 4, 30, 4096), ("gaussian", 1, 30, 4096))
+CASES = (("gaussian", 4, 30, 4096), ("gaussian", 4, 10, 4096), ("random_walk", 4, 30, 4096), ("gaussian", 1, 30, 2048))
 SMALLEST = 256
-# The steps of the textbook and of the training are timed up to here.
-LARGEST_TEXTBOOK = 4096
 # Steps are timed as the difference of two fits after one that warms up. The longer has more steps where they are short,
-# and more still until it takes twice as long as the other: what goes before the steps varies.
+# and more still until it takes half as long again as the other: what goes before the steps varies.
 FEW, MORE, LONG, SHORT, SHORTEST = 3, 3, 6000, 60_000, 300_000
 FREE, EXACT, TEXTBOOK, TRAINED = "covariance_free_ms", "exact_ms", "textbook_ms", "vae_training_ms"
 NAMES = {EXACT: "exact EM", TEXTBOOK: "the n x n inverse", FREE: "covariance-free EM", TRAINED: "training"}
@@ -44,7 +42,7 @@ def step_time(model, data, long=LONG, name="max_iter"):
     few, steps = spend(FEW), max(MORE, long // data.X.shape[1])
     while True:
         many = spend(FEW + steps)
-        if many[0] >= 2 * few[0]:
+        if many[0] >= 1.5 * few[0]:
             return tuple((many - few) / steps)
         steps *= 4
 
@@ -92,7 +90,7 @@ def growth(case, rows):
     """The powers of the number of features by which steps grow."""
     found = []
     for key, name in NAMES.items():
-        timed = [row for row in rows if row["n"] >= ASYMPTOTIC and np.isfinite(row[key])]
+        timed = [row for row in rows if row["n"] >= ASYMPTOTIC]
         if len(timed) > 1:
             slope = np.polyfit(np.log([row["n"] for row in timed]), np.log([row[key] for row in timed]), 1)[0]
             found.append(f"{name} {slope:.1f}")
@@ -112,14 +110,13 @@ def run(repeats, start, most=np.inf):
             )
             options = {"noise_var": data.noise_var, "tol": 0.0, "fit_intercept": False}
             free, exact, trained = [], [], []
-            textbook = [textbook_time(data) for _ in range(repeats)] if n <= LARGEST_TEXTBOOK else [np.nan]
+            textbook = [textbook_time(data) for _ in range(repeats)]
             # Large sizes vary little.
             for _ in range(repeats if n <= 1024 else 1):
                 free.append(step_time(CovarianceFreeEm(**options), data))
                 exact.append(step_time(SparseBayesianLearning(**options), data, SHORT)[0])
-                if n <= LARGEST_TEXTBOOK:
-                    model = VaeSlr(optimizer="adam", noise_var=data.noise_var, fit_intercept=False, random_state=0)
-                    trained.append(step_time(model, data, SHORTEST, "n_steps")[0])
+                model = VaeSlr(optimizer="adam", noise_var=data.noise_var, fit_intercept=False, random_state=0)
+                trained.append(step_time(model, data, SHORTEST, "n_steps")[0])
             seconds, iterations = np.median(free, axis=0)
             mine.append(
                 {
@@ -130,7 +127,7 @@ def run(repeats, start, most=np.inf):
                     FREE: 1e3 * seconds,
                     EXACT: 1e3 * np.median(exact),
                     TEXTBOOK: 1e3 * np.median(textbook),
-                    TRAINED: 1e3 * np.median(trained or [np.nan]),
+                    TRAINED: 1e3 * np.median(trained),
                     "cg_iterations": iterations,
                 }
             )
@@ -138,7 +135,7 @@ def run(repeats, start, most=np.inf):
         case = f"{design}, {snr_db} dB, " + ("d = n" if wide == 1 else f"d = n / {wide}")
         notes.append(growth(case, mine))
         notes.append(sentence(case, mine, EXACT, "exact EM in its d x d form"))
-        notes.append(sentence(case, [row for row in mine if np.isfinite(row[TEXTBOOK])], TEXTBOOK, "the n x n inverse"))
+        notes.append(sentence(case, mine, TEXTBOOK, "the n x n inverse"))
         rows += mine
     sys.stderr.write("\n")
     return rows, ["\n".join(notes)]
